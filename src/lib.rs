@@ -1,0 +1,3 @@
+//! A Server-Sent Events client with a C ABI.
+
+pub mod parser;
