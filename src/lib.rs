@@ -1,3 +1,14 @@
 //! A Server-Sent Events client with a C ABI.
+//!
+//! C programs include `eventsource.h`, which is written from [`abi`]. Uses run downwards only:
+//! `abi` (the boundary) → `stream` (a client's life) → `http` (one request → one byte stream), `parser` (bytes →
+//! events), `runtime` (the threads).
 
+pub mod abi;
+pub mod http;
+mod log;
+mod panics;
 pub mod parser;
+mod runtime;
+pub mod stream;
+mod sync;

@@ -1,0 +1,1158 @@
+/* libeventsource: keeps Server-Sent Events streams (EventSource, WHATWG HTML) alive for C programs.
+ *
+ * This header is the manual. It is written from the library's source; change that, not this.
+ *
+ *     eventsource_t *es = NULL;
+ *     if (eventsource_new("https://example.com/stream", &es) != EVENTSOURCE_OK) return 1;
+ *     eventsource_on_event(es, on_event);
+ *     eventsource_start(es);
+ *     eventsource_wait(es, EVENTSOURCE_FOREVER);
+ *     eventsource_free(es);
+ *
+ * NAMES. eventsource_<verb> is a client's life; eventsource_set_<what> its settings, eventsource_on_<what> its
+ * callbacks, both before eventsource_start; eventsource_get_<what> questions at any time; eventsource_<noun>_<verb> the
+ * other objects.
+ *
+ * STATUSES. What can fail answers an eventsource_status_t: EVENTSOURCE_OK, or a reason. In the descriptions ERR_X is
+ * short for EVENTSOURCE_ERR_X. Every call may also answer EVENTSOURCE_ERR_PANIC: a bug of the library, caught. A refused
+ * call changes nothing and writes to no parameter unless its description says so; eventsource_get_last_error has the
+ * reason as text.
+ *
+ * POINTERS. A string is NUL-terminated UTF-8. The library copies what it is given and keeps no pointer of the caller's
+ * but user data. NULL is refused with EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither
+ * NULL nor valid, and a client or parser that has been freed, are the caller's fault and undefined behaviour.
+ * A struct that begins with `size` grows at its end in later versions; where the caller fills it or has it filled,
+ * `size` must be set to sizeof first.
+ *
+ * UNITS. Durations are milliseconds in int64_t, sizes bytes in size_t, enumerations and switches int32_t.
+ *
+ * CALLBACKS. After eventsource_start they run on the library's threads: for one client one at a time, in the order of
+ * the stream, not always on the same thread; for different clients at the same time. A payload and the text in it live
+ * until the callback returns. A callback may block: it holds back its own stream (the server is made to wait through
+ * TCP), not the others. It may call any function of the library; eventsource_wait answers EVENTSOURCE_ERR_IN_CALLBACK
+ * there, and eventsource_free takes effect when the callback returns. It must return: no longjmp, no C++ exception may
+ * leave it.
+ *
+ * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
+ * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user
+ * data is called exactly once, after every callback has returned, also for a client that never started.
+ *
+ * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
+ * eventsource*. The library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment
+ * variables.
+ */
+
+#ifndef EVENTSOURCE_H
+#define EVENTSOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * For `eventsource_wait`: wait without a limit.
+ */
+#define EVENTSOURCE_FOREVER -1
+
+/**
+ * The major version of this header.
+ */
+#define EVENTSOURCE_VERSION_MAJOR 0
+
+/**
+ * The minor version of this header.
+ */
+#define EVENTSOURCE_VERSION_MINOR 1
+
+/**
+ * The patch version of this header.
+ */
+#define EVENTSOURCE_VERSION_PATCH 0
+
+/**
+ * What a call answers, and why an attempt or a stream failed.
+ *
+ * 0 is success; everything else is an error. A number keeps its meaning for ever: one that is no longer used stays
+ * reserved. New ones may come with any release, so a `switch` over statuses needs a default branch.
+ */
+enum eventsource_status_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Success.
+     */
+    EVENTSOURCE_OK = 0,
+    /**
+     * A pointer that must not be NULL is NULL.
+     */
+    EVENTSOURCE_ERR_NULL = 1,
+    /**
+     * A string is not valid UTF-8.
+     */
+    EVENTSOURCE_ERR_UTF8 = 2,
+    /**
+     * The URL cannot be parsed, is not absolute, or is neither http nor https.
+     */
+    EVENTSOURCE_ERR_URL = 3,
+    /**
+     * A header's name or value is not legal, or the header is one that the library itself writes.
+     */
+    EVENTSOURCE_ERR_HEADER = 4,
+    /**
+     * The method is not an HTTP method token, or is CONNECT.
+     */
+    EVENTSOURCE_ERR_METHOD = 5,
+    /**
+     * A number, an option or an id is out of its documented range.
+     */
+    EVENTSOURCE_ERR_VALUE = 6,
+    /**
+     * The PEM text holds no usable certificate.
+     */
+    EVENTSOURCE_ERR_PEM = 7,
+    /**
+     * The call does not fit the client's state, as a setter after `eventsource_start`.
+     */
+    EVENTSOURCE_ERR_STATE = 8,
+    /**
+     * The call would wait for a callback, and was made inside one.
+     */
+    EVENTSOURCE_ERR_IN_CALLBACK = 9,
+    /**
+     * The time given to `eventsource_wait` ran out.
+     */
+    EVENTSOURCE_ERR_TIMEOUT = 10,
+    /**
+     * The buffer is too small; the needed size has been reported.
+     */
+    EVENTSOURCE_ERR_BUFFER = 11,
+    /**
+     * The operating system refused a thread or a descriptor that the runtime needs.
+     */
+    EVENTSOURCE_ERR_RUNTIME = 12,
+    /**
+     * The library has a bug: a panic was caught before it reached the caller. The client closes.
+     */
+    EVENTSOURCE_ERR_PANIC = 13,
+    /**
+     * The host's name could not be resolved.
+     */
+    EVENTSOURCE_ERR_RESOLVE = 32,
+    /**
+     * No TCP connection could be made.
+     */
+    EVENTSOURCE_ERR_CONNECT = 33,
+    /**
+     * Name resolution, TCP and TLS together took longer than the connect timeout.
+     */
+    EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
+    /**
+     * The TLS handshake failed, or the server's certificate is not trusted.
+     */
+    EVENTSOURCE_ERR_TLS = 35,
+    /**
+     * The connection broke before the response was complete.
+     */
+    EVENTSOURCE_ERR_DISCONNECTED = 36,
+    /**
+     * The server sent nothing for longer than the read timeout.
+     */
+    EVENTSOURCE_ERR_READ_TIMEOUT = 37,
+    /**
+     * The server's bytes are not HTTP, or break its framing.
+     */
+    EVENTSOURCE_ERR_PROTOCOL = 38,
+    /**
+     * The server ended the stream.
+     */
+    EVENTSOURCE_ERR_END_OF_STREAM = 39,
+    /**
+     * The server answered with a status that is no event stream.
+     */
+    EVENTSOURCE_ERR_HTTP_STATUS = 40,
+    /**
+     * The response is not `text/event-stream`.
+     */
+    EVENTSOURCE_ERR_CONTENT_TYPE = 41,
+    /**
+     * The response has a content coding that the library does not decode.
+     */
+    EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
+    /**
+     * A redirect has no usable `Location`, or leads from https to http.
+     */
+    EVENTSOURCE_ERR_REDIRECT = 43,
+    /**
+     * More redirects than allowed.
+     */
+    EVENTSOURCE_ERR_TOO_MANY_REDIRECTS = 44,
+    /**
+     * An event is larger than the event size limit.
+     */
+    EVENTSOURCE_ERR_EVENT_TOO_LARGE = 45,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_status_t eventsource_status_t;
+#else
+typedef int32_t eventsource_status_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why a client closed.
+ */
+enum eventsource_close_reason_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The program asked: `eventsource_stop`, `eventsource_free`, or `EVENTSOURCE_STOP` from `on_error`.
+     */
+    EVENTSOURCE_CLOSE_STOPPED = 0,
+    /**
+     * The server asked: it answered 204 No Content.
+     */
+    EVENTSOURCE_CLOSE_SERVER = 1,
+    /**
+     * An error was final; `on_error` has told it.
+     */
+    EVENTSOURCE_CLOSE_FAILED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_close_reason_t eventsource_close_reason_t;
+#else
+typedef int32_t eventsource_close_reason_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a client is doing.
+ */
+enum eventsource_state_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Never started.
+     */
+    EVENTSOURCE_IDLE = 0,
+    /**
+     * An attempt is under way.
+     */
+    EVENTSOURCE_CONNECTING = 1,
+    /**
+     * The stream is open.
+     */
+    EVENTSOURCE_OPEN = 2,
+    /**
+     * Waiting for the next attempt.
+     */
+    EVENTSOURCE_WAITING = 3,
+    /**
+     * Closed; may be started again.
+     */
+    EVENTSOURCE_CLOSED = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_state_t eventsource_state_t;
+#else
+typedef int32_t eventsource_state_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What an `on_error` callback can answer.
+ */
+enum eventsource_decision_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Do what the error's `will_retry` and `delay_ms` say. Any number that is no decision means this, too.
+     */
+    EVENTSOURCE_DEFAULT = 0,
+    /**
+     * Try again, also where the error would be final: after `delay_ms`, or after the back-off delay where that is 0.
+     */
+    EVENTSOURCE_RECONNECT = 1,
+    /**
+     * Close.
+     */
+    EVENTSOURCE_STOP = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_decision_t eventsource_decision_t;
+#else
+typedef int32_t eventsource_decision_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much is logged; each level includes those before it.
+ */
+enum eventsource_log_level_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing.
+     */
+    EVENTSOURCE_LOG_OFF = 0,
+    /**
+     * Faults of the library or the system.
+     */
+    EVENTSOURCE_LOG_ERROR = 1,
+    /**
+     * What will probably not work as meant.
+     */
+    EVENTSOURCE_LOG_WARNING = 2,
+    /**
+     * The life of the streams: opened, lost, closed.
+     */
+    EVENTSOURCE_LOG_INFO = 3,
+    /**
+     * Each attempt, redirect and refused call.
+     */
+    EVENTSOURCE_LOG_DEBUG = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_log_level_t eventsource_log_level_t;
+#else
+typedef int32_t eventsource_log_level_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A parser of event streams, without any network. It belongs to one thread at a time.
+ */
+typedef struct eventsource_parser_t eventsource_parser_t;
+
+/**
+ * The request of the attempt about to be made. It exists during `on_request` only and must not leave that callback's
+ * thread. Changes hold for this attempt and its redirects; the next attempt starts from the client's settings.
+ */
+typedef struct eventsource_request_t eventsource_request_t;
+
+/**
+ * A client: one event stream, kept alive over reconnects.
+ *
+ * Any thread may call any function on it at any time, except that nothing may use it once `eventsource_free` has
+ * been called outside a callback.
+ */
+typedef struct eventsource_t eventsource_t;
+
+/**
+ * Releases user data.
+ */
+typedef void (*eventsource_destroy_fn)(void *user);
+
+/**
+ * One event, alive during the callback.
+ */
+typedef struct eventsource_event_t {
+    /**
+     * Bytes of this struct in the running library; a newer library may append members.
+     */
+    size_t size;
+    /**
+     * The event type; `"message"` when the stream names none. NUL-terminated UTF-8.
+     */
+    const char *type;
+    /**
+     * Bytes of `type`, without the NUL.
+     */
+    size_t type_len;
+    /**
+     * The data; its lines are separated by LF. NUL-terminated UTF-8, may itself hold NULs.
+     */
+    const char *data;
+    /**
+     * Bytes of `data`, without the NUL.
+     */
+    size_t data_len;
+    /**
+     * The last event id as of this event; empty when there is none. NUL-terminated UTF-8.
+     */
+    const char *last_event_id;
+    /**
+     * Bytes of `last_event_id`, without the NUL.
+     */
+    size_t last_event_id_len;
+} eventsource_event_t;
+
+/**
+ * Receives an event. @param user the pointer given to `eventsource_set_user_data`
+ */
+typedef void (*eventsource_event_fn)(struct eventsource_t *es, const struct eventsource_event_t *event, void *user);
+
+/**
+ * A comment line, alive during the callback.
+ */
+typedef struct eventsource_comment_t {
+    /**
+     * Bytes of this struct in the running library.
+     */
+    size_t size;
+    /**
+     * What follows the colon, without one leading space. NUL-terminated UTF-8.
+     */
+    const char *text;
+    /**
+     * Bytes of `text`, without the NUL.
+     */
+    size_t text_len;
+} eventsource_comment_t;
+
+/**
+ * Receives a comment.
+ */
+typedef void (*eventsource_comment_fn)(struct eventsource_t *es, const struct eventsource_comment_t *comment, void *user);
+
+/**
+ * One header field of a response. This struct never grows: it is used in arrays.
+ */
+typedef struct eventsource_header_t {
+    /**
+     * The name, in lower case. NUL-terminated.
+     */
+    const char *name;
+    /**
+     * Bytes of `name`, without the NUL.
+     */
+    size_t name_len;
+    /**
+     * The value; bytes that are no UTF-8 appear as U+FFFD. NUL-terminated.
+     */
+    const char *value;
+    /**
+     * Bytes of `value`, without the NUL.
+     */
+    size_t value_len;
+} eventsource_header_t;
+
+/**
+ * The response that opened the stream, alive during the callback.
+ */
+typedef struct eventsource_response_t {
+    /**
+     * Bytes of this struct in the running library.
+     */
+    size_t size;
+    /**
+     * The HTTP status code.
+     */
+    int32_t status;
+    /**
+     * The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1.
+     */
+    int32_t http_version;
+    /**
+     * The URL that answered: after redirects, without user information and fragment. NUL-terminated.
+     */
+    const char *url;
+    /**
+     * Bytes of `url`, without the NUL.
+     */
+    size_t url_len;
+    /**
+     * The response's headers, in the order of their first appearance; repeated ones each have an entry.
+     */
+    const struct eventsource_header_t *headers;
+    /**
+     * Entries of `headers`.
+     */
+    size_t header_count;
+} eventsource_response_t;
+
+/**
+ * Told that a stream has opened.
+ */
+typedef void (*eventsource_open_fn)(struct eventsource_t *es, const struct eventsource_response_t *response, void *user);
+
+/**
+ * A failed attempt, or the loss of an open stream; alive during the callback.
+ */
+typedef struct eventsource_error_t {
+    /**
+     * Bytes of this struct in the running library.
+     */
+    size_t size;
+    /**
+     * What went wrong: a status ≥ 32, or `EVENTSOURCE_ERR_PANIC`.
+     */
+    eventsource_status_t code;
+    /**
+     * The HTTP status code of the answer, 0 when there was none.
+     */
+    int32_t http_status;
+    /**
+     * The operating system's error number (`errno`), 0 when there was none.
+     */
+    int32_t os_error;
+    /**
+     * 1 when the client is going to try again by itself, 0 when this error is final.
+     */
+    int32_t will_retry;
+    /**
+     * Consecutive failed attempts, this one included; 0 when an open stream was lost.
+     */
+    int64_t attempt;
+    /**
+     * Milliseconds until the next attempt; 0 when `will_retry` is 0.
+     */
+    int64_t delay_ms;
+    /**
+     * What went wrong, for people. NUL-terminated UTF-8.
+     */
+    const char *message;
+    /**
+     * Bytes of `message`, without the NUL.
+     */
+    size_t message_len;
+    /**
+     * The answer's headers; NULL when there was no answer.
+     */
+    const struct eventsource_header_t *headers;
+    /**
+     * Entries of `headers`.
+     */
+    size_t header_count;
+    /**
+     * The first bytes of the answer's body (at most 4096) where the answer was no event stream; bytes that are no
+     * UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
+     */
+    const char *body;
+    /**
+     * Bytes of `body`, without the NUL.
+     */
+    size_t body_len;
+} eventsource_error_t;
+
+/**
+ * Told of a failed attempt or a lost stream. @return an `eventsource_decision_t`
+ */
+typedef int32_t (*eventsource_error_fn)(struct eventsource_t *es, const struct eventsource_error_t *error, void *user);
+
+/**
+ * Called before each attempt; may change the request (`eventsource_request_*`) and may block.
+ */
+typedef void (*eventsource_request_fn)(struct eventsource_t *es, struct eventsource_request_t *request, void *user);
+
+/**
+ * The end of a client's run, alive during the callback.
+ */
+typedef struct eventsource_close_t {
+    /**
+     * Bytes of this struct in the running library.
+     */
+    size_t size;
+    /**
+     * Why the client closed.
+     */
+    eventsource_close_reason_t reason;
+    /**
+     * The final error where `reason` is `EVENTSOURCE_CLOSE_FAILED`, else `EVENTSOURCE_OK`.
+     */
+    eventsource_status_t code;
+} eventsource_close_t;
+
+/**
+ * Told that the client has closed: the last callback after `eventsource_start`.
+ */
+typedef void (*eventsource_close_fn)(struct eventsource_t *es, const struct eventsource_close_t *close, void *user);
+
+/**
+ * How a client reconnects. Fill it with `eventsource_get_reconnect`, change members, give it to
+ * `eventsource_set_reconnect`.
+ *
+ * The n-th delay in a row is `delay_ms` × `factor`ⁿ⁻¹, at most `max_delay_ms`, and at least what `Retry-After` asked
+ * (up to `max_delay_ms`); jitter comes on top: a random share of up to `jitter` of the delay.
+ */
+typedef struct eventsource_reconnect_t {
+    /**
+     * Bytes of this struct as the caller compiled it: `sizeof(eventsource_reconnect_t)`.
+     */
+    size_t size;
+    /**
+     * 1: reconnect after a failure (default); 0: every failure is final.
+     */
+    int32_t enabled;
+    /**
+     * 1: retry even if the very first attempt after the start fails; 0: that failure is final (default).
+     */
+    int32_t retry_initial;
+    /**
+     * The base delay in milliseconds, ≥ 1. Default 1000. The server's `retry` field replaces it while the client runs.
+     */
+    int64_t delay_ms;
+    /**
+     * The largest delay in milliseconds before jitter, ≥ 1. Default 60000.
+     */
+    int64_t max_delay_ms;
+    /**
+     * How the delay grows from one failure to the next, 1 to 100. Default 2.
+     */
+    double factor;
+    /**
+     * The largest random share added to a delay, 0 to 1. Default 0.5.
+     */
+    double jitter;
+    /**
+     * A stream that stays open for this many milliseconds ends the growth; ≥ 0. Default 60000. So does one that
+     * delivered an event and was ended by the server without error.
+     */
+    int64_t reset_after_ms;
+    /**
+     * Give up after this many failed attempts in a row; 0 for no limit (default).
+     */
+    int64_t max_attempts;
+} eventsource_reconnect_t;
+
+/**
+ * What a client has done since it was made.
+ */
+typedef struct eventsource_stats_t {
+    /**
+     * Bytes of this struct as the caller compiled it: `sizeof(eventsource_stats_t)`.
+     */
+    size_t size;
+    /**
+     * Events delivered.
+     */
+    uint64_t events;
+    /**
+     * Bytes of event streams read, without HTTP's own.
+     */
+    uint64_t bytes;
+    /**
+     * Attempts begun.
+     */
+    uint64_t attempts;
+    /**
+     * Streams opened.
+     */
+    uint64_t opens;
+    /**
+     * Errors: failed attempts and lost streams.
+     */
+    uint64_t errors;
+    /**
+     * Milliseconds since the stream opened; -1 while it is not open.
+     */
+    int64_t open_ms;
+    /**
+     * Milliseconds since the last byte of a stream arrived; -1 when none ever has.
+     */
+    int64_t idle_ms;
+} eventsource_stats_t;
+
+/**
+ * Receives an event, inside `eventsource_parser_feed`.
+ */
+typedef void (*eventsource_parser_event_fn)(struct eventsource_parser_t *parser,
+                                            const struct eventsource_event_t *event,
+                                            void *user);
+
+/**
+ * Receives a comment, inside `eventsource_parser_feed`.
+ */
+typedef void (*eventsource_parser_comment_fn)(struct eventsource_parser_t *parser,
+                                              const struct eventsource_comment_t *comment,
+                                              void *user);
+
+/**
+ * Receives a `retry` field, in milliseconds, inside `eventsource_parser_feed`.
+ */
+typedef void (*eventsource_parser_retry_fn)(struct eventsource_parser_t *parser, int64_t retry_ms, void *user);
+
+/**
+ * What a parser does with what it finds. Zero all of it, set `size` and the members that matter.
+ */
+typedef struct eventsource_parser_options_t {
+    /**
+     * Bytes of this struct as the caller compiled it: `sizeof(eventsource_parser_options_t)`.
+     */
+    size_t size;
+    /**
+     * How much one event may hold, in bytes; 0 for the default of 16777216 (16 MiB).
+     */
+    size_t max_event_size;
+    /**
+     * Receives events; may be NULL.
+     */
+    eventsource_parser_event_fn on_event;
+    /**
+     * Receives comments; may be NULL.
+     */
+    eventsource_parser_comment_fn on_comment;
+    /**
+     * Receives `retry` fields; may be NULL.
+     */
+    eventsource_parser_retry_fn on_retry;
+    /**
+     * Handed to the callbacks as it is.
+     */
+    void *user;
+} eventsource_parser_options_t;
+
+/**
+ * Receives a line for the log. @param level an `eventsource_log_level_t` @param message NUL-terminated UTF-8 without a
+ * line end, alive during the call @param user the pointer given with the callback
+ */
+typedef void (*eventsource_log_fn)(int32_t level, const char *message, void *user);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The name of a status, as `"EVENTSOURCE_ERR_TIMEOUT"`.
+ *
+ * @param status any number
+ * @return a static string; `"EVENTSOURCE_ERR_UNKNOWN"` for a number that is no status of this version. Never NULL,
+ *         never to be freed.
+ *
+ * Any thread, any time.
+ */
+const char *eventsource_status_name(int32_t status);
+
+/**
+ * Makes a client for a URL. Nothing is connected until `eventsource_start`.
+ *
+ * @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
+ *        dropped
+ * @param out receives the client, which the caller owns and gives to `eventsource_free`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
+ */
+eventsource_status_t eventsource_new(const char *url, struct eventsource_t **out);
+
+/**
+ * Starts the client: it connects, delivers events, and reconnects until it is stopped or an error is final.
+ *
+ * Returns at once; everything that happens is told through callbacks. May be called again once the client has
+ * closed: after `eventsource_wait`, not yet inside `on_close`. The last event id and the statistics are kept.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already, `ERR_RUNTIME`
+ *
+ * Any thread, also inside callbacks.
+ */
+eventsource_status_t eventsource_start(struct eventsource_t *es);
+
+/**
+ * Asks the client to close. Never blocks: what the client is doing is cut short (name resolution, connecting, TLS,
+ * waiting), no further event is delivered, and `on_close` comes soon, on the library's thread.
+ *
+ * @return `EVENTSOURCE_OK`, also when the client does not run or has been asked before; `ERR_NULL`
+ *
+ * Any thread, any time, inside any callback.
+ */
+eventsource_status_t eventsource_stop(struct eventsource_t *es);
+
+/**
+ * Waits until the client has closed and `on_close` has returned. Does not stop it.
+ *
+ * @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
+ * @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
+ *         `ERR_IN_CALLBACK` inside any callback of the library
+ *
+ * Any thread but the library's.
+ */
+eventsource_status_t eventsource_wait(struct eventsource_t *es, int64_t timeout_ms);
+
+/**
+ * Stops the client and releases it. NULL is fine.
+ *
+ * Outside callbacks it returns when no callback of this client runs or will run, `on_close` included, and the user
+ * data's `destroy` has been called. Inside a callback (of this or another client) it returns at once: the client
+ * stays valid until that callback returns, then `on_close` comes, then `destroy`.
+ *
+ * Any thread, once.
+ */
+void eventsource_free(struct eventsource_t *es);
+
+/**
+ * Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when the client does not run
+ *
+ * Any thread, inside any callback.
+ */
+eventsource_status_t eventsource_reconnect_now(struct eventsource_t *es);
+
+/**
+ * Sets the pointer that every callback receives, and how it is released.
+ *
+ * @param user handed to the callbacks as it is; the library never looks behind it
+ * @param destroy called exactly once with `user`, after every callback has returned: when the client is freed, also
+ *        if it was never started, or when another pointer is set. May be NULL.
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`: then `user` stays the caller's
+ */
+eventsource_status_t eventsource_set_user_data(struct eventsource_t *es, void *user, eventsource_destroy_fn destroy);
+
+/**
+ * Sets the callback for events that have no callback of their own type. NULL removes it.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_event_fn callback);
+
+/**
+ * Sets the callback for events of one type, instead of the general one. NULL removes it.
+ *
+ * @param type the event type, matched exactly; `"message"` for events that name none
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for an empty type, which no event has,
+ *         `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
+                                               const char *type,
+                                               eventsource_event_fn callback);
+
+/**
+ * Sets the callback for comments. NULL removes it.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_comment(struct eventsource_t *es, eventsource_comment_fn callback);
+
+/**
+ * Sets the callback for the opening of the stream, at the start and after each reconnect. NULL removes it.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_open_fn callback);
+
+/**
+ * Sets the callback for failed attempts and lost streams; its answer may override what happens next. NULL removes
+ * it.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_error(struct eventsource_t *es, eventsource_error_fn callback);
+
+/**
+ * Sets the callback that is asked before each attempt, for a fresh token or another URL. NULL removes it.
+ *
+ * With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_request(struct eventsource_t *es, eventsource_request_fn callback);
+
+/**
+ * Sets the callback for the client's end. NULL removes it.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_on_close(struct eventsource_t *es, eventsource_close_fn callback);
+
+/**
+ * Sets the request method. Default: GET.
+ *
+ * @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_method(struct eventsource_t *es, const char *method);
+
+/**
+ * Sets the request body, sent with every attempt. Default: none. Does not change the method.
+ *
+ * @param body copied; may be NULL when `len` is 0
+ * @param len bytes of `body`; 0 for no body
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *body, size_t len);
+
+/**
+ * Sets a request header, in place of any of that name.
+ *
+ * The library itself sends `Accept: text/event-stream`, `Cache-Control: no-cache` and `User-Agent`, which may be
+ * replaced. It alone writes `Connection`, `Content-Length`, `Expect`, `Keep-Alive`, `Last-Event-ID`,
+ * `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`.
+ *
+ * @param name an HTTP field name
+ * @param value without CR, LF, NUL and other control characters
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_header(struct eventsource_t *es, const char *name, const char *value);
+
+/**
+ * Adds a request header beside those of the same name. Otherwise as `eventsource_set_header`.
+ *
+ * @return as `eventsource_set_header`
+ */
+eventsource_status_t eventsource_add_header(struct eventsource_t *es, const char *name, const char *value);
+
+/**
+ * Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization`, `Cookie` and
+ * `Proxy-Authorization`. Otherwise as `eventsource_set_header`.
+ *
+ * @return as `eventsource_set_header`
+ */
+eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, const char *name, const char *value);
+
+/**
+ * Sets `Authorization` to basic authentication (RFC 7617), in UTF-8.
+ *
+ * @param user without a colon
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
+ *         `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const char *user, const char *password);
+
+/**
+ * Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
+ * server sends another; an empty id clears it.
+ *
+ * @param id copied; without CR, LF and other control characters
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`
+ *
+ * Any thread, any time, also while the client runs.
+ */
+eventsource_status_t eventsource_set_last_event_id(struct eventsource_t *es, const char *id);
+
+/**
+ * Tells how the client reconnects.
+ *
+ * @param policy its `size` must be set; the other members are written
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has
+ */
+eventsource_status_t eventsource_get_reconnect(struct eventsource_t *es, struct eventsource_reconnect_t *policy);
+
+/**
+ * Sets how the client reconnects.
+ *
+ * @param policy copied; its `size` must be set
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` after
+ *         `eventsource_start`
+ */
+eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const struct eventsource_reconnect_t *policy);
+
+/**
+ * Sets the longest time for name resolution, TCP and TLS together. Default: 10000.
+ *
+ * @param timeout_ms milliseconds; 0 for no limit
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es, int64_t timeout_ms);
+
+/**
+ * Sets the longest silence: no byte from the server, neither of the response's head nor of the stream. Default: no
+ * limit. A server that sends comments as heartbeats allows for a little more than their interval.
+ *
+ * @param timeout_ms milliseconds; 0 for no limit
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_read_timeout(struct eventsource_t *es, int64_t timeout_ms);
+
+/**
+ * Sets how many redirects one attempt follows. Default: 16.
+ *
+ * @param count 0 to follow none
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int32_t count);
+
+/**
+ * Sets how much one event may hold: data, type, id and a comment, whatever is unfinished. Default: 16777216 (16 MiB).
+ * A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the client reconnects.
+ *
+ * @param bytes ≥ 1
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, size_t bytes);
+
+/**
+ * Sets whether a response must be `text/event-stream`. Default: 1.
+ *
+ * @param check 1: another type is a final error; 0: any 200 is taken for an event stream
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es, int32_t check);
+
+/**
+ * Trusts certificate authorities beside the operating system's.
+ *
+ * @param pem one or more certificates in PEM form, copied; a later call replaces an earlier one's
+ * @param len bytes of `pem`; 0 to trust the operating system's alone
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es, const void *pem, size_t len);
+
+/**
+ * INSECURE: accepts any certificate from anybody, so that whoever sits on the network path can read and forge the
+ * stream and the credentials. For tests only.
+ *
+ * @param skip 1: verify nothing; 0: verify (default)
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+ */
+eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsource_t *es, int32_t skip);
+
+/**
+ * Tells what the client is doing.
+ *
+ * @param state receives the state
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`
+ */
+eventsource_status_t eventsource_get_state(struct eventsource_t *es, eventsource_state_t *state);
+
+/**
+ * Copies the last event id, as to keep it for the next process.
+ *
+ * @param buffer receives the id and a NUL; may be NULL when `capacity` is 0
+ * @param capacity bytes of `buffer`
+ * @param len receives the id's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the id's length: nothing is copied
+ */
+eventsource_status_t eventsource_get_last_event_id(struct eventsource_t *es,
+                                                   char *buffer,
+                                                   size_t capacity,
+                                                   size_t *len);
+
+/**
+ * Copies the text of what went wrong last: a refused call's reason, or the message of the last `on_error`. Kept until
+ * something else goes wrong; empty when nothing has.
+ *
+ * Parameters and result as for `eventsource_get_last_event_id`. (With `ERR_BUFFER` the text stays as it is.)
+ */
+eventsource_status_t eventsource_get_last_error(struct eventsource_t *es, char *buffer, size_t capacity, size_t *len);
+
+/**
+ * Tells what the client has done. The members are each exact, and taken one after another.
+ *
+ * @param stats its `size` must be set; the other members are written
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has
+ */
+eventsource_status_t eventsource_get_stats(struct eventsource_t *es, struct eventsource_stats_t *stats);
+
+/**
+ * Tells which attempt this is.
+ *
+ * @param number receives 1 for the first attempt since the start or since the stream was last open, then 2, 3, …
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`
+ */
+eventsource_status_t eventsource_request_get_attempt(struct eventsource_request_t *request, int64_t *number);
+
+/**
+ * Tells why this attempt is made.
+ *
+ * @param code receives the `eventsource_status_t` of what went wrong before; `EVENTSOURCE_OK` when nothing did: at the
+ *        start, and after `eventsource_reconnect_now`
+ * @param http_status receives the HTTP status that went with it, 0 when there was none; may be NULL
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`
+ */
+eventsource_status_t eventsource_request_get_cause(struct eventsource_request_t *request,
+                                                   int32_t *code,
+                                                   int32_t *http_status);
+
+/**
+ * Sets a header for this attempt, in place of any of that name.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+ */
+eventsource_status_t eventsource_request_set_header(struct eventsource_request_t *request,
+                                                    const char *name,
+                                                    const char *value);
+
+/**
+ * Sets the URL for this attempt, as for `eventsource_new`. A user and password in it replace the authorization.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
+ */
+eventsource_status_t eventsource_request_set_url(struct eventsource_request_t *request, const char *url);
+
+/**
+ * Sets the body for this attempt.
+ *
+ * @param body copied; may be NULL when `len` is 0
+ * @param len bytes of `body`; 0 for no body
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`
+ */
+eventsource_status_t eventsource_request_set_body(struct eventsource_request_t *request, const void *body, size_t len);
+
+/**
+ * Makes a parser.
+ *
+ * @param options copied; its `size` must be set
+ * @param out receives the parser, which the caller owns and gives to `eventsource_parser_free`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a bad `size`
+ */
+eventsource_status_t eventsource_parser_new(const struct eventsource_parser_options_t *options,
+                                            struct eventsource_parser_t **out);
+
+/**
+ * Parses the next bytes of the stream, however they are split, and calls the callbacks before it returns.
+ *
+ * @param bytes may be NULL when `len` is 0
+ * @param len bytes of `bytes`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit: the rest is not parsed,
+ *         and the parser has begun a new stream; `ERR_IN_CALLBACK` inside one of this parser's callbacks
+ *
+ * One thread at a time.
+ */
+eventsource_status_t eventsource_parser_feed(struct eventsource_parser_t *parser, const void *bytes, size_t len);
+
+/**
+ * Begins a new stream: drops an unfinished event, expects a byte order mark again, keeps the last event id.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_IN_CALLBACK` inside one of this parser's callbacks
+ */
+eventsource_status_t eventsource_parser_reset(struct eventsource_parser_t *parser);
+
+/**
+ * Copies the last event id: what a `Last-Event-ID` header should say on reconnecting.
+ *
+ * Parameters and result as for `eventsource_get_last_event_id`, and `ERR_IN_CALLBACK` inside one of this parser's
+ * callbacks, where the event has it.
+ */
+eventsource_status_t eventsource_parser_get_last_event_id(struct eventsource_parser_t *parser,
+                                                          char *buffer,
+                                                          size_t capacity,
+                                                          size_t *len);
+
+/**
+ * Releases a parser. NULL is fine. Inside one of its callbacks it takes effect when the feeding call returns, and the
+ * rest of the input is not parsed.
+ */
+void eventsource_parser_free(struct eventsource_parser_t *parser);
+
+/**
+ * The version of the library that is running, which may be newer than the header.
+ *
+ * @return a static string, as `"0.1.0"`; never to be freed
+ */
+const char *eventsource_version(void);
+
+/**
+ * The version of the library that is running, as a number to compare: major × 1000000 + minor × 1000 + patch.
+ */
+int32_t eventsource_version_number(void);
+
+/**
+ * Sets where the library logs, for the whole process. Default: nowhere; the library never writes to stdout or stderr.
+ * Header values, bodies, event data, user information and queries of URLs are never logged.
+ *
+ * @param fn called on any thread, by several at once; NULL to log nowhere
+ * @param level the most detailed `eventsource_log_level_t` wanted
+ * @param user handed to `fn` as it is. When this function returns, the callback set before is not running and will
+ *        not be called again.
+ * @return `EVENTSOURCE_OK`; `ERR_VALUE` for a level that does not exist; `ERR_IN_CALLBACK` inside a log callback
+ *
+ * Any thread.
+ */
+eventsource_status_t eventsource_set_log_callback(eventsource_log_fn fn, int32_t level, void *user);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* EVENTSOURCE_H */

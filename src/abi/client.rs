@@ -1,0 +1,189 @@
+//! A client's life: made, started, stopped, waited for, freed.
+
+use super::delivery::{Callbacks, Delivery};
+use super::guard::{Refusal, call, client_call, contain, in_callback, out, text};
+use super::status::{eventsource_status_t, *};
+use crate::stream::Client;
+use crate::sync::lock;
+use std::ffi::c_char;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// For `eventsource_wait`: wait without a limit.
+pub const EVENTSOURCE_FOREVER: i64 = -1;
+
+/// A client: one event stream, kept alive over reconnects.
+///
+/// Any thread may call any function on it at any time, except that nothing may use it once `eventsource_free` has
+/// been called outside a callback.
+pub struct eventsource_t {
+    // In the order in which they go: the callbacks' user data before the client, which may end the runtime.
+    callbacks: Mutex<Callbacks>,
+    client: Client,
+    freed: AtomicBool,
+}
+
+impl eventsource_t {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Changes what may change only while the client does not run.
+    pub(super) fn configure_callbacks(
+        &self,
+        change: impl FnOnce(&mut Callbacks),
+    ) -> Result<(), Refusal> {
+        Ok(self
+            .client
+            .while_stopped(|| change(&mut lock(&self.callbacks)))?)
+    }
+}
+
+/// Makes a client for a URL. Nothing is connected until `eventsource_start`.
+///
+/// @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
+///        dropped
+/// @param out receives the client, which the caller owns and gives to `eventsource_free`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_new(
+    url: *const c_char,
+    out: *mut *mut eventsource_t,
+) -> eventsource_status_t {
+    call(|| {
+        // SAFETY: the header's rules for pointers.
+        let (out, url) = unsafe { (self::out(out, "out")?, text(url, "the URL")?) };
+        let es = Arc::new(eventsource_t {
+            callbacks: Mutex::default(),
+            client: Client::new(url)?,
+            freed: AtomicBool::new(false),
+        });
+        out.write(Arc::into_raw(es).cast_mut());
+        Ok(())
+    })
+}
+
+/// Starts the client: it connects, delivers events, and reconnects until it is stopped or an error is final.
+///
+/// Returns at once; everything that happens is told through callbacks. May be called again once the client has
+/// closed: after `eventsource_wait`, not yet inside `on_close`. The last event id and the statistics are kept.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already, `ERR_RUNTIME`
+///
+/// Any thread, also inside callbacks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_start(es: *mut eventsource_t) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |client| {
+            client.client.start(|| {
+                // The pointer came from Arc::into_raw and the caller's reference is alive; this adds the run's own,
+                // which keeps the client alive until its last callback has returned.
+                Arc::increment_strong_count(es);
+                let es = Arc::from_raw(es.cast_const());
+                let delivery = Delivery::new(es.clone(), &lock(&es.callbacks));
+                Box::new(delivery)
+            })?;
+            Ok(())
+        })
+    }
+}
+
+/// Asks the client to close. Never blocks: what the client is doing is cut short (name resolution, connecting, TLS,
+/// waiting), no further event is delivered, and `on_close` comes soon, on the library's thread.
+///
+/// @return `EVENTSOURCE_OK`, also when the client does not run or has been asked before; `ERR_NULL`
+///
+/// Any thread, any time, inside any callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_stop(es: *mut eventsource_t) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            es.client.stop();
+            Ok(())
+        })
+    }
+}
+
+/// Waits until the client has closed and `on_close` has returned. Does not stop it.
+///
+/// @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
+/// @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
+///         `ERR_IN_CALLBACK` inside any callback of the library
+///
+/// Any thread but the library's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_wait(
+    es: *mut eventsource_t,
+    timeout_ms: i64,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            let timeout = match timeout_ms {
+                EVENTSOURCE_FOREVER => None,
+                ms => Some(Duration::from_millis(u64::try_from(ms).map_err(|_| {
+                    Refusal::new(
+                        EVENTSOURCE_ERR_VALUE,
+                        "the timeout is neither EVENTSOURCE_FOREVER nor ≥ 0",
+                    )
+                })?)),
+            };
+            if in_callback() {
+                return Err(Refusal::new(
+                    EVENTSOURCE_ERR_IN_CALLBACK,
+                    "waiting inside a callback would deadlock",
+                ));
+            }
+            if es.client.wait(timeout) {
+                Ok(())
+            } else {
+                Err(Refusal::new(
+                    EVENTSOURCE_ERR_TIMEOUT,
+                    "the client is still running",
+                ))
+            }
+        })
+    }
+}
+
+/// Stops the client and releases it. NULL is fine.
+///
+/// Outside callbacks it returns when no callback of this client runs or will run, `on_close` included, and the user
+/// data's `destroy` has been called. Inside a callback (of this or another client) it returns at once: the client
+/// stays valid until that callback returns, then `on_close` comes, then `destroy`.
+///
+/// Any thread, once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
+    contain(|| {
+        // SAFETY: the header's rules for pointers.
+        let Some(client) = (unsafe { es.as_ref() }) else {
+            return;
+        };
+        // A second call while the first still waits, or inside the same callback, would release it twice.
+        if client.freed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        client.client.stop();
+        if !in_callback() {
+            client.client.wait(None);
+        }
+        // SAFETY: the reference that eventsource_new gave out; `freed` makes sure that it is taken back once. A run
+        // that still goes on, inside a callback, holds its own.
+        drop(unsafe { Arc::from_raw(es) });
+    });
+}
+
+/// Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when the client does not run
+///
+/// Any thread, inside any callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_reconnect_now(es: *mut eventsource_t) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe { client_call(es, |es| Ok(es.client.reconnect_now()?)) }
+}

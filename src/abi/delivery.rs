@@ -1,0 +1,329 @@
+//! The one place where the library calls C: turns what a run tells its handler into callbacks.
+
+use super::callbacks::*;
+use super::client::eventsource_t;
+use super::guard::callback;
+use super::request::eventsource_request_t;
+use super::status::{eventsource_status_t, *};
+use crate::http::{ErrorKind, HeaderMap};
+use crate::parser::{Event, Text};
+use crate::stream::{Attempt, Close, Decision, Failure, Handler, Opened};
+use std::collections::HashMap;
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+/// What a client has registered.
+#[derive(Default)]
+pub struct Callbacks {
+    pub registered: Registered,
+    pub user_data: UserData,
+}
+
+/// The callbacks themselves.
+#[derive(Clone, Default)]
+pub struct Registered {
+    pub on_event: eventsource_event_fn,
+    on_event_type: HashMap<Box<str>, eventsource_event_fn>,
+    pub on_comment: eventsource_comment_fn,
+    pub on_open: eventsource_open_fn,
+    pub on_error: eventsource_error_fn,
+    pub on_request: eventsource_request_fn,
+    pub on_close: eventsource_close_fn,
+}
+
+impl Registered {
+    pub fn set_on_event_type(&mut self, event_type: &str, callback: eventsource_event_fn) {
+        match callback {
+            Some(_) => self.on_event_type.insert(event_type.into(), callback),
+            None => self.on_event_type.remove(event_type),
+        };
+    }
+
+    fn for_type(&self, event_type: &str) -> eventsource_event_fn {
+        // Most clients have none of these; they need no hash.
+        let own = if self.on_event_type.is_empty() {
+            None
+        } else {
+            self.on_event_type.get(event_type)
+        };
+        *own.unwrap_or(&self.on_event)
+    }
+}
+
+/// The caller's pointer; its `destroy` is called when this is dropped.
+pub struct UserData {
+    user: *mut c_void,
+    destroy: eventsource_destroy_fn,
+}
+
+impl UserData {
+    pub fn new(user: *mut c_void, destroy: eventsource_destroy_fn) -> UserData {
+        UserData { user, destroy }
+    }
+}
+
+impl Default for UserData {
+    fn default() -> UserData {
+        UserData::new(ptr::null_mut(), None)
+    }
+}
+
+impl Drop for UserData {
+    fn drop(&mut self) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: the function that came with the pointer, called this once.
+            callback(|| unsafe { destroy(self.user) });
+        }
+    }
+}
+
+// SAFETY: the header tells callers that callbacks and destroy run on the library's threads; the library itself never
+// looks behind the pointer.
+unsafe impl Send for UserData {}
+
+/// One run's way to its callbacks. They cannot change while it runs, so it has a copy that needs no lock; its
+/// reference keeps the client alive until the last of them has returned.
+pub struct Delivery {
+    es: Arc<eventsource_t>,
+    callbacks: Registered,
+    user: *mut c_void,
+}
+
+// SAFETY: `user` is only handed to the callbacks; see UserData.
+unsafe impl Send for Delivery {}
+
+impl Delivery {
+    pub fn new(es: Arc<eventsource_t>, callbacks: &Callbacks) -> Delivery {
+        Delivery {
+            callbacks: callbacks.registered.clone(),
+            user: callbacks.user_data.user,
+            es,
+        }
+    }
+
+    fn es(&self) -> *mut eventsource_t {
+        Arc::as_ptr(&self.es).cast_mut()
+    }
+}
+
+impl Handler for Delivery {
+    fn wants_comments(&self) -> bool {
+        self.callbacks.on_comment.is_some()
+    }
+
+    fn wants_request(&self) -> bool {
+        self.callbacks.on_request.is_some()
+    }
+
+    fn on_request(&mut self, attempt: &mut Attempt) {
+        let Some(on_request) = self.callbacks.on_request else {
+            return;
+        };
+        let mut request = eventsource_request_t::new(attempt, self.es.client());
+        // SAFETY: a callback of the registered type; the request lives until it has returned.
+        callback(|| unsafe { on_request(self.es(), &raw mut request, self.user) });
+    }
+
+    fn on_open(&mut self, opened: &Opened) {
+        let Some(on_open) = self.callbacks.on_open else {
+            return;
+        };
+        let url = Terminated::new(opened.url);
+        let headers = Headers::new(opened.headers);
+        let response = eventsource_response_t {
+            size: size_of::<eventsource_response_t>(),
+            status: opened.status.into(),
+            http_version: opened.http_version,
+            url: url.as_ptr(),
+            url_len: url.len(),
+            headers: headers.as_ptr(),
+            header_count: headers.len(),
+        };
+        // SAFETY: a callback of the registered type; the payload lives until it has returned.
+        callback(|| unsafe { on_open(self.es(), &raw const response, self.user) });
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) {
+        let Some(on_event) = self.callbacks.for_type(event.event_type.as_str()) else {
+            return;
+        };
+        let event = event_payload(event);
+        // SAFETY: a callback of the registered type; the payload lives until it has returned.
+        callback(|| unsafe { on_event(self.es(), &raw const event, self.user) });
+    }
+
+    fn on_comment(&mut self, text: Text<'_>) {
+        let Some(on_comment) = self.callbacks.on_comment else {
+            return;
+        };
+        let comment = comment_payload(text);
+        // SAFETY: a callback of the registered type; the payload lives until it has returned.
+        callback(|| unsafe { on_comment(self.es(), &raw const comment, self.user) });
+    }
+
+    fn on_error(&mut self, failure: &Failure) -> Decision {
+        let Some(on_error) = self.callbacks.on_error else {
+            return Decision::Default;
+        };
+        let message = Terminated::new(&failure.message);
+        let headers = failure.headers.as_ref().map(Headers::new);
+        let body = Terminated::new(&String::from_utf8_lossy(&failure.body));
+        let error = eventsource_error_t {
+            size: size_of::<eventsource_error_t>(),
+            code: failure.kind.into(),
+            http_status: failure.http_status.into(),
+            os_error: failure.os_error,
+            will_retry: failure.retry_in.is_some().into(),
+            attempt: failure.attempt.into(),
+            delay_ms: failure.retry_in.map_or(0, |delay| {
+                i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)
+            }),
+            message: message.as_ptr(),
+            message_len: message.len(),
+            headers: headers.as_ref().map_or(ptr::null(), Headers::as_ptr),
+            header_count: headers.as_ref().map_or(0, Headers::len),
+            body: body.as_ptr(),
+            body_len: body.len(),
+        };
+        // SAFETY: a callback of the registered type; the payload lives until it has returned.
+        let decision = callback(|| unsafe { on_error(self.es(), &raw const error, self.user) });
+        match decision {
+            d if d == eventsource_decision_t::EVENTSOURCE_RECONNECT as i32 => Decision::Reconnect,
+            d if d == eventsource_decision_t::EVENTSOURCE_STOP as i32 => Decision::Stop,
+            _ => Decision::Default,
+        }
+    }
+
+    fn on_close(&mut self, close: Close) {
+        let Some(on_close) = self.callbacks.on_close else {
+            return;
+        };
+        let (reason, code) = match close {
+            Close::Stopped => (
+                eventsource_close_reason_t::EVENTSOURCE_CLOSE_STOPPED,
+                EVENTSOURCE_OK,
+            ),
+            Close::Server => (
+                eventsource_close_reason_t::EVENTSOURCE_CLOSE_SERVER,
+                EVENTSOURCE_OK,
+            ),
+            Close::Failed(kind) => (
+                eventsource_close_reason_t::EVENTSOURCE_CLOSE_FAILED,
+                kind.into(),
+            ),
+        };
+        let close = eventsource_close_t {
+            size: size_of::<eventsource_close_t>(),
+            reason,
+            code,
+        };
+        // SAFETY: a callback of the registered type; the payload lives until it has returned.
+        callback(|| unsafe { on_close(self.es(), &raw const close, self.user) });
+    }
+}
+
+impl From<ErrorKind> for eventsource_status_t {
+    fn from(kind: ErrorKind) -> eventsource_status_t {
+        match kind {
+            ErrorKind::Resolve => EVENTSOURCE_ERR_RESOLVE,
+            ErrorKind::Connect => EVENTSOURCE_ERR_CONNECT,
+            ErrorKind::ConnectTimeout => EVENTSOURCE_ERR_CONNECT_TIMEOUT,
+            ErrorKind::Tls => EVENTSOURCE_ERR_TLS,
+            ErrorKind::Disconnected => EVENTSOURCE_ERR_DISCONNECTED,
+            ErrorKind::ReadTimeout => EVENTSOURCE_ERR_READ_TIMEOUT,
+            ErrorKind::Protocol => EVENTSOURCE_ERR_PROTOCOL,
+            ErrorKind::EndOfStream => EVENTSOURCE_ERR_END_OF_STREAM,
+            ErrorKind::Status => EVENTSOURCE_ERR_HTTP_STATUS,
+            ErrorKind::ContentType => EVENTSOURCE_ERR_CONTENT_TYPE,
+            ErrorKind::ContentEncoding => EVENTSOURCE_ERR_CONTENT_ENCODING,
+            ErrorKind::Redirect => EVENTSOURCE_ERR_REDIRECT,
+            ErrorKind::TooManyRedirects => EVENTSOURCE_ERR_TOO_MANY_REDIRECTS,
+            ErrorKind::EventTooLarge => EVENTSOURCE_ERR_EVENT_TOO_LARGE,
+            ErrorKind::Panic => EVENTSOURCE_ERR_PANIC,
+        }
+    }
+}
+
+/// An event as C sees it; the pointers lend the parser's buffers.
+pub fn event_payload(event: &Event<'_>) -> eventsource_event_t {
+    eventsource_event_t {
+        size: size_of::<eventsource_event_t>(),
+        r#type: event.event_type.as_ptr().cast(),
+        type_len: event.event_type.len(),
+        data: event.data.as_ptr().cast(),
+        data_len: event.data.len(),
+        last_event_id: event.last_event_id.as_ptr().cast(),
+        last_event_id_len: event.last_event_id.len(),
+    }
+}
+
+/// A comment as C sees it; the pointer lends the parser's buffer.
+pub fn comment_payload(text: Text<'_>) -> eventsource_comment_t {
+    eventsource_comment_t {
+        size: size_of::<eventsource_comment_t>(),
+        text: text.as_ptr().cast(),
+        text_len: text.len(),
+    }
+}
+
+/// A copy of a text with the NUL that C expects.
+struct Terminated(Vec<u8>);
+
+impl Terminated {
+    fn new(text: &str) -> Terminated {
+        let mut bytes = Vec::with_capacity(text.len() + 1);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+        Terminated(bytes)
+    }
+
+    fn as_ptr(&self) -> *const c_char {
+        self.0.as_ptr().cast()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len() - 1
+    }
+}
+
+/// A response's headers as an array for C, together with the text that the array points at.
+struct Headers {
+    fields: Vec<eventsource_header_t>,
+    _text: Vec<(Terminated, Terminated)>,
+}
+
+impl Headers {
+    fn new(headers: &HeaderMap) -> Headers {
+        let text: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    Terminated::new(name.as_str()),
+                    Terminated::new(&String::from_utf8_lossy(value.as_bytes())),
+                )
+            })
+            .collect();
+        let fields = text
+            .iter()
+            .map(|(name, value)| eventsource_header_t {
+                name: name.as_ptr(),
+                name_len: name.len(),
+                value: value.as_ptr(),
+                value_len: value.len(),
+            })
+            .collect();
+        Headers {
+            fields,
+            _text: text,
+        }
+    }
+
+    fn as_ptr(&self) -> *const eventsource_header_t {
+        self.fields.as_ptr()
+    }
+
+    fn len(&self) -> usize {
+        self.fields.len()
+    }
+}

@@ -1,0 +1,286 @@
+//! What every call from C goes through: panics stop here, pointers and strings are checked here, and a refusal becomes
+//! a status and the client's last-error text here.
+
+use super::client::eventsource_t;
+use super::status::{eventsource_status_t, *};
+use crate::log::{self, Level};
+use crate::panics;
+use crate::stream::{Invalid, InvalidKind, Refused};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_void};
+
+/// Why a call is refused: its status, and the text that `eventsource_get_last_error` then gives.
+#[derive(Debug)]
+pub struct Refusal {
+    pub status: eventsource_status_t,
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    pub fn new(status: eventsource_status_t, message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal {
+            status,
+            message: message.into(),
+        }
+    }
+
+    pub fn null(what: &str) -> Refusal {
+        Refusal::new(EVENTSOURCE_ERR_NULL, format!("{what} is NULL"))
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Refusal {
+        let status = match invalid.kind {
+            InvalidKind::Url => EVENTSOURCE_ERR_URL,
+            InvalidKind::Header => EVENTSOURCE_ERR_HEADER,
+            InvalidKind::Method => EVENTSOURCE_ERR_METHOD,
+            InvalidKind::Value => EVENTSOURCE_ERR_VALUE,
+            InvalidKind::Pem => EVENTSOURCE_ERR_PEM,
+        };
+        Refusal::new(status, invalid.message)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Refusal {
+        match refused {
+            Refused::Invalid(invalid) => invalid.into(),
+            Refused::State(message) => Refusal::new(EVENTSOURCE_ERR_STATE, message),
+            Refused::Runtime(error) => Refusal::new(
+                EVENTSOURCE_ERR_RUNTIME,
+                format!("the runtime could not be started: {error}"),
+            ),
+        }
+    }
+}
+
+/// Runs the body of a call that has no client to remember the text.
+pub fn call(body: impl FnOnce() -> Result<(), Refusal>) -> eventsource_status_t {
+    match contained(body) {
+        Ok(()) => EVENTSOURCE_OK,
+        Err(refusal) => {
+            log::write(
+                Level::Debug,
+                format_args!("call refused: {}", refusal.message),
+            );
+            refusal.status
+        }
+    }
+}
+
+/// Runs the body of a call on a client, which remembers why it was refused.
+///
+/// # Safety
+/// `es` is NULL or a client that is not freed before this returns.
+pub unsafe fn client_call(
+    es: *const eventsource_t,
+    body: impl FnOnce(&eventsource_t) -> Result<(), Refusal>,
+) -> eventsource_status_t {
+    call(|| {
+        // SAFETY: the caller's promise.
+        let es = unsafe { es.as_ref() }.ok_or_else(|| Refusal::null("the client"))?;
+        contained(|| body(es)).inspect_err(|refusal| es.client().set_last_error(&refusal.message))
+    })
+}
+
+/// A panic becomes a refusal: nothing unwinds into C.
+fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    panics::contain(body).unwrap_or_else(|panic| {
+        Err(Refusal::new(
+            EVENTSOURCE_ERR_PANIC,
+            format!("internal error: {panic}"),
+        ))
+    })
+}
+
+/// Runs something that has no status to answer with.
+pub fn contain(body: impl FnOnce()) {
+    call(|| {
+        body();
+        Ok(())
+    });
+}
+
+/// A string argument.
+///
+/// # Safety
+/// `text` is NULL or a NUL-terminated string that lives as long as the result is used.
+pub unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str, Refusal> {
+    // SAFETY: the caller's promise.
+    unsafe { optional_text(text, what) }?.ok_or_else(|| Refusal::null(what))
+}
+
+/// A string argument for which NULL has a meaning.
+///
+/// # Safety
+/// As for [`text`].
+pub unsafe fn optional_text<'a>(
+    text: *const c_char,
+    what: &str,
+) -> Result<Option<&'a str>, Refusal> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, so NUL-terminated by the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str()
+        .map(Some)
+        .map_err(|_| Refusal::new(EVENTSOURCE_ERR_UTF8, format!("{what} is not valid UTF-8")))
+}
+
+/// A pointer and a length; NULL is fine for no bytes.
+///
+/// # Safety
+/// `bytes` is NULL or points at `len` bytes that live as long as the result is used.
+pub unsafe fn bytes<'a>(bytes: *const c_void, len: usize, what: &str) -> Result<&'a [u8], Refusal> {
+    match (bytes.is_null(), len) {
+        (_, 0) => Ok(&[]),
+        (true, _) => Err(Refusal::null(what)),
+        // The language's limit for a slice; no real buffer is larger.
+        (false, len) if len > isize::MAX as usize => Err(Refusal::new(
+            EVENTSOURCE_ERR_VALUE,
+            format!("{what} is larger than any buffer can be"),
+        )),
+        // SAFETY: not NULL, and readable for `len` bytes by the caller's promise.
+        (false, len) => Ok(unsafe { std::slice::from_raw_parts(bytes.cast(), len) }),
+    }
+}
+
+/// A pointer that a result is written to.
+///
+/// # Safety
+/// `out` is NULL or valid for a write.
+pub unsafe fn out<'a, T>(
+    out: *mut T,
+    what: &str,
+) -> Result<&'a mut std::mem::MaybeUninit<T>, Refusal> {
+    // SAFETY: the caller's promise; MaybeUninit asks nothing of what is there now.
+    unsafe { out.cast::<std::mem::MaybeUninit<T>>().as_mut() }.ok_or_else(|| Refusal::null(what))
+}
+
+/// A switch: 0 or 1, nothing else, so that later versions can give other numbers a meaning.
+pub fn switch(value: i32, what: &str) -> Result<bool, Refusal> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Refusal::new(
+            EVENTSOURCE_ERR_VALUE,
+            format!("{what} must be 0 or 1, not {value}"),
+        )),
+    }
+}
+
+thread_local! {
+    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether this thread is inside a callback of the library, of whichever client: there nothing may wait.
+pub fn in_callback() -> bool {
+    CALLBACKS.get() > 0
+}
+
+/// Runs a C callback, so that calls made inside it know where they are.
+pub fn callback<T>(run: impl FnOnce() -> T) -> T {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            CALLBACKS.set(CALLBACKS.get() - 1);
+        }
+    }
+    CALLBACKS.set(CALLBACKS.get() + 1);
+    let _leave = Leave;
+    run()
+}
+
+/// Reads a struct that begins with its own size, as its caller compiled it.
+///
+/// A caller that was compiled against a newer header passes a larger one: what this version does not know must be
+/// zero, so that nothing the caller asks for is silently ignored.
+///
+/// # Safety
+/// `T` is `repr(C)`, begins with its size in a `usize`, and is valid for any bytes; `from` is NULL or points at as many
+/// readable bytes as the size says.
+pub unsafe fn sized_read<T: Copy>(from: *const T, what: &str) -> Result<T, Refusal> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let size = checked_size(from, what)?;
+        let unknown = std::slice::from_raw_parts(
+            from.cast::<u8>().add(size_of::<T>()),
+            size - size_of::<T>(),
+        );
+        if unknown.iter().any(|byte| *byte != 0) {
+            return Err(Refusal::new(
+                EVENTSOURCE_ERR_VALUE,
+                format!("{what} has members that this version of the library does not know"),
+            ));
+        }
+        Ok(from.read())
+    }
+}
+
+/// Writes a struct that begins with its own size, which the caller has set. What a newer caller's struct has beyond
+/// this version's becomes zero.
+///
+/// # Safety
+/// As for [`sized_read`], with the bytes writable.
+pub unsafe fn sized_write<T: Copy>(to: *mut T, value: T, what: &str) -> Result<(), Refusal> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let size = checked_size(to, what)?;
+        to.write(value);
+        to.cast::<usize>().write(size);
+        to.cast::<u8>()
+            .add(size_of::<T>())
+            .write_bytes(0, size - size_of::<T>());
+    }
+    Ok(())
+}
+
+unsafe fn checked_size<T>(of: *const T, what: &str) -> Result<usize, Refusal> {
+    /// No struct of this library will ever be larger: a larger size was never set.
+    const ABSURD: usize = 4096;
+    // SAFETY: NULL, or the size is there by the caller's promise.
+    let size = *unsafe { of.cast::<usize>().as_ref() }.ok_or_else(|| Refusal::null(what))?;
+    if (size_of::<T>()..=ABSURD).contains(&size) {
+        Ok(size)
+    } else {
+        Err(Refusal::new(
+            EVENTSOURCE_ERR_VALUE,
+            format!("{what} has no valid size: set it to sizeof first"),
+        ))
+    }
+}
+
+/// Copies a text and a NUL into the caller's buffer.
+///
+/// # Safety
+/// `buffer` is NULL or writable for `capacity` bytes; `len` is NULL or valid for a write.
+pub unsafe fn text_out(
+    text: &str,
+    buffer: *mut c_char,
+    capacity: usize,
+    len: *mut usize,
+) -> Result<(), Refusal> {
+    if buffer.is_null() && capacity > 0 {
+        return Err(Refusal::null("the buffer"));
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(len) = len.as_mut() {
+            *len = text.len();
+        }
+        if text.len() >= capacity {
+            return Err(Refusal::new(
+                EVENTSOURCE_ERR_BUFFER,
+                format!("the buffer needs {} bytes", text.len() + 1),
+            ));
+        }
+        buffer
+            .cast::<u8>()
+            .copy_from_nonoverlapping(text.as_ptr(), text.len());
+        buffer.add(text.len()).write(0);
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+/* libeventsource: keeps Server-Sent Events streams (EventSource, WHATWG HTML) alive for C programs.
+ *
+ * This header is the manual. It is written from the library's source; change that, not this.
+ *
+ *     eventsource_t *es = NULL;
+ *     if (eventsource_new("https://example.com/stream", &es) != EVENTSOURCE_OK) return 1;
+ *     eventsource_on_event(es, on_event);
+ *     eventsource_start(es);
+ *     eventsource_wait(es, EVENTSOURCE_FOREVER);
+ *     eventsource_free(es);
+ *
+ * NAMES. eventsource_<verb> is a client's life; eventsource_set_<what> its settings, eventsource_on_<what> its
+ * callbacks, both before eventsource_start; eventsource_get_<what> questions at any time; eventsource_<noun>_<verb> the
+ * other objects.
+ *
+ * STATUSES. What can fail answers an eventsource_status_t: EVENTSOURCE_OK, or a reason. In the descriptions ERR_X is
+ * short for EVENTSOURCE_ERR_X. Every call may also answer EVENTSOURCE_ERR_PANIC: a bug of the library, caught. A refused
+ * call changes nothing and writes to no parameter unless its description says so; eventsource_get_last_error has the
+ * reason as text.
+ *
+ * POINTERS. A string is NUL-terminated UTF-8. The library copies what it is given and keeps no pointer of the caller's
+ * but user data. NULL is refused with EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither
+ * NULL nor valid, and a client or parser that has been freed, are the caller's fault and undefined behaviour.
+ * A struct that begins with `size` grows at its end in later versions; where the caller fills it or has it filled,
+ * `size` must be set to sizeof first.
+ *
+ * UNITS. Durations are milliseconds in int64_t, sizes bytes in size_t, enumerations and switches int32_t.
+ *
+ * CALLBACKS. After eventsource_start they run on the library's threads: for one client one at a time, in the order of
+ * the stream, not always on the same thread; for different clients at the same time. A payload and the text in it live
+ * until the callback returns. A callback may block: it holds back its own stream (the server is made to wait through
+ * TCP), not the others. It may call any function of the library; eventsource_wait answers EVENTSOURCE_ERR_IN_CALLBACK
+ * there, and eventsource_free takes effect when the callback returns. It must return: no longjmp, no C++ exception may
+ * leave it.
+ *
+ * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
+ * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user
+ * data is called exactly once, after every callback has returned, also for a client that never started.
+ *
+ * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
+ * eventsource*. The library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment
+ * variables.
+ */

@@ -1,0 +1,114 @@
+//! What a call answers.
+
+use std::ffi::{CStr, c_char};
+
+/// What a call answers, and why an attempt or a stream failed.
+///
+/// 0 is success; everything else is an error. A number keeps its meaning for ever: one that is no longer used stays
+/// reserved. New ones may come with any release, so a `switch` over statuses needs a default branch.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum eventsource_status_t {
+    /// Success.
+    EVENTSOURCE_OK = 0,
+
+    /// A pointer that must not be NULL is NULL.
+    EVENTSOURCE_ERR_NULL = 1,
+    /// A string is not valid UTF-8.
+    EVENTSOURCE_ERR_UTF8 = 2,
+    /// The URL cannot be parsed, is not absolute, or is neither http nor https.
+    EVENTSOURCE_ERR_URL = 3,
+    /// A header's name or value is not legal, or the header is one that the library itself writes.
+    EVENTSOURCE_ERR_HEADER = 4,
+    /// The method is not an HTTP method token, or is CONNECT.
+    EVENTSOURCE_ERR_METHOD = 5,
+    /// A number, an option or an id is out of its documented range.
+    EVENTSOURCE_ERR_VALUE = 6,
+    /// The PEM text holds no usable certificate.
+    EVENTSOURCE_ERR_PEM = 7,
+    /// The call does not fit the client's state, as a setter after `eventsource_start`.
+    EVENTSOURCE_ERR_STATE = 8,
+    /// The call would wait for a callback, and was made inside one.
+    EVENTSOURCE_ERR_IN_CALLBACK = 9,
+    /// The time given to `eventsource_wait` ran out.
+    EVENTSOURCE_ERR_TIMEOUT = 10,
+    /// The buffer is too small; the needed size has been reported.
+    EVENTSOURCE_ERR_BUFFER = 11,
+    /// The operating system refused a thread or a descriptor that the runtime needs.
+    EVENTSOURCE_ERR_RUNTIME = 12,
+    /// The library has a bug: a panic was caught before it reached the caller. The client closes.
+    EVENTSOURCE_ERR_PANIC = 13,
+
+    /// The host's name could not be resolved.
+    EVENTSOURCE_ERR_RESOLVE = 32,
+    /// No TCP connection could be made.
+    EVENTSOURCE_ERR_CONNECT = 33,
+    /// Name resolution, TCP and TLS together took longer than the connect timeout.
+    EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
+    /// The TLS handshake failed, or the server's certificate is not trusted.
+    EVENTSOURCE_ERR_TLS = 35,
+    /// The connection broke before the response was complete.
+    EVENTSOURCE_ERR_DISCONNECTED = 36,
+    /// The server sent nothing for longer than the read timeout.
+    EVENTSOURCE_ERR_READ_TIMEOUT = 37,
+    /// The server's bytes are not HTTP, or break its framing.
+    EVENTSOURCE_ERR_PROTOCOL = 38,
+    /// The server ended the stream.
+    EVENTSOURCE_ERR_END_OF_STREAM = 39,
+    /// The server answered with a status that is no event stream.
+    EVENTSOURCE_ERR_HTTP_STATUS = 40,
+    /// The response is not `text/event-stream`.
+    EVENTSOURCE_ERR_CONTENT_TYPE = 41,
+    /// The response has a content coding that the library does not decode.
+    EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
+    /// A redirect has no usable `Location`, or leads from https to http.
+    EVENTSOURCE_ERR_REDIRECT = 43,
+    /// More redirects than allowed.
+    EVENTSOURCE_ERR_TOO_MANY_REDIRECTS = 44,
+    /// An event is larger than the event size limit.
+    EVENTSOURCE_ERR_EVENT_TOO_LARGE = 45,
+}
+
+pub(crate) use eventsource_status_t::*;
+
+/// The name of a status, as `"EVENTSOURCE_ERR_TIMEOUT"`.
+///
+/// @param status any number
+/// @return a static string; `"EVENTSOURCE_ERR_UNKNOWN"` for a number that is no status of this version. Never NULL,
+///         never to be freed.
+///
+/// Any thread, any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn eventsource_status_name(status: i32) -> *const c_char {
+    name(status).as_ptr()
+}
+
+fn name(status: i32) -> &'static CStr {
+    /// Numbers and names from one list, so that neither can be forgotten.
+    macro_rules! names {
+        ($($status:ident)*) => {
+            match status {
+                $(n if n == $status as i32 => {
+                    // The literal has exactly the one NUL that concat! puts at its end.
+                    const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($status), "\0").as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => c"",
+                    };
+                    NAME
+                })*
+                _ => c"EVENTSOURCE_ERR_UNKNOWN",
+            }
+        };
+    }
+    names! {
+        EVENTSOURCE_OK
+        EVENTSOURCE_ERR_NULL EVENTSOURCE_ERR_UTF8 EVENTSOURCE_ERR_URL EVENTSOURCE_ERR_HEADER EVENTSOURCE_ERR_METHOD
+        EVENTSOURCE_ERR_VALUE EVENTSOURCE_ERR_PEM EVENTSOURCE_ERR_STATE EVENTSOURCE_ERR_IN_CALLBACK
+        EVENTSOURCE_ERR_TIMEOUT EVENTSOURCE_ERR_BUFFER EVENTSOURCE_ERR_RUNTIME EVENTSOURCE_ERR_PANIC
+        EVENTSOURCE_ERR_RESOLVE EVENTSOURCE_ERR_CONNECT EVENTSOURCE_ERR_CONNECT_TIMEOUT EVENTSOURCE_ERR_TLS
+        EVENTSOURCE_ERR_DISCONNECTED EVENTSOURCE_ERR_READ_TIMEOUT EVENTSOURCE_ERR_PROTOCOL
+        EVENTSOURCE_ERR_END_OF_STREAM EVENTSOURCE_ERR_HTTP_STATUS EVENTSOURCE_ERR_CONTENT_TYPE
+        EVENTSOURCE_ERR_CONTENT_ENCODING EVENTSOURCE_ERR_REDIRECT EVENTSOURCE_ERR_TOO_MANY_REDIRECTS
+        EVENTSOURCE_ERR_EVENT_TOO_LARGE
+    }
+}

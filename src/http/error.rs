@@ -1,0 +1,150 @@
+//! What can go wrong between a request and its bytes.
+
+use super::HeaderMap;
+use std::fmt;
+use std::io;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The host's name could not be resolved.
+    Resolve,
+    /// No TCP connection could be made.
+    Connect,
+    /// Resolving, connecting and TLS took too long.
+    ConnectTimeout,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection broke before the response was complete.
+    Disconnected,
+    /// Nothing came for too long.
+    ReadTimeout,
+    /// What came is not HTTP.
+    Protocol,
+    /// The server ended the stream.
+    EndOfStream,
+    /// The status is no event stream's.
+    Status,
+    /// The type is not `text/event-stream`.
+    ContentType,
+    /// The body has a content coding that is not decoded.
+    ContentEncoding,
+    /// A redirect cannot be followed.
+    Redirect,
+    /// More redirects than allowed.
+    TooManyRedirects,
+    /// An event is over the limit.
+    EventTooLarge,
+    /// A bug of the library.
+    Panic,
+}
+
+/// What went wrong, with what is known about it.
+#[derive(Debug)]
+pub struct Error {
+    /// What.
+    pub kind: ErrorKind,
+    /// For people.
+    pub message: String,
+    /// The operating system's error number, or 0.
+    pub os_error: i32,
+    /// The answer that was the error, if there was one.
+    pub answer: Option<Box<Answer>>,
+}
+
+/// An answer that is no event stream.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The first bytes of the body.
+    pub body: Vec<u8>,
+}
+
+impl Error {
+    /// An error of the library's own finding.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error {
+            kind,
+            message: message.into(),
+            os_error: 0,
+            answer: None,
+        }
+    }
+
+    /// An error that has causes: they are all told, and searched for the operating system's number.
+    pub fn caused(
+        kind: ErrorKind,
+        what: impl fmt::Display,
+        cause: &(dyn std::error::Error + 'static),
+    ) -> Error {
+        let mut message = what.to_string();
+        let mut os_error = 0;
+        for cause in causes(cause) {
+            let text = cause.to_string();
+            // Wrappers often repeat what they wrap.
+            if !message.ends_with(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            if let Some(number) = cause
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::raw_os_error)
+            {
+                os_error = number;
+            }
+        }
+        Error {
+            kind,
+            message,
+            os_error,
+            answer: None,
+        }
+    }
+
+    /// The same error, with the answer that caused it.
+    pub fn with_answer(mut self, answer: Answer) -> Error {
+        self.answer = Some(Box::new(answer));
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// While a request is sent and its response read.
+impl From<hyper::Error> for Error {
+    fn from(error: hyper::Error) -> Error {
+        let kind = if error.is_parse() || causes(&error).any(is_malformed) {
+            ErrorKind::Protocol
+        } else {
+            ErrorKind::Disconnected
+        };
+        Error::caused(kind, error.to_string(), &error)
+    }
+}
+
+/// How hyper reports broken chunk framing: an I/O error that no socket made.
+fn is_malformed(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| {
+        error.raw_os_error().is_none()
+            && matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            )
+    })
+}
+
+/// An error and its causes, outermost first.
+pub fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}

@@ -1,0 +1,115 @@
+//! One request → one byte stream: connecting, TLS, redirects, and the response with its body.
+//!
+//! The seam to `stream` is [`open`], which answers with a [`Response`], and [`Body::read`], which lends the next bytes
+//! of the body from whichever buffer they are in. How the body's bytes are framed on the wire is nobody's business
+//! outside this folder.
+
+mod body;
+mod connect;
+mod error;
+mod exchange;
+mod redirect;
+mod request;
+mod tls;
+
+pub use body::Body;
+pub use error::{Answer, Error, ErrorKind};
+pub use hyper::http::HeaderMap;
+pub use request::{Invalid, InvalidKind, Request};
+pub use tls::Tls;
+
+use crate::log::{self, Level};
+use hyper::http::header::LOCATION;
+use std::time::Duration;
+use url::Url;
+
+/// How requests are made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// For name resolution, TCP and TLS together; `None` for no limit.
+    pub connect_timeout: Option<Duration>,
+    /// For silence, from the end of the request on; `None` for no limit.
+    pub read_timeout: Option<Duration>,
+    /// How many redirects one request follows.
+    pub max_redirects: u32,
+    /// Whom to trust.
+    pub tls: Tls,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            connect_timeout: Some(Duration::from_secs(10)),
+            read_timeout: None,
+            max_redirects: 16,
+            tls: Tls::default(),
+        }
+    }
+}
+
+/// A response whose head has arrived.
+#[derive(Debug)]
+pub struct Response {
+    /// The URL that answered, after redirects.
+    pub url: Url,
+    /// The status code.
+    pub status: u16,
+    /// 10 for HTTP/1.0, 11 for HTTP/1.1.
+    pub http_version: i32,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The rest.
+    pub body: Body,
+}
+
+/// Makes a request and follows redirects. Dropping the future ends whatever it is doing at once.
+pub async fn open(mut request: Request, options: &Options) -> Result<Response, Error> {
+    let mut redirects = 0;
+    loop {
+        let response = exchange::exchange(&request, options).await?;
+        if !redirect::is_redirect(response.status) {
+            return Ok(response);
+        }
+        let followed = if redirects == options.max_redirects {
+            Err(Error::new(
+                ErrorKind::TooManyRedirects,
+                format!("more than {} redirects", options.max_redirects),
+            ))
+        } else {
+            redirect::follow(
+                &mut request,
+                response.status,
+                response.headers.get(LOCATION),
+            )
+        };
+        if let Err(error) = followed {
+            return Err(error.with_answer(response.into_answer().await));
+        }
+        redirects += 1;
+        log::write(
+            Level::Debug,
+            format_args!(
+                "{}: redirected to {}",
+                response.status,
+                origin(request.url())
+            ),
+        );
+    }
+}
+
+impl Response {
+    /// What an error may tell of this response, the first bytes of its body included.
+    pub async fn into_answer(mut self) -> Answer {
+        let body = self.body.excerpt().await;
+        Answer {
+            status: self.status,
+            headers: self.headers,
+            body,
+        }
+    }
+}
+
+/// The part of a URL that may appear in logs and messages: neither path nor query, which can hold secrets.
+pub fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}

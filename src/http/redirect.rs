@@ -1,0 +1,79 @@
+//! Following redirects (RFC 9110, section 15.4) as browsers do, without giving secrets away.
+
+use super::error::{Error, ErrorKind};
+use super::origin;
+use super::request::Request;
+use hyper::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
+    HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+};
+use hyper::http::{HeaderMap, Method};
+
+/// Whether a status redirects.
+pub fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Turns a request into the one that a redirect asks for.
+pub fn follow(
+    request: &mut Request,
+    status: u16,
+    location: Option<&HeaderValue>,
+) -> Result<(), Error> {
+    let refuse =
+        |reason: String| Error::new(ErrorKind::Redirect, format!("redirect {status}: {reason}"));
+    let location = location.ok_or_else(|| refuse("it has no Location".into()))?;
+    let location = std::str::from_utf8(location.as_bytes())
+        .map_err(|_| refuse("its Location is not UTF-8".into()))?;
+    let from = request.url().clone();
+    let to = from
+        .join(location)
+        .map_err(|error| refuse(format!("its Location is invalid: {error}")))?;
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err(refuse(format!("it leads from https to {}", origin(&to))));
+    }
+    let same_origin = from.origin() == to.origin();
+    request
+        .redirect_to(to)
+        .map_err(|invalid| refuse(invalid.message))?;
+
+    if !same_origin {
+        drop_secrets(&mut request.headers);
+    }
+    if becomes_get(status, &request.method) {
+        request.method = Method::GET;
+        request.body.clear();
+        for name in [
+            CONTENT_ENCODING,
+            CONTENT_LANGUAGE,
+            CONTENT_LOCATION,
+            CONTENT_TYPE,
+        ] {
+            request.headers.remove(name);
+        }
+    }
+    Ok(())
+}
+
+/// The Fetch standard's "HTTP-redirect fetch", step 12.
+fn becomes_get(status: u16, method: &Method) -> bool {
+    match status {
+        301 | 302 => method == Method::POST,
+        303 => method != Method::GET && method != Method::HEAD,
+        _ => false,
+    }
+}
+
+/// What another origin must not see.
+fn drop_secrets(headers: &mut HeaderMap) {
+    let secret: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(name, value)| {
+            value.is_sensitive() || [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name)
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in secret {
+        headers.remove(name);
+    }
+}

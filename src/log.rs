@@ -1,0 +1,73 @@
+//! The library's log: one sink for the process, none by default. No line holds a header's value, a body, event data, or
+//! a URL's user information or query.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+/// How important a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Level {
+    /// Faults of the library or the system.
+    Error = 1,
+    /// What will probably not work as meant.
+    Warning = 2,
+    /// The life of the streams.
+    Info = 3,
+    /// Each attempt, redirect and refused call.
+    Debug = 4,
+}
+
+/// Receives the lines.
+pub type Sink = Box<dyn Fn(Level, &CStr) + Send + Sync>;
+
+/// The sink cannot be changed from inside the sink.
+#[derive(Debug)]
+pub struct InSink;
+
+static SINK: RwLock<Option<Sink>> = RwLock::new(None);
+/// The most detailed level wanted; 0 for none. Beside the lock, so that a line nobody wants costs one load.
+static WANTED: AtomicI32 = AtomicI32::new(0);
+
+thread_local! {
+    static WRITING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Replaces the sink; returns when the old one is not running on any thread.
+pub fn set(sink: Option<(Level, Sink)>) -> Result<(), InSink> {
+    if WRITING.get() {
+        return Err(InSink);
+    }
+    let (level, sink) = match sink {
+        Some((level, sink)) => (level as i32, Some(sink)),
+        None => (0, None),
+    };
+    let mut current = SINK.write().unwrap_or_else(PoisonError::into_inner);
+    *current = sink;
+    WANTED.store(level, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Writes a line, if somebody wants it. What the sink itself makes the library log is dropped.
+pub fn write(level: Level, message: fmt::Arguments<'_>) {
+    if level as i32 > WANTED.load(Ordering::Relaxed) || WRITING.replace(true) {
+        return;
+    }
+    // A NUL can only come from a peer's text; nothing is lost by ending the line there.
+    let mut line = message.to_string().into_bytes();
+    line.truncate(
+        line.iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(line.len()),
+    );
+    if let (Ok(line), Some(sink)) = (
+        CString::new(line),
+        &*SINK.read().unwrap_or_else(PoisonError::into_inner),
+    ) {
+        sink(level, &line);
+    }
+    WRITING.set(false);
+}

@@ -1,0 +1,55 @@
+//! How the library's threads are made: named, and deaf to signals, which belong to the host's own threads.
+
+use std::cell::Cell;
+use std::io;
+use std::thread::{Builder, JoinHandle};
+
+/// Callbacks run user code on these stacks.
+const STACK: usize = 2 * 1024 * 1024;
+
+thread_local! {
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is one of the library's.
+pub fn is_ours() -> bool {
+    OURS.get()
+}
+
+/// Starts a thread.
+pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    with_signals_blocked(|| {
+        Builder::new()
+            .name(name.into())
+            .stack_size(STACK)
+            .spawn(move || {
+                OURS.set(true);
+                run();
+            })
+    })
+}
+
+/// A new thread inherits the mask of the one that makes it, so there is no moment in which it could take a signal.
+#[cfg(unix)]
+fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
+    use std::mem::MaybeUninit;
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are ours to write; sigfillset initialises the one, pthread_sigmask the other, and neither can
+    // fail with these arguments.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let result = run();
+    // SAFETY: `before` was written above.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+    }
+    result
+}
+
+#[cfg(not(unix))]
+fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
+    run()
+}

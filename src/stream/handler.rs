@@ -1,0 +1,116 @@
+//! Whom a run tells what happens.
+
+use crate::http::{ErrorKind, HeaderMap, Request};
+use crate::parser::{Event, Text};
+use std::time::Duration;
+
+/// Receives what happens in one run, in order, one call at a time, on the runtime's threads. [`Handler::on_close`] comes
+/// last and once; then the handler is dropped.
+pub trait Handler: Send {
+    /// Whether comments are wanted; without, they are not delivered.
+    fn wants_comments(&self) -> bool {
+        false
+    }
+
+    /// Whether each attempt is to be asked about. It also means that new credentials can be had after a 401.
+    fn wants_request(&self) -> bool {
+        false
+    }
+
+    /// Before each attempt.
+    fn on_request(&mut self, _attempt: &mut Attempt) {}
+
+    /// The stream is open.
+    fn on_open(&mut self, _opened: &Opened<'_>) {}
+
+    /// An event.
+    fn on_event(&mut self, _event: &Event<'_>) {}
+
+    /// A comment.
+    fn on_comment(&mut self, _text: Text<'_>) {}
+
+    /// An attempt failed, or the stream was lost.
+    fn on_error(&mut self, _failure: &Failure) -> Decision {
+        Decision::Default
+    }
+
+    /// The run has ended.
+    fn on_close(&mut self, _close: Close) {}
+}
+
+/// The attempt about to be made.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What will be sent; changes hold for this attempt.
+    pub request: Request,
+    /// 1 for the first since the start or since the stream was last open.
+    pub number: u32,
+    /// Why it is made; `None` at the start and when the program asked for it.
+    pub cause: Option<Cause>,
+}
+
+/// What went wrong before an attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause {
+    /// What.
+    pub kind: ErrorKind,
+    /// The answer's status, or 0.
+    pub http_status: u16,
+}
+
+/// The response that opened the stream.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    /// The URL that answered.
+    pub url: &'a str,
+    /// The status code.
+    pub status: u16,
+    /// 10 or 11.
+    pub http_version: i32,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+}
+
+/// A failed attempt, or the loss of the stream.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// For people.
+    pub message: String,
+    /// The operating system's error number, or 0.
+    pub os_error: i32,
+    /// The answer's status, or 0.
+    pub http_status: u16,
+    /// The answer's headers.
+    pub headers: Option<HeaderMap>,
+    /// The first bytes of the answer's body.
+    pub body: Vec<u8>,
+    /// Failed attempts in a row, this one included; 0 when an open stream was lost.
+    pub attempt: u32,
+    /// When the next attempt comes; `None` when this failure is final.
+    pub retry_in: Option<Duration>,
+}
+
+/// What a handler wants after a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decision {
+    /// As the failure says.
+    #[default]
+    Default,
+    /// Try again, even if the failure is final.
+    Reconnect,
+    /// Close.
+    Stop,
+}
+
+/// Why a run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The program asked.
+    Stopped,
+    /// The server asked.
+    Server,
+    /// An error was final.
+    Failed(ErrorKind),
+}

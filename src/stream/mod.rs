@@ -1,0 +1,17 @@
+//! A client's life: what it is told to do, what it does, and when it tells of it.
+//!
+//! [`Client`] is the handle that any thread may hold. Each start makes a run: one task that goes through the loop in
+//! `session` (attempt, stream, back-off) and tells a [`Handler`]. Nothing here knows of C.
+
+mod backoff;
+mod client;
+mod control;
+mod handler;
+mod policy;
+mod session;
+mod settings;
+
+pub use crate::http::{Invalid, InvalidKind};
+pub use client::{Client, Refused, State, Stats};
+pub use handler::{Attempt, Cause, Close, Decision, Failure, Handler, Opened};
+pub use settings::{DEFAULT_MAX_EVENT_SIZE, ReconnectPolicy, Settings};

@@ -1,0 +1,204 @@
+//! What an answer means: the design's table of answers, as pure functions.
+
+use crate::http::{Error, ErrorKind, HeaderMap};
+use hyper::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use std::time::{Duration, SystemTime};
+
+/// What an answer, after redirects, means.
+#[derive(Debug)]
+pub enum Verdict {
+    /// An event stream.
+    Stream,
+    /// The server wants no more requests.
+    Close,
+    /// An error.
+    Error(Error),
+}
+
+/// Judges an answer.
+pub fn judge(status: u16, headers: &HeaderMap, check_content_type: bool) -> Verdict {
+    match status {
+        200 => match unreadable(headers, check_content_type) {
+            Some(error) => Verdict::Error(error),
+            None => Verdict::Stream,
+        },
+        204 => Verdict::Close,
+        status => Verdict::Error(Error::new(
+            ErrorKind::Status,
+            format!("the server answered {status}"),
+        )),
+    }
+}
+
+/// Why a 200 is no event stream, if it is none.
+fn unreadable(headers: &HeaderMap, check_content_type: bool) -> Option<Error> {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value: &hyper::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()))
+    };
+    if check_content_type {
+        let content_type = text(CONTENT_TYPE);
+        let essence = content_type
+            .as_deref()
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        if !essence.eq_ignore_ascii_case("text/event-stream") {
+            let said = content_type.as_deref().unwrap_or("no type");
+            return Some(Error::new(
+                ErrorKind::ContentType,
+                format!("the response is {said}, not text/event-stream"),
+            ));
+        }
+    }
+    match text(CONTENT_ENCODING) {
+        Some(coding) if !coding.trim().eq_ignore_ascii_case("identity") => Some(Error::new(
+            ErrorKind::ContentEncoding,
+            format!("the response is encoded as {coding}"),
+        )),
+        _ => None,
+    }
+}
+
+/// Whether what went wrong may pass by itself.
+pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
+    match kind {
+        ErrorKind::Status => matches!(http_status, 408 | 425 | 429 | 500..=599),
+        ErrorKind::Resolve
+        | ErrorKind::Connect
+        | ErrorKind::ConnectTimeout
+        | ErrorKind::Tls
+        | ErrorKind::Disconnected
+        | ErrorKind::ReadTimeout
+        | ErrorKind::Protocol
+        | ErrorKind::EndOfStream
+        | ErrorKind::EventTooLarge => true,
+        ErrorKind::ContentType
+        | ErrorKind::ContentEncoding
+        | ErrorKind::Redirect
+        | ErrorKind::TooManyRedirects
+        | ErrorKind::Panic => false,
+    }
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3), as seconds or as a date.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Too large for a number is as good as for ever; the back-off has its own limit.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    httpdate::parse_http_date(value)
+        .ok()
+        .map(|date| date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::http::HeaderValue;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse().expect("a name"),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    fn kind(status: u16, fields: &[(&'static str, &'static str)]) -> Option<ErrorKind> {
+        match judge(status, &headers(fields), true) {
+            Verdict::Error(error) => Some(error.kind),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_200_with_the_right_type_is_a_stream_in_any_case_and_with_any_parameters() {
+        for value in [
+            "text/event-stream",
+            "Text/Event-Stream",
+            "text/event-stream; charset=utf-8",
+            " text/event-stream ;x",
+        ] {
+            assert!(
+                matches!(
+                    judge(200, &headers(&[("content-type", value)]), true),
+                    Verdict::Stream
+                ),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_200_with_another_type_is_an_error_unless_the_check_is_off() {
+        for fields in [
+            &[("content-type", "text/html")][..],
+            &[("content-type", "text/event-streams")],
+            &[],
+        ] {
+            assert_eq!(kind(200, fields), Some(ErrorKind::ContentType));
+            assert!(matches!(
+                judge(200, &headers(fields), false),
+                Verdict::Stream
+            ));
+        }
+    }
+
+    #[test]
+    fn an_encoded_body_is_an_error() {
+        let stream = ("content-type", "text/event-stream");
+        assert_eq!(
+            kind(200, &[stream, ("content-encoding", "gzip")]),
+            Some(ErrorKind::ContentEncoding)
+        );
+        assert_eq!(kind(200, &[stream, ("content-encoding", "identity")]), None);
+    }
+
+    #[test]
+    fn a_204_closes() {
+        assert!(matches!(judge(204, &headers(&[]), true), Verdict::Close));
+    }
+
+    #[test]
+    fn other_statuses_are_errors_and_only_some_pass_by_themselves() {
+        for status in [
+            201, 205, 206, 304, 400, 401, 403, 404, 408, 410, 425, 429, 500, 503, 599, 600,
+        ] {
+            assert_eq!(kind(status, &[]), Some(ErrorKind::Status), "{status}");
+            let transient = [408, 425, 429, 500, 503, 599].contains(&status);
+            assert_eq!(
+                is_transient(ErrorKind::Status, status),
+                transient,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 90);
+        let read = |value| retry_after(&headers(&[("retry-after", value)]), now);
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(
+            read("Sun, 06 Nov 1994 08:49:37 GMT"),
+            Some(Duration::from_secs(90))
+        );
+        assert_eq!(read("Sun, 06 Nov 1904 08:49:37 GMT"), None);
+        assert_eq!(
+            read("99999999999999999999"),
+            Some(Duration::from_secs(u64::MAX))
+        );
+        for bad in ["", "-1", "+1", "1.5", "soon"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a client is told before it starts.
+
+use crate::http::{self, Invalid, InvalidKind, Request};
+use std::time::Duration;
+
+/// The event limit unless another is set.
+pub const DEFAULT_MAX_EVENT_SIZE: usize = 16 * 1024 * 1024;
+
+/// What a run needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What every attempt sends.
+    pub request: Request,
+    /// How requests are made.
+    pub http: http::Options,
+    /// When to try again.
+    pub reconnect: ReconnectPolicy,
+    /// Whether a response must be `text/event-stream`.
+    pub check_content_type: bool,
+    max_event_size: usize,
+}
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReconnectPolicy {
+    /// Whether to reconnect at all.
+    pub enabled: bool,
+    /// Whether to retry if the very first attempt fails.
+    pub retry_initial: bool,
+    /// The first delay.
+    pub delay: Duration,
+    /// The largest delay before jitter.
+    pub max_delay: Duration,
+    /// How the delay grows.
+    pub factor: f64,
+    /// The largest share of the delay that is added at random.
+    pub jitter: f64,
+    /// A stream that lives this long ends the growth.
+    pub reset_after: Duration,
+    /// How many attempts may fail in a row; 0 for no limit.
+    pub max_attempts: u32,
+}
+
+impl Default for ReconnectPolicy {
+    fn default() -> ReconnectPolicy {
+        ReconnectPolicy {
+            enabled: true,
+            retry_initial: false,
+            delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(60),
+            factor: 2.0,
+            jitter: 0.5,
+            reset_after: Duration::from_secs(60),
+            max_attempts: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults, for a URL.
+    pub fn new(url: &str) -> Result<Settings, Invalid> {
+        Ok(Settings {
+            request: Request::new(url)?,
+            http: http::Options::default(),
+            reconnect: ReconnectPolicy::default(),
+            check_content_type: true,
+            max_event_size: DEFAULT_MAX_EVENT_SIZE,
+        })
+    }
+
+    /// Sets when to try again.
+    pub fn set_reconnect(&mut self, policy: ReconnectPolicy) -> Result<(), Invalid> {
+        let refuse = |message: &str| Err(Invalid::new(InvalidKind::Value, message));
+        if policy.delay.is_zero() || policy.max_delay.is_zero() {
+            return refuse("the delays must be at least 1 ms");
+        }
+        // Written so that NaN is refused, too.
+        if !(1.0..=100.0).contains(&policy.factor) {
+            return refuse("the factor must be from 1 to 100");
+        }
+        if !(0.0..=1.0).contains(&policy.jitter) {
+            return refuse("the jitter must be from 0 to 1");
+        }
+        self.reconnect = policy;
+        Ok(())
+    }
+
+    /// How much an event may hold.
+    pub fn max_event_size(&self) -> usize {
+        self.max_event_size
+    }
+
+    /// Sets how much an event may hold.
+    pub fn set_max_event_size(&mut self, bytes: usize) -> Result<(), Invalid> {
+        if bytes == 0 {
+            return Err(Invalid::new(
+                InvalidKind::Value,
+                "an event of no bytes can hold nothing",
+            ));
+        }
+        self.max_event_size = bytes;
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! The scripted server as a program, for tests in C and for people with curl.
+
+mod routes;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use test_server::Server;
+
+const USAGE: &str = "\
+Usage: test-server [--port-file FILE] [--for SECONDS] [--ignore-stdin]
+
+An HTTP server on an ephemeral port of 127.0.0.1 that answers right and wrong, to test clients of
+Server-Sent Events. Prints one line, `listening on http://127.0.0.1:PORT`, and runs until its
+standard input ends or SIGTERM.
+
+  --port-file FILE   also write the bare port number to FILE, whole or not at all
+  --for SECONDS      run no longer than this (default 600)
+  --ignore-stdin     go on when standard input ends; in a script's background it does so at once
+  --help             print this
+
+Routes (values are percent-decoded):
+
+";
+
+struct Options {
+    port_file: Option<PathBuf>,
+    lifetime: Duration,
+    ignore_stdin: bool,
+}
+
+fn main() -> ExitCode {
+    match parse(env::args().skip(1)) {
+        Ok(Some(options)) => match run(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("test-server: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Ok(None) => {
+            print!("{USAGE}{}", routes::list());
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("test-server: {problem}; --help tells more");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// None when help was asked for.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options {
+        port_file: None,
+        lifetime: Duration::from_secs(600),
+        ignore_stdin: false,
+    };
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--port-file" => options.port_file = Some(value()?.into()),
+            "--for" => {
+                let seconds: u32 = value()?.parse().map_err(|_| "--for needs whole seconds")?;
+                options.lifetime = Duration::from_secs(seconds.into());
+            }
+            "--ignore-stdin" => options.ignore_stdin = true,
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("unknown argument {argument}")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    let server = Server::start(routes::answer);
+    if let Some(file) = &options.port_file {
+        write_atomically(file, &format!("{}\n", server.port()))?;
+    }
+    let mut stdout = io::stdout();
+    writeln!(stdout, "listening on {}", server.url(""))?;
+    stdout.flush()?;
+
+    if options.ignore_stdin {
+        thread::sleep(options.lifetime);
+        return Ok(());
+    }
+    let (ended, end) = mpsc::channel();
+    // Not joined: a read of standard input cannot be interrupted, and the process is about to end
+    // anyway.
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.recv_timeout(options.lifetime);
+    Ok(())
+}
+
+/// Through a rename, so that who waits for the file never reads half a number.
+fn write_atomically(file: &Path, text: &str) -> io::Result<()> {
+    let mut temporary = file.as_os_str().to_owned();
+    temporary.push(format!(".{}", process::id()));
+    fs::write(&temporary, text)?;
+    fs::rename(&temporary, file)
+}
