@@ -4,6 +4,9 @@
 //! `abi` (the boundary) → `stream` (a client's life) → `http` (one request → one byte stream), `parser` (bytes →
 //! events), `runtime` (the threads).
 
+// Nothing that a server or a caller controls may end in a panic.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 pub mod abi;
 pub mod http;
 mod log;

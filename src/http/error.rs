@@ -122,23 +122,29 @@ impl std::error::Error for Error {}
 /// While a request is sent and its response read.
 impl From<hyper::Error> for Error {
     fn from(error: hyper::Error) -> Error {
-        let kind = if error.is_parse() || causes(&error).any(is_malformed) {
-            ErrorKind::Protocol
-        } else {
+        // A request that was cancelled names as its cause what ended the connection.
+        let innermost = causes(&error)
+            .filter_map(|cause| cause.downcast_ref())
+            .last()
+            .unwrap_or(&error);
+        let gone =
+            innermost.is_incomplete_message() || innermost.is_closed() || innermost.is_canceled();
+        let kind = if gone || causes(&error).any(is_socket_error) {
             ErrorKind::Disconnected
+        } else {
+            ErrorKind::Protocol
         };
         Error::caused(kind, error.to_string(), &error)
     }
 }
 
-/// How hyper reports broken chunk framing: an I/O error that no socket made.
-fn is_malformed(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Whether a socket failed. hyper reports broken chunk framing as an I/O error, too, of a kind that no socket makes.
+fn is_socket_error(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| {
-        error.raw_os_error().is_none()
-            && matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-            )
+        !matches!(
+            error.kind(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        )
     })
 }
 

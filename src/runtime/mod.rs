@@ -8,7 +8,7 @@
 mod pool;
 mod threads;
 
-use crate::sync::lock;
+use crate::sync::{Slot, lock};
 use pool::Pool;
 use std::future::Future;
 use std::io;
@@ -48,41 +48,49 @@ impl Runtime {
     }
 
     fn new() -> io::Result<Runtime> {
-        let tokio = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .thread_name("eventsource-dns")
-            .max_blocking_threads(RESOLVER_THREADS)
-            .build()?;
-        let pool = Pool::new(tokio.handle().clone())?;
         let (stop_io, stopped) = oneshot::channel::<()>();
-        let watched = pool.clone();
-        let spawned = spawn("eventsource-io", move || {
-            tokio.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = watched.watch() => {}
-                }
-            });
-            // Not just dropped: that would wait for a resolver that hangs.
-            tokio.shutdown_timeout(RESOLVER_PATIENCE);
-        });
-        match spawned {
-            Ok(io_thread) => Ok(Runtime {
-                pool,
-                io_thread: Some(io_thread),
-                stop_io: Some(stop_io),
-            }),
-            Err(error) => {
-                pool.shut_down();
-                Err(error)
-            }
-        }
+        let started = Arc::new(Slot::default());
+        let io_thread = {
+            let started = started.clone();
+            spawn("eventsource-io", move || drive(&started, stopped))?
+        };
+        // Where this fails, the I/O thread has ended or is about to, with nothing in its hands.
+        let pool = started.take()?;
+        Ok(Runtime {
+            pool,
+            io_thread: Some(io_thread),
+            stop_io: Some(stop_io),
+        })
     }
 
     /// Runs a future to its end on the dispatch threads. It must contain its own panics.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.pool.spawn(future);
     }
+}
+
+/// The I/O thread's life. It makes the reactor itself, because tokio would leave a trace of the making on the thread that
+/// does it, and that is not ours.
+fn drive(started: &Slot<io::Result<Arc<Pool>>>, stopped: oneshot::Receiver<()>) {
+    let made = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("eventsource-dns")
+        .max_blocking_threads(RESOLVER_THREADS)
+        .build()
+        .and_then(|tokio| Ok((Pool::new(tokio.handle().clone())?, tokio)));
+    let (pool, tokio) = match made {
+        Ok(made) => made,
+        Err(error) => return started.put(Err(error)),
+    };
+    started.put(Ok(pool.clone()));
+    tokio.block_on(async {
+        tokio::select! {
+            _ = stopped => {}
+            () = pool.watch() => {}
+        }
+    });
+    // Not just dropped: that would wait for a resolver that hangs.
+    tokio.shutdown_timeout(RESOLVER_PATIENCE);
 }
 
 impl Drop for Runtime {

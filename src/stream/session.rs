@@ -26,8 +26,10 @@ pub async fn run(
     settings: Settings,
     handler: Box<dyn Handler>,
 ) {
+    let mut parser = Parser::new(settings.max_event_size());
+    parser.set_last_event_id(&shared.last_event_id().value);
     let mut run = Run {
-        parser: Parser::new(settings.max_event_size()),
+        parser,
         backoff: Backoff::new(settings.reconnect),
         shared: shared.clone(),
         settings,
@@ -220,6 +222,8 @@ impl Run {
                     last.value.clear();
                     last.value.push_str(id.as_str());
                     last.set_by_program = false;
+                    // Whoever stops now gets the event of this block, too: its id says that it was delivered.
+                    return ControlFlow::Continue(());
                 }
             }
             if control.is_interrupted() {

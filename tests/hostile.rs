@@ -1,0 +1,205 @@
+//! What a hostile server sends leads to an error and a policy decision: never to a crash, a hang, growth or a wrong event.
+
+mod common;
+
+use common::{Lost, Subject, Told};
+use eventsource::http::ErrorKind;
+use std::io::{Read, Write};
+use std::time::Duration;
+use test_server::Server;
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
+
+/// A server that reads a request's first bytes and answers with these.
+fn raw(answer: impl Into<Vec<u8>>) -> Server {
+    let answer = answer.into();
+    Server::start_raw(move |mut socket| {
+        let _ = socket.read(&mut [0; 4096]);
+        let _ = socket.write_all(&answer);
+    })
+}
+
+/// The error of one attempt, and the data of the events before it.
+fn outcome(server: &Server) -> (Lost, Vec<String>) {
+    let mut subject = Subject::with_defaults(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.enabled = false);
+    subject.start();
+    let mut events = Vec::new();
+    loop {
+        match subject.next() {
+            Told::Event { data, .. } => events.push(data),
+            Told::Error(lost) => return (lost, events),
+            Told::Close(close) => panic!("closed without an error: {close:?}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_not_http_are_a_protocol_error() {
+    for garbage in [
+        "SSH-2.0-OpenSSH\r\n",
+        "\0\0\0\0",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "<html>",
+        "HTTP/1.1 abc\r\n\r\n",
+    ] {
+        assert_eq!(
+            outcome(&raw(garbage)).0.kind,
+            ErrorKind::Protocol,
+            "{garbage:?}"
+        );
+    }
+}
+
+#[test]
+fn a_connection_that_ends_before_the_answer_is_a_disconnection() {
+    for answer in ["", "HTTP/1.1 200 OK\r\nContent-Ty"] {
+        assert_eq!(
+            outcome(&raw(answer)).0.kind,
+            ErrorKind::Disconnected,
+            "{answer:?}"
+        );
+    }
+}
+
+#[test]
+fn broken_chunk_framing_is_a_protocol_error_and_what_came_before_counts() {
+    for broken in [
+        "zz\r\n",
+        "-1\r\n",
+        "fffffffffffffffffff\r\n",
+        "5\r\nhelloX\r\n",
+    ] {
+        let stream =
+            format!("{HEAD}Transfer-Encoding: chunked\r\n\r\ne\r\ndata: before\n\n\r\n{broken}");
+        let (lost, events) = outcome(&raw(stream));
+        assert_eq!(
+            (lost.kind, events),
+            (ErrorKind::Protocol, vec!["before".to_owned()]),
+            "{broken:?}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_is_shorter_than_it_says_is_a_disconnection() {
+    for framing in [
+        "Content-Length: 100\r\n\r\ndata: a\n\n",
+        "Transfer-Encoding: chunked\r\n\r\n64\r\ndata: a\n\n",
+    ] {
+        let (lost, events) = outcome(&raw(format!("{HEAD}{framing}")));
+        assert_eq!(
+            (lost.kind, events),
+            (ErrorKind::Disconnected, vec!["a".to_owned()]),
+            "{framing:?}"
+        );
+    }
+}
+
+#[test]
+fn a_body_ends_where_its_content_length_says() {
+    let (lost, events) = outcome(&raw(format!(
+        "{HEAD}Content-Length: 9\r\n\r\ndata: a\n\ndata: smuggled\n\n"
+    )));
+    assert_eq!(
+        (lost.kind, events),
+        (ErrorKind::EndOfStream, vec!["a".to_owned()])
+    );
+}
+
+#[test]
+fn chunk_extensions_and_trailers_are_not_events() {
+    let stream = format!(
+        "{HEAD}Transfer-Encoding: chunked\r\n\r\n9;ext=\"data: x\"\r\ndata: a\n\n\r\n0\r\nX: data: y\r\n\r\n"
+    );
+    let (lost, events) = outcome(&raw(stream));
+    assert_eq!(
+        (lost.kind, events),
+        (ErrorKind::EndOfStream, vec!["a".to_owned()])
+    );
+}
+
+#[test]
+fn endless_headers_are_a_protocol_error() {
+    let server = Server::start_raw(|mut socket| {
+        let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n");
+        // Far more than any client should read; ends when the client hangs up.
+        for n in 0..1_000_000 {
+            if socket
+                .write_all(format!("X-{n}: {n}\r\n").as_bytes())
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    let lost = outcome(&server).0;
+    assert_eq!(lost.kind, ErrorKind::Protocol, "{}", lost.message);
+}
+
+#[test]
+fn an_event_over_the_limit_is_an_error_and_is_retried() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.event("small");
+        exchange.event(&"x".repeat(2000));
+        exchange.wait_for_disconnect();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| settings.set_max_event_size(1000).expect("a size"));
+    subject.start();
+    for _ in 0..2 {
+        assert_eq!(subject.events(1), ["small"]);
+        let lost = subject.error();
+        assert_eq!(lost.kind, ErrorKind::EventTooLarge);
+        assert!(lost.retry_in.is_some());
+    }
+}
+
+#[test]
+fn an_endless_line_is_cut_off_at_the_limit() {
+    for line in ["data: ", ": ", "id: ", "event: "] {
+        let server = Server::start(move |exchange| {
+            exchange.event_stream();
+            exchange.chunk(line);
+            while exchange.chunk("x".repeat(64 * 1024)) {}
+        });
+        let mut subject = Subject::with_defaults(&server.url("/"));
+        subject.configure(|settings| {
+            settings.set_max_event_size(1 << 20).expect("a size");
+            settings.reconnect.enabled = false;
+        });
+        subject.start();
+        assert_eq!(subject.error().kind, ErrorKind::EventTooLarge, "{line}");
+        server.wait_for_no_connections();
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_can_be_stopped() {
+    let server = Server::start_raw(|mut socket| {
+        let _ = socket.read_to_end(&mut Vec::new());
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    server.wait_for_connections(1);
+    subject.stop();
+    server.wait_for_no_connections();
+}
+
+#[test]
+fn a_flood_of_reconnects_is_held_back_by_the_back_off() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.chunk("retry: 0\n\n");
+        exchange.end();
+    });
+    let mut subject = Subject::with_defaults(&server.url("/"));
+    subject.start();
+    // The base is 1 ms at the least and grows, as no event comes: the eighth wait is 128 ms, jitter aside.
+    let waits: Vec<Duration> = (0..8)
+        .map(|_| subject.error().retry_in.expect("a wait"))
+        .collect();
+    assert!(waits[7] >= Duration::from_millis(128), "{waits:?}");
+}

@@ -1,0 +1,371 @@
+//! The promises of the design, as far as they can be seen from Rust. The C tests check them through the ABI.
+
+mod common;
+
+use common::{LIMIT, Subject, Told};
+use eventsource::http::ErrorKind;
+use eventsource::stream::{Close, Decision, Refused, State};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use test_server::{Exchange, Server};
+
+/// How soon a stop must have ended a run.
+const SOON: Duration = Duration::from_millis(100);
+
+fn held_open(exchange: &mut Exchange) {
+    exchange.event_stream();
+    exchange.chunk(": hi\n\ndata: one\n\n");
+    exchange.wait_for_disconnect();
+}
+
+/// Stops the client and says how long it took to end.
+fn time_to_stop(subject: &Subject) -> Duration {
+    let begun = Instant::now();
+    subject.stop();
+    begun.elapsed()
+}
+
+#[test]
+fn promise_1_callbacks_come_one_at_a_time_and_in_stream_order() {
+    const EVENTS: usize = 20_000;
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        for n in 0..EVENTS {
+            exchange.event(&n.to_string());
+        }
+        exchange.wait_for_disconnect();
+    });
+    let subjects: Vec<_> = (0..4)
+        .map(|_| {
+            let inside = AtomicBool::new(false);
+            let mut subject = Subject::new(&server.url("/"));
+            subject.on_told(move |_| {
+                assert!(
+                    !inside.swap(true, Ordering::SeqCst),
+                    "two callbacks at once"
+                );
+                thread::yield_now();
+                inside.store(false, Ordering::SeqCst);
+                Decision::Default
+            });
+            subject.start();
+            subject
+        })
+        .collect();
+    for subject in subjects {
+        for (n, data) in subject.events(EVENTS).iter().enumerate() {
+            assert_eq!(*data, n.to_string());
+        }
+    }
+}
+
+#[test]
+fn promise_2_on_close_comes_exactly_once_and_last_and_then_the_handler_is_dropped() {
+    let server = Server::start(held_open);
+    for _ in 0..20 {
+        let mut subject = Subject::new(&server.url("/"));
+        subject.start();
+        subject.events(1);
+        subject.stop();
+        assert!(matches!(subject.next(), Told::Close(Close::Stopped)));
+        assert!(matches!(subject.next(), Told::Dropped));
+        assert!(subject.told_so_far().is_empty());
+    }
+}
+
+#[test]
+fn promise_3_stop_cuts_short_whatever_the_client_is_doing() {
+    type Reached = fn(&Subject, &Server);
+    let connected: Reached = |_, server| server.wait_for_connections(1);
+    let mute = || {
+        Server::start_raw(|mut socket| {
+            let _ = std::io::copy(&mut socket, &mut std::io::sink());
+        })
+    };
+    let cases: [(&str, Server, &str, Reached); 5] = [
+        ("a TLS handshake", mute(), "https", connected),
+        ("the wait for the head", mute(), "http", connected),
+        (
+            "an open stream",
+            Server::start(held_open),
+            "http",
+            |subject, _| {
+                subject.events(1);
+            },
+        ),
+        (
+            "the back-off",
+            Server::start(|exchange| exchange.respond(503, &[], b"")),
+            "http",
+            |subject, _| {
+                subject.error();
+            },
+        ),
+        (
+            "the body of an error",
+            Server::start(|exchange| {
+                exchange.head(404, &[("Content-Length", "10")]);
+                exchange.wait_for_disconnect();
+            }),
+            "http",
+            |_, server| {
+                server.wait_for_requests(1);
+            },
+        ),
+    ];
+    for (doing, server, scheme, reached) in cases {
+        let url = server.url("/").replace("http://", &format!("{scheme}://"));
+        let mut subject = Subject::new(&url);
+        subject.configure(|settings| settings.reconnect.delay = Duration::from_secs(60));
+        subject.start();
+        reached(&subject, &server);
+        let took = time_to_stop(&subject);
+        assert!(took < SOON, "{doing}: {took:?}");
+        assert_eq!(subject.close(), Close::Stopped, "{doing}");
+        server.wait_for_no_connections();
+    }
+}
+
+#[test]
+fn promise_3_after_a_stop_in_a_callback_only_on_close_comes() {
+    let server = Server::start(|exchange| {
+        if exchange.request.number == 0 {
+            exchange.respond(503, &[], b"");
+        } else {
+            exchange.event_stream();
+            exchange.chunk(": c\ndata: 1\n\ndata: 2\n\n: d\n");
+            exchange.wait_for_disconnect();
+        }
+    });
+    for stop_at in ["Error", "Request", "Open", "Comment", "Event"] {
+        let mut subject = Subject::new(&server.url("/"));
+        let client = subject.client.clone();
+        let after = Arc::new(AtomicUsize::new(0));
+        let calls = after.clone();
+        subject.on_request(|_| {});
+        subject.on_told(move |told| {
+            let stopped = calls.load(Ordering::SeqCst) > 0;
+            if stopped || format!("{told:?}").starts_with(stop_at) {
+                calls.fetch_add(1, Ordering::SeqCst);
+                client.stop();
+            }
+            Decision::Default
+        });
+        subject.start();
+        assert!(subject.client.wait(Some(LIMIT)));
+        assert_eq!(
+            after.load(Ordering::SeqCst),
+            2,
+            "{stop_at}: the callback that stopped, and on_close"
+        );
+    }
+}
+
+#[test]
+fn promise_3_stop_and_wait_from_many_threads_at_once() {
+    let server = Server::start(held_open);
+    for _ in 0..20 {
+        let mut subject = Subject::new(&server.url("/"));
+        subject.start();
+        subject.events(1);
+        let client = &subject.client;
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    client.stop();
+                    assert!(client.wait(Some(LIMIT)));
+                });
+            }
+        });
+        assert_eq!(subject.close(), Close::Stopped);
+    }
+}
+
+#[test]
+fn promise_3_a_stopped_client_can_start_again_and_a_running_one_cannot() {
+    let server = Server::start(held_open);
+    let mut subject = Subject::new(&server.url("/"));
+    subject.client.stop(); // Nothing to stop; must not count for the start that follows.
+    for _ in 0..3 {
+        subject.start();
+        subject.events(1);
+        assert!(matches!(
+            subject.client.start(|| unreachable!("it runs already")),
+            Err(Refused::State(_))
+        ));
+        assert!(matches!(
+            subject.client.configure(|_| ()),
+            Err(Refused::State(_))
+        ));
+        subject.stop();
+        assert_eq!(subject.client.state(), State::Closed);
+        assert!(matches!(
+            subject.client.reconnect_now(),
+            Err(Refused::State(_))
+        ));
+    }
+}
+
+#[test]
+fn promise_4_blocked_callbacks_do_not_hold_up_other_clients() {
+    let server = Server::start(held_open);
+    let release = Arc::new(Mutex::new(()));
+    let held = release.lock().expect("a lock");
+    let blocked = Arc::new(AtomicUsize::new(0));
+    let mut stuck: Vec<_> = (0..32)
+        .map(|_| {
+            let mut subject = Subject::new(&server.url("/"));
+            let (release, blocked) = (release.clone(), blocked.clone());
+            subject.on_told(move |told| {
+                if matches!(told, Told::Event { .. }) {
+                    blocked.fetch_add(1, Ordering::SeqCst);
+                    drop(release.lock());
+                }
+                Decision::Default
+            });
+            subject.start();
+            subject
+        })
+        .collect();
+    while blocked.load(Ordering::SeqCst) < stuck.len() {
+        thread::yield_now();
+    }
+    let mut free = Subject::new(&server.url("/"));
+    let begun = Instant::now();
+    free.start();
+    free.events(1);
+    let took = begun.elapsed();
+    assert!(took < 4 * SOON, "the first event took {took:?}");
+    assert!(time_to_stop(&free) < SOON);
+    drop(held);
+    stuck.drain(..).for_each(drop);
+}
+
+#[test]
+fn promise_5_a_slow_callback_makes_the_server_wait() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let server = {
+        let sent = sent.clone();
+        Server::start(move |exchange| {
+            exchange.event_stream();
+            let event = format!("data: {}\n\n", "x".repeat(10_000));
+            while exchange.chunk(&event) {
+                sent.fetch_add(event.len(), Ordering::SeqCst);
+            }
+        })
+    };
+    let release = Arc::new(Mutex::new(()));
+    let held = release.lock().expect("a lock");
+    let mut subject = Subject::new(&server.url("/"));
+    {
+        let release = release.clone();
+        subject.on_told(move |_| {
+            drop(release.lock());
+            Decision::Default
+        });
+    }
+    subject.start();
+    // The server gets stuck: twice in a row, with a good while between, it has sent the same.
+    let mut before = usize::MAX;
+    let begun = Instant::now();
+    while sent.load(Ordering::SeqCst) != before {
+        assert!(begun.elapsed() < LIMIT, "the server never has to wait");
+        before = sent.load(Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(200));
+    }
+    // What is on the way is in the kernel's socket buffers, which are bounded by the system.
+    assert!(
+        before < 32 << 20,
+        "{before} bytes were taken while nothing was read"
+    );
+    drop(held);
+    subject.stop();
+}
+
+#[test]
+fn promise_6_a_panic_closes_that_client_and_no_other() {
+    let server = Server::start(held_open);
+    let mut bystander = Subject::new(&server.url("/"));
+    bystander.start();
+    bystander.events(1);
+    for panic_at in ["Request", "Open", "Comment", "Event"] {
+        let mut subject = Subject::new(&server.url("/"));
+        subject.on_request(|_| {});
+        subject.on_told(move |told| {
+            assert!(
+                !format!("{told:?}").starts_with(panic_at),
+                "a bug in {panic_at}"
+            );
+            Decision::Default
+        });
+        subject.start();
+        let lost = subject.error();
+        assert_eq!((lost.kind, lost.retry_in), (ErrorKind::Panic, None));
+        assert!(
+            lost.message.contains(&format!("a bug in {panic_at}")),
+            "{}",
+            lost.message
+        );
+        assert_eq!(subject.close(), Close::Failed(ErrorKind::Panic));
+        assert!(matches!(subject.next(), Told::Dropped));
+        assert!(subject.client.wait(Some(LIMIT)));
+    }
+    assert_eq!(bystander.client.state(), State::Open);
+}
+
+#[test]
+fn promise_6_a_panic_in_the_last_callbacks_still_ends_the_run() {
+    let server = Server::start(|exchange| exchange.respond(404, &[], b""));
+    for panic_at in ["Error", "Close"] {
+        let mut subject = Subject::new(&server.url("/"));
+        subject.on_told(move |told| {
+            assert!(
+                !format!("{told:?}").starts_with(panic_at),
+                "a bug in {panic_at}"
+            );
+            Decision::Default
+        });
+        subject.start();
+        assert!(subject.client.wait(Some(LIMIT)), "{panic_at}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn promise_7_the_librarys_threads_are_named_and_block_all_signals() {
+    use std::fs;
+    let server = Server::start(held_open);
+    let mut subject = Subject::new(&server.url("/").replace("127.0.0.1", "localhost"));
+    subject.start();
+    subject.events(1);
+    let mut names = Vec::new();
+    for task in fs::read_dir("/proc/self/task").expect("Linux").flatten() {
+        // A thread may end while this looks.
+        let Ok(status) = fs::read_to_string(task.path().join("status")) else {
+            continue;
+        };
+        let field = |name: &str| {
+            let line = status
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap_or_default();
+            line[name.len()..].trim().to_owned()
+        };
+        let name = field("Name:");
+        if name.starts_with("eventsource") {
+            // All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
+            let blocked = u64::from_str_radix(&field("SigBlk:"), 16).expect("a mask");
+            let expected = u64::MAX & !(1 << 8 | 1 << 18 | 1 << 31 | 1 << 32);
+            assert_eq!(blocked & expected, expected, "{name}: {blocked:x}");
+            names.push(name);
+        }
+    }
+    for expected in ["eventsource", "eventsource-io", "eventsource-dns"] {
+        assert!(
+            names.iter().any(|name| name == expected),
+            "{expected} in {names:?}"
+        );
+    }
+}

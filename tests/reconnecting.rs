@@ -1,0 +1,382 @@
+//! When the client tries again, and what it takes along.
+
+mod common;
+
+use common::{Subject, Told};
+use eventsource::http::ErrorKind;
+use eventsource::stream::{Close, Decision, State};
+use std::time::{Duration, Instant};
+use test_server::{Exchange, Server};
+
+/// Each connection gets one event, whose id is its number, and a clean end.
+fn one_event_each(exchange: &mut Exchange) {
+    let number = exchange.request.number.to_string();
+    exchange.event_stream();
+    exchange.event_with_id(&number, &number);
+    exchange.end();
+}
+
+/// A port on which nobody listens.
+fn dead_url() -> String {
+    Server::start(|_| {}).url("/")
+}
+
+#[test]
+fn a_stream_that_ends_is_resumed_with_the_last_event_id() {
+    let server = Server::start(one_event_each);
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    assert_eq!(subject.events(3), ["0", "1", "2"]);
+    let ids: Vec<_> = server.requests()[..3]
+        .iter()
+        .map(|request| request.header("last-event-id").map(str::to_owned))
+        .collect();
+    assert_eq!(ids, [None, Some("0".into()), Some("1".into())]);
+}
+
+#[test]
+fn each_way_of_losing_a_stream_is_told_and_retried() {
+    type Loss = fn(&mut Exchange);
+    let losses: [(&str, Loss, ErrorKind); 3] = [
+        ("a clean end", Exchange::end, ErrorKind::EndOfStream),
+        (
+            "an end without the last chunk",
+            Exchange::close,
+            ErrorKind::Disconnected,
+        ),
+        ("a reset", Exchange::reset, ErrorKind::Disconnected),
+    ];
+    for (name, lose, kind) in losses {
+        let server = Server::start(move |exchange| {
+            exchange.event_stream();
+            exchange.event("whole");
+            exchange.chunk("data: unfinished\n");
+            lose(exchange);
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.start();
+        subject.open();
+        assert_eq!(subject.events(1), ["whole"], "{name}");
+        let lost = subject.error();
+        assert_eq!((lost.kind, lost.attempt), (kind, 0), "{name}");
+        assert!(lost.retry_in.is_some(), "{name}");
+        assert_eq!(
+            subject.events(1),
+            ["whole"],
+            "{name}: the unfinished event is never delivered"
+        );
+    }
+}
+
+#[test]
+fn a_failed_first_attempt_is_final_by_default() {
+    let mut subject = Subject::with_defaults(&dead_url());
+    subject.start();
+    let lost = subject.error();
+    assert_eq!(
+        (lost.kind, lost.attempt, lost.retry_in),
+        (ErrorKind::Connect, 1, None)
+    );
+    assert_ne!(lost.os_error, 0);
+    assert_eq!(subject.close(), Close::Failed(ErrorKind::Connect));
+}
+
+#[test]
+fn after_the_stream_has_been_open_a_failed_attempt_is_retried() {
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 => one_event_each(exchange),
+        1 => exchange.respond(500, &[], b""),
+        _ => exchange.respond(204, &[], b""),
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.retry_initial = false);
+    subject.start();
+    assert_eq!(subject.close(), Close::Server);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn without_reconnecting_every_failure_is_final() {
+    let server = Server::start(one_event_each);
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.enabled = false);
+    subject.start();
+    assert_eq!(subject.error().retry_in, None);
+    assert_eq!(subject.close(), Close::Failed(ErrorKind::EndOfStream));
+}
+
+#[test]
+fn attempts_are_counted_and_limited() {
+    let mut subject = Subject::new(&dead_url());
+    subject.configure(|settings| settings.reconnect.max_attempts = 3);
+    subject.on_request(|_| {});
+    subject.start();
+    let mut told = Vec::new();
+    loop {
+        match subject.next() {
+            Told::Request { number, cause } => told.push((number, cause.map(|cause| cause.kind))),
+            Told::Error(lost) => assert_eq!(lost.attempt as usize, told.len()),
+            Told::Close(_) => break,
+            _ => {}
+        }
+    }
+    let failed = Some(ErrorKind::Connect);
+    assert_eq!(told, [(1, None), (2, failed), (3, failed)]);
+}
+
+#[test]
+fn the_delay_grows_while_attempts_fail() {
+    let mut subject = Subject::new(&dead_url());
+    subject.start();
+    let delays: Vec<_> = (0..4)
+        .map(|_| subject.error().retry_in.expect("a delay").as_millis())
+        .collect();
+    assert_eq!(delays, [1, 2, 4, 8]);
+}
+
+#[test]
+fn the_servers_retry_field_sets_the_delay_even_without_an_event() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.chunk("retry: 7\n");
+        exchange.end();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    assert_eq!(subject.error().retry_in, Some(Duration::from_millis(7)));
+}
+
+#[test]
+fn on_error_can_make_a_final_error_be_retried() {
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 => exchange.respond(404, &[], b""),
+        _ => exchange.respond(204, &[], b""),
+    });
+    let mut subject = Subject::with_defaults(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.delay = Duration::from_millis(1));
+    subject.on_told(|told| match told {
+        Told::Error(_) => Decision::Reconnect,
+        _ => Decision::Default,
+    });
+    subject.start();
+    assert_eq!(subject.error().retry_in, None);
+    assert_eq!(subject.close(), Close::Server);
+}
+
+#[test]
+fn on_error_can_stop() {
+    let mut subject = Subject::new(&dead_url());
+    subject.on_told(|told| match told {
+        Told::Error(_) => Decision::Stop,
+        _ => Decision::Default,
+    });
+    subject.start();
+    assert!(subject.error().retry_in.is_some());
+    assert_eq!(subject.close(), Close::Stopped);
+}
+
+#[test]
+fn on_request_changes_one_attempt_only() {
+    let other = Server::start(|exchange| exchange.respond(503, &[], b""));
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 => exchange.respond(503, &[], b""),
+        _ => exchange.respond(204, &[], b""),
+    });
+    let elsewhere = other.url("/elsewhere");
+    let mut subject = Subject::new(&server.url("/home"));
+    subject.configure(|settings| settings.request.set_method("POST").expect("a method"));
+    subject.on_request(move |attempt| {
+        if attempt.number == 2 {
+            attempt.request.set_url(&elsewhere).expect("a URL");
+            attempt.request.set_header("X-Try", "2").expect("a header");
+            attempt.request.set_body(b"second");
+        }
+    });
+    subject.start();
+    subject.close();
+    let second = &other.requests()[0];
+    assert_eq!(
+        (
+            second.path(),
+            second.header("x-try"),
+            second.body.as_slice()
+        ),
+        ("/elsewhere", Some("2"), &b"second"[..])
+    );
+    for request in server.requests() {
+        assert_eq!(
+            (request.path(), request.header("x-try"), request.body.len()),
+            ("/home", None, 0)
+        );
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn reconnect_now_skips_the_wait() {
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 => exchange.respond(503, &[], b""),
+        _ => exchange.respond(204, &[], b""),
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.delay = Duration::from_secs(3600));
+    subject.configure(|settings| settings.reconnect.max_delay = Duration::from_secs(3600));
+    subject.start();
+    subject.error();
+    subject.client.reconnect_now().expect("running");
+    assert_eq!(subject.close(), Close::Server);
+}
+
+#[test]
+fn reconnect_now_replaces_an_open_stream_and_resumes() {
+    let server = Server::start(|exchange| {
+        let number = exchange.request.number.to_string();
+        exchange.event_stream();
+        exchange.event_with_id(&number, &number);
+        exchange.wait_for_disconnect();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    assert_eq!(subject.events(1), ["0"]);
+    subject.client.reconnect_now().expect("running");
+    assert_eq!(subject.events(1), ["1"]);
+    assert_eq!(server.requests()[1].header("last-event-id"), Some("0"));
+    assert!(
+        !subject
+            .told_so_far()
+            .iter()
+            .any(|told| matches!(told, Told::Error(_)))
+    );
+}
+
+#[test]
+fn the_id_can_be_set_before_and_while_it_runs_and_outlives_a_restart() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.event("no id of its own");
+        exchange.wait_for_disconnect();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.client.set_last_event_id("before").expect("an id");
+    subject.start();
+    subject.events(1);
+    subject.client.set_last_event_id("während").expect("an id");
+    subject.client.reconnect_now().expect("running");
+    subject.events(1);
+    subject.stop();
+    subject.start();
+    subject.events(1);
+    subject.client.set_last_event_id("").expect("an id");
+    subject.client.reconnect_now().expect("running");
+    subject.events(1);
+    let sent: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("last-event-id").map(str::to_owned))
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            Some("before".into()),
+            Some("während".into()),
+            Some("während".into()),
+            None
+        ]
+    );
+}
+
+#[test]
+fn an_id_that_cannot_be_sent_does_not_end_the_stream() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.chunk("id: a\u{1}b\ndata: x\n\n");
+        exchange.end();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    assert_eq!(subject.events(2), ["x", "x"]);
+    assert_eq!(server.requests()[1].header("last-event-id"), None);
+}
+
+#[test]
+fn a_silent_stream_ends_at_the_read_timeout_and_is_retried() {
+    for silent_head in [true, false] {
+        let server = Server::start(move |exchange| {
+            if !silent_head {
+                exchange.event_stream();
+                exchange.event("then silence");
+            }
+            exchange.wait_for_disconnect();
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| settings.http.read_timeout = Some(Duration::from_millis(50)));
+        subject.start();
+        let lost = subject.error();
+        assert_eq!(lost.kind, ErrorKind::ReadTimeout);
+        assert!(lost.retry_in.is_some());
+        server.wait_for_requests(2);
+    }
+}
+
+#[test]
+fn any_byte_breaks_the_silence() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        // Three times as long as the timeout, but never silent for half of it.
+        for _ in 0..30 {
+            exchange.chunk(":\n");
+            exchange.pause(Duration::from_millis(20));
+        }
+        exchange.event("alive");
+        exchange.wait_for_disconnect();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| settings.http.read_timeout = Some(Duration::from_millis(200)));
+    subject.start();
+    subject.open();
+    loop {
+        match subject.next() {
+            Told::Comment(_) => {}
+            Told::Event { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_connect_timeout_covers_the_tls_handshake() {
+    let mute = Server::start_raw(|mut socket| {
+        let _ = std::io::copy(&mut socket, &mut std::io::sink());
+    });
+    let url = mute.url("/").replace("http://", "https://");
+    let mut subject = Subject::with_defaults(&url);
+    subject.configure(|settings| settings.http.connect_timeout = Some(Duration::from_millis(50)));
+    subject.start();
+    let begun = Instant::now();
+    assert_eq!(subject.error().kind, ErrorKind::ConnectTimeout);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn the_state_and_the_statistics_follow() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.chunk("data: one\n\ndata: two\n\n");
+        match exchange.request.number {
+            0 => exchange.end(),
+            _ => exchange.wait_for_disconnect(),
+        }
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    assert_eq!(subject.client.state(), State::Idle);
+    subject.start();
+    subject.events(4);
+    assert_eq!(subject.client.state(), State::Open);
+    let stats = subject.client.stats();
+    assert_eq!((stats.events, stats.bytes), (4, 44));
+    assert_eq!((stats.attempts, stats.opens, stats.errors), (2, 2, 1));
+    assert!(stats.open.is_some() && stats.idle.is_some());
+    subject.stop();
+    assert_eq!(subject.client.state(), State::Closed);
+    assert!(subject.client.stats().open.is_none());
+}
