@@ -125,6 +125,18 @@ fn attempts_are_counted_and_limited() {
 }
 
 #[test]
+fn the_count_of_attempts_starts_over_when_the_stream_opens() {
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 | 1 | 3 => exchange.respond(503, &[], b""),
+        _ => one_event_each(exchange),
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    let attempts: Vec<_> = (0..4).map(|_| subject.error().attempt).collect();
+    assert_eq!(attempts, [1, 2, 0, 1]);
+}
+
+#[test]
 fn the_delay_grows_while_attempts_fail() {
     let mut subject = Subject::new(&dead_url());
     subject.start();
@@ -247,6 +259,24 @@ fn reconnect_now_replaces_an_open_stream_and_resumes() {
             .iter()
             .any(|told| matches!(told, Told::Error(_)))
     );
+}
+
+#[test]
+fn reconnect_now_drops_an_unfinished_event() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        match exchange.request.number {
+            0 => exchange.chunk("data: one\n\nid: 9\ndata: unfinished\n"),
+            _ => exchange.chunk("data: two\n\n"),
+        };
+        exchange.wait_for_disconnect();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    assert_eq!(subject.events(1), ["one"]);
+    subject.client.reconnect_now().expect("running");
+    assert_eq!(subject.events(1), ["two"]);
+    assert_eq!(server.requests()[1].header("last-event-id"), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The library as a whole: its version and its log.
 
-use super::guard::{Refusal, call};
+use super::guard::{Refusal, call, callback};
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use std::ffi::{c_char, c_void};
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn eventsource_set_log_callback(
             let sink: log::Sink = Box::new(move |level, message| {
                 let user = &user;
                 // SAFETY: a callback of the registered type; the message lives until it has returned.
-                unsafe { log(level as i32, message.as_ptr(), user.0) }
+                callback(|| unsafe { log(level as i32, message.as_ptr(), user.0) });
             });
             (level, sink)
         });

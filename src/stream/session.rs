@@ -318,10 +318,14 @@ impl Run {
         let next = failure
             .retry_in
             .map_or("final".into(), |delay| format!("next attempt in {delay:?}"));
-        log::write(
-            Level::Info,
-            format_args!("{:?}: {}; {next}", failure.kind, failure.message),
-        );
+        match failure.http_status {
+            0 => log::write(Level::Info, format_args!("{}; {next}", failure.message)),
+            // The text may quote a header of the answer, which has no place in a log.
+            status => log::write(
+                Level::Info,
+                format_args!("{:?} after HTTP {status}; {next}", failure.kind),
+            ),
+        }
         self.shared.counters.error();
         self.shared.set_last_error(&failure.message);
         self.handler.on_error(failure)
