@@ -117,7 +117,6 @@ pub unsafe extern "C" fn eventsource_parser_feed(
             }
         });
         fed.map(drop).map_err(|too_large| {
-            state.reset();
             Refusal::new(EVENTSOURCE_ERR_EVENT_TOO_LARGE, too_large.to_string())
         })
     });
