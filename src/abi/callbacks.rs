@@ -1,8 +1,8 @@
 //! What callbacks receive, and how they are registered.
 
 use super::client::eventsource_t;
-use super::delivery::UserData;
 use super::guard::{Refusal, client_call, text};
+use super::registry::UserData;
 use super::request::eventsource_request_t;
 use super::status::{eventsource_status_t, *};
 use std::ffi::{c_char, c_void};

@@ -1,7 +1,8 @@
 //! A client's life: made, started, stopped, waited for, freed.
 
-use super::delivery::{Callbacks, Delivery};
+use super::delivery::Delivery;
 use super::guard::{Refusal, call, client_call, contain, in_callback, out, text};
+use super::registry::Callbacks;
 use super::status::{eventsource_status_t, *};
 use crate::stream::Client;
 use crate::sync::lock;

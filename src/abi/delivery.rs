@@ -3,84 +3,15 @@
 use super::callbacks::*;
 use super::client::eventsource_t;
 use super::guard::callback;
+use super::registry::{Callbacks, Registered};
 use super::request::eventsource_request_t;
 use super::status::{eventsource_status_t, *};
 use crate::http::{ErrorKind, HeaderMap};
 use crate::parser::{Event, Text};
 use crate::stream::{Attempt, Close, Decision, Failure, Handler, Opened};
-use std::collections::HashMap;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
-
-/// What a client has registered.
-#[derive(Default)]
-pub struct Callbacks {
-    pub registered: Registered,
-    pub user_data: UserData,
-}
-
-/// The callbacks themselves.
-#[derive(Clone, Default)]
-pub struct Registered {
-    pub on_event: eventsource_event_fn,
-    on_event_type: HashMap<Box<str>, eventsource_event_fn>,
-    pub on_comment: eventsource_comment_fn,
-    pub on_open: eventsource_open_fn,
-    pub on_error: eventsource_error_fn,
-    pub on_request: eventsource_request_fn,
-    pub on_close: eventsource_close_fn,
-}
-
-impl Registered {
-    pub fn set_on_event_type(&mut self, event_type: &str, callback: eventsource_event_fn) {
-        match callback {
-            Some(_) => self.on_event_type.insert(event_type.into(), callback),
-            None => self.on_event_type.remove(event_type),
-        };
-    }
-
-    fn for_type(&self, event_type: &str) -> eventsource_event_fn {
-        // Most clients have none of these; they need no hash.
-        let own = if self.on_event_type.is_empty() {
-            None
-        } else {
-            self.on_event_type.get(event_type)
-        };
-        *own.unwrap_or(&self.on_event)
-    }
-}
-
-/// The caller's pointer; its `destroy` is called when this is dropped.
-pub struct UserData {
-    user: *mut c_void,
-    destroy: eventsource_destroy_fn,
-}
-
-impl UserData {
-    pub fn new(user: *mut c_void, destroy: eventsource_destroy_fn) -> UserData {
-        UserData { user, destroy }
-    }
-}
-
-impl Default for UserData {
-    fn default() -> UserData {
-        UserData::new(ptr::null_mut(), None)
-    }
-}
-
-impl Drop for UserData {
-    fn drop(&mut self) {
-        if let Some(destroy) = self.destroy {
-            // SAFETY: the function that came with the pointer, called this once.
-            callback(|| unsafe { destroy(self.user) });
-        }
-    }
-}
-
-// SAFETY: the header tells callers that callbacks and destroy run on the library's threads; the library itself never
-// looks behind the pointer.
-unsafe impl Send for UserData {}
 
 /// One run's way to its callbacks. They cannot change while it runs, so it has a copy that needs no lock; its
 /// reference keeps the client alive until the last of them has returned.

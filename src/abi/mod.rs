@@ -15,6 +15,7 @@ mod guard;
 mod library;
 mod parser;
 mod questions;
+mod registry;
 mod request;
 mod settings;
 mod status;

@@ -3,6 +3,7 @@
 use super::client::eventsource_t;
 use super::guard::{Refusal, bytes, client_call, switch, text};
 use super::status::{eventsource_status_t, *};
+use crate::http::{Invalid, Request};
 use crate::stream::{ReconnectPolicy, Settings};
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
@@ -17,6 +18,28 @@ unsafe fn set(
 ) -> eventsource_status_t {
     // SAFETY: the caller's promise.
     unsafe { client_call(es, |es| es.client().configure(change)?) }
+}
+
+/// The setters for headers, which differ only in what they do with one.
+///
+/// # Safety
+/// As for `client_call` and `text`.
+unsafe fn header(
+    es: *mut eventsource_t,
+    name: *const c_char,
+    value: *const c_char,
+    put: fn(&mut Request, &str, &str) -> Result<(), Invalid>,
+) -> eventsource_status_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        set(es, |settings| {
+            let (name, value) = (
+                text(name, "the header's name")?,
+                text(value, "the header's value")?,
+            );
+            Ok(put(&mut settings.request, name, value)?)
+        })
+    }
 }
 
 /// Sets the request method. Default: GET.
@@ -72,14 +95,7 @@ pub unsafe extern "C" fn eventsource_set_header(
     value: *const c_char,
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
-    unsafe {
-        set(es, |settings| {
-            Ok(settings.request.set_header(
-                text(name, "the header's name")?,
-                text(value, "the header's value")?,
-            )?)
-        })
-    }
+    unsafe { header(es, name, value, Request::set_header) }
 }
 
 /// Adds a request header beside those of the same name. Otherwise as `eventsource_set_header`.
@@ -92,14 +108,7 @@ pub unsafe extern "C" fn eventsource_add_header(
     value: *const c_char,
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
-    unsafe {
-        set(es, |settings| {
-            Ok(settings.request.add_header(
-                text(name, "the header's name")?,
-                text(value, "the header's value")?,
-            )?)
-        })
-    }
+    unsafe { header(es, name, value, Request::add_header) }
 }
 
 /// Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization`, `Cookie` and
@@ -113,15 +122,7 @@ pub unsafe extern "C" fn eventsource_set_sensitive_header(
     value: *const c_char,
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
-    unsafe {
-        set(es, |settings| {
-            let (name, value) = (
-                text(name, "the header's name")?,
-                text(value, "the header's value")?,
-            );
-            Ok(settings.request.set_sensitive_header(name, value)?)
-        })
-    }
+    unsafe { header(es, name, value, Request::set_sensitive_header) }
 }
 
 /// Sets `Authorization` to basic authentication (RFC 7617), in UTF-8.

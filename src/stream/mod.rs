@@ -10,8 +10,10 @@ mod handler;
 mod policy;
 mod session;
 mod settings;
+mod shared;
 
 pub use crate::http::{Invalid, InvalidKind};
-pub use client::{Client, Refused, State, Stats};
+pub use client::{Client, Refused};
 pub use handler::{Attempt, Cause, Close, Decision, Failure, Handler, Opened};
 pub use settings::{DEFAULT_MAX_EVENT_SIZE, ReconnectPolicy, Settings};
+pub use shared::{State, Stats};

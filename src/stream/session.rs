@@ -1,11 +1,11 @@
 //! A run: attempt, stream, back-off, again, until it is stopped or an error is final.
 
 use super::backoff::{Backoff, Health};
-use super::client::{Shared, State};
 use super::control::{Control, Interrupt};
 use super::handler::{Attempt, Cause, Close, Decision, Failure, Handler, Opened};
 use super::policy::{self, Verdict};
 use super::settings::Settings;
+use super::shared::{Shared, State};
 use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;

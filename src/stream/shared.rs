@@ -1,0 +1,214 @@
+//! What a client and its run share: the way to interrupt it, and what anybody may ask about it.
+
+use super::control::Control;
+use crate::sync::lock;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// What a client is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Never started.
+    Idle,
+    /// An attempt is under way.
+    Connecting,
+    /// The stream is open.
+    Open,
+    /// Waiting for the next attempt.
+    Waiting,
+    /// Closed.
+    Closed,
+}
+
+/// What a client has done since it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Stats {
+    /// Events delivered.
+    pub events: u64,
+    /// Bytes of event streams read.
+    pub bytes: u64,
+    /// Attempts begun.
+    pub attempts: u64,
+    /// Streams opened.
+    pub opens: u64,
+    /// Failed attempts and lost streams.
+    pub errors: u64,
+    /// How long the stream has been open, if it is.
+    pub open: Option<Duration>,
+    /// How long ago the last byte came, if one ever did.
+    pub idle: Option<Duration>,
+}
+
+/// What a client and its run share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The way to interrupt the run, while there is one.
+    pub run: Mutex<Option<Arc<Control>>>,
+    /// Notified when the run has ended.
+    pub closed: Condvar,
+    state: AtomicU8,
+    last_event_id: Mutex<LastEventId>,
+    last_error: Mutex<String>,
+    /// What the run counts.
+    pub counters: Counters,
+}
+
+/// The last event id, which outlives connections, runs, and both of its writers.
+#[derive(Debug, Default)]
+pub struct LastEventId {
+    /// The id.
+    pub value: String,
+    /// Whether the program has set it since the run last looked.
+    pub set_by_program: bool,
+}
+
+impl Shared {
+    /// For a client that has not started.
+    pub fn new() -> Shared {
+        Shared {
+            run: Mutex::default(),
+            closed: Condvar::new(),
+            state: AtomicU8::new(State::Idle as u8),
+            last_event_id: Mutex::default(),
+            last_error: Mutex::default(),
+            counters: Counters::new(),
+        }
+    }
+
+    /// What the client is doing.
+    pub fn state(&self) -> State {
+        let state = self.state.load(Ordering::Relaxed);
+        [
+            State::Connecting,
+            State::Open,
+            State::Waiting,
+            State::Closed,
+        ]
+        .into_iter()
+        .find(|known| *known as u8 == state)
+        .unwrap_or(State::Idle)
+    }
+
+    /// What the client is doing from now on.
+    pub fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// The last event id.
+    pub fn last_event_id(&self) -> MutexGuard<'_, LastEventId> {
+        lock(&self.last_event_id)
+    }
+
+    /// The text of what went wrong last.
+    pub fn last_error(&self) -> String {
+        lock(&self.last_error).clone()
+    }
+
+    /// Remembers what went wrong.
+    pub fn set_last_error(&self, message: &str) {
+        message.clone_into(&mut lock(&self.last_error));
+    }
+
+    /// The run has ended: its handler has been told and dropped.
+    pub fn ended(&self) {
+        *lock(&self.run) = None;
+        self.closed.notify_all();
+    }
+}
+
+/// Counters that one run at a time writes and anybody reads.
+#[derive(Debug)]
+pub struct Counters {
+    since: Instant,
+    events: AtomicU64,
+    bytes: AtomicU64,
+    attempts: AtomicU64,
+    opens: AtomicU64,
+    errors: AtomicU64,
+    /// Nanoseconds from `since`; 0 for never.
+    opened_at: AtomicU64,
+    read_at: AtomicU64,
+}
+
+/// Adds to a counter with a single writer, which needs no locked instruction.
+fn add(counter: &AtomicU64, n: u64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(n),
+        Ordering::Relaxed,
+    );
+}
+
+impl Counters {
+    fn new() -> Counters {
+        Counters {
+            since: Instant::now(),
+            events: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            attempts: AtomicU64::new(0),
+            opens: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            opened_at: AtomicU64::new(0),
+            read_at: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_nanos())
+            .unwrap_or(u64::MAX)
+            .max(1)
+    }
+
+    /// An attempt begins.
+    pub fn attempt(&self) {
+        add(&self.attempts, 1);
+    }
+
+    /// A stream opens.
+    pub fn open(&self) {
+        self.opened_at.store(self.now(), Ordering::Relaxed);
+        add(&self.opens, 1);
+    }
+
+    /// Bytes have come.
+    pub fn read(&self, bytes: usize) {
+        self.read_at.store(self.now(), Ordering::Relaxed);
+        add(&self.bytes, bytes as u64);
+    }
+
+    /// An event is delivered.
+    pub fn event(&self) {
+        add(&self.events, 1);
+    }
+
+    /// Something went wrong.
+    pub fn error(&self) {
+        add(&self.errors, 1);
+    }
+
+    /// How long ago the stream was opened.
+    pub fn open_for(&self) -> Duration {
+        self.age(&self.opened_at).unwrap_or_default()
+    }
+
+    fn age(&self, at: &AtomicU64) -> Option<Duration> {
+        match at.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(Duration::from_nanos(self.now().saturating_sub(at))),
+        }
+    }
+
+    /// All of it.
+    pub fn stats(&self, is_open: bool) -> Stats {
+        Stats {
+            events: self.events.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            attempts: self.attempts.load(Ordering::Relaxed),
+            opens: self.opens.load(Ordering::Relaxed),
+            errors: self.errors.load(Ordering::Relaxed),
+            open: self.age(&self.opened_at).filter(|_| is_open),
+            idle: self.age(&self.read_at),
+        }
+    }
+}
