@@ -215,24 +215,30 @@ fn promise_3_a_stopped_client_can_start_again_and_a_running_one_cannot() {
 fn promise_4_blocked_callbacks_do_not_hold_up_other_clients() {
     let server = Server::start(held_open);
     let release = Arc::new(Mutex::new(()));
-    let held = release.lock().expect("a lock");
     let blocked = Arc::new(AtomicUsize::new(0));
-    let mut stuck: Vec<_> = (0..32)
-        .map(|_| {
-            let mut subject = Subject::new(&server.url("/"));
-            let (release, blocked) = (release.clone(), blocked.clone());
-            subject.on_told(move |told| {
-                if matches!(told, Told::Event { .. }) {
-                    blocked.fetch_add(1, Ordering::SeqCst);
-                    drop(release.lock());
-                }
-                Decision::Default
-            });
-            subject.start();
-            subject
-        })
-        .collect();
+    let mut stuck = Vec::new();
+    // After `stuck`, so that it is let go first if this test fails.
+    let held = release.lock().expect("a lock");
+    for _ in 0..32 {
+        let mut subject = Subject::new(&server.url("/"));
+        let (release, blocked) = (release.clone(), blocked.clone());
+        subject.on_told(move |told| {
+            if matches!(told, Told::Event { .. }) {
+                blocked.fetch_add(1, Ordering::SeqCst);
+                drop(release.lock());
+            }
+            Decision::Default
+        });
+        subject.start();
+        stuck.push(subject);
+    }
+    let begun = Instant::now();
     while blocked.load(Ordering::SeqCst) < stuck.len() {
+        let so_far = blocked.load(Ordering::SeqCst);
+        assert!(
+            begun.elapsed() < LIMIT,
+            "only {so_far} callbacks could block"
+        );
         thread::yield_now();
     }
     let mut free = Subject::new(&server.url("/"));
