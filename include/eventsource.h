@@ -31,7 +31,7 @@
  * until the callback returns. A callback may block: it holds back its own stream (the server is made to wait through
  * TCP), not the others. It may call any function of the library; eventsource_wait answers EVENTSOURCE_ERR_IN_CALLBACK
  * there, and eventsource_free takes effect when the callback returns. It must return: no longjmp, no C++ exception may
- * leave it.
+ * leave it. Its stack has 2 MiB.
  *
  * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
  * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user
@@ -112,7 +112,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_PEM = 7,
     /**
-     * The call does not fit the client's state, as a setter after `eventsource_start`.
+     * The call does not fit the client's state, as a setter while it runs.
      */
     EVENTSOURCE_ERR_STATE = 8,
     /**
@@ -160,7 +160,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_READ_TIMEOUT = 37,
     /**
-     * The server's bytes are not HTTP, or break its framing.
+     * The server's bytes are not HTTP, or break its framing, or the response's head has more than 16 KiB or 100 fields.
      */
     EVENTSOURCE_ERR_PROTOCOL = 38,
     /**
@@ -254,7 +254,7 @@ enum eventsource_state_t
      */
     EVENTSOURCE_WAITING = 3,
     /**
-     * Closed; may be started again.
+     * Closed, or about to be: in the `on_error` of a final error, and in `on_close`.
      */
     EVENTSOURCE_CLOSED = 4,
 };
@@ -279,7 +279,7 @@ enum eventsource_decision_t
      */
     EVENTSOURCE_DEFAULT = 0,
     /**
-     * Try again, also where the error would be final: after `delay_ms`, or after the back-off delay where that is 0.
+     * Try again, also where the error would be final: then after the back-off delay, else after `delay_ms`.
      */
     EVENTSOURCE_RECONNECT = 1,
     /**
@@ -492,7 +492,7 @@ typedef struct eventsource_error_t {
      */
     eventsource_status_t code;
     /**
-     * The HTTP status code of the answer, 0 when there was none.
+     * The HTTP status code of the answer that was the error; 0 when there was none, as for the loss of an open stream.
      */
     int32_t http_status;
     /**
@@ -508,7 +508,7 @@ typedef struct eventsource_error_t {
      */
     int64_t attempt;
     /**
-     * Milliseconds until the next attempt; 0 when `will_retry` is 0.
+     * Milliseconds until the next attempt; 0 when `will_retry` is 0, or when it comes at once.
      */
     int64_t delay_ms;
     /**
@@ -520,7 +520,7 @@ typedef struct eventsource_error_t {
      */
     size_t message_len;
     /**
-     * The answer's headers; NULL when there was no answer.
+     * The headers of that answer; NULL when there was none.
      */
     const struct eventsource_header_t *headers;
     /**
@@ -613,7 +613,7 @@ typedef struct eventsource_reconnect_t {
      */
     int64_t reset_after_ms;
     /**
-     * Give up after this many failed attempts in a row; 0 for no limit (default).
+     * Give up after this many failed attempts in a row, at most 4294967295; 0 for no limit (default).
      */
     int64_t max_attempts;
 } eventsource_reconnect_t;
@@ -727,6 +727,17 @@ extern "C" {
 const char *eventsource_status_name(int32_t status);
 
 /**
+ * What a status means, as a phrase for people. `eventsource_get_last_error` says more where there is a client.
+ *
+ * @param status any number
+ * @return a static string; `"unknown status"` for a number that is no status of this version. Never NULL, never to be
+ *         freed.
+ *
+ * Any thread, any time.
+ */
+const char *eventsource_status_text(int32_t status);
+
+/**
  * Makes a client for a URL. Nothing is connected until `eventsource_start`.
  *
  * @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
@@ -773,15 +784,17 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es, int64_t timeout_
  * Stops the client and releases it. NULL is fine.
  *
  * Outside callbacks it returns when no callback of this client runs or will run, `on_close` included, and the user
- * data's `destroy` has been called. Inside a callback (of this or another client) it returns at once: the client
- * stays valid until that callback returns, then `on_close` comes, then `destroy`.
+ * data's `destroy` has been called. Inside a callback it returns at once. The callback's own client stays valid until
+ * that callback returns; then `on_close` comes, then `destroy`. Another client must not be used any more; its
+ * `on_close` and `destroy` come on its own time, or, if it does not run, its `destroy` before this returns.
  *
  * Any thread, once.
  */
 void eventsource_free(struct eventsource_t *es);
 
 /**
- * Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth.
+ * Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No
+ * `on_error` tells of a connection that is dropped so.
  *
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when the client does not run
  *
@@ -795,14 +808,14 @@ eventsource_status_t eventsource_reconnect_now(struct eventsource_t *es);
  * @param user handed to the callbacks as it is; the library never looks behind it
  * @param destroy called exactly once with `user`, after every callback has returned: when the client is freed, also
  *        if it was never started, or when another pointer is set. May be NULL.
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`: then `user` stays the caller's
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs: then `user` stays the caller's
  */
 eventsource_status_t eventsource_set_user_data(struct eventsource_t *es, void *user, eventsource_destroy_fn destroy);
 
 /**
  * Sets the callback for events that have no callback of their own type. NULL removes it.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_event_fn callback);
 
@@ -811,7 +824,7 @@ eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_
  *
  * @param type the event type, matched exactly; `"message"` for events that name none
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for an empty type, which no event has,
- *         `ERR_STATE` after `eventsource_start`
+ *         `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
                                                const char *type,
@@ -820,14 +833,14 @@ eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
 /**
  * Sets the callback for comments. NULL removes it.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_comment(struct eventsource_t *es, eventsource_comment_fn callback);
 
 /**
  * Sets the callback for the opening of the stream, at the start and after each reconnect. NULL removes it.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_open_fn callback);
 
@@ -835,7 +848,7 @@ eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_o
  * Sets the callback for failed attempts and lost streams; its answer may override what happens next. NULL removes
  * it.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_error(struct eventsource_t *es, eventsource_error_fn callback);
 
@@ -844,14 +857,14 @@ eventsource_status_t eventsource_on_error(struct eventsource_t *es, eventsource_
  *
  * With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_request(struct eventsource_t *es, eventsource_request_fn callback);
 
 /**
  * Sets the callback for the client's end. NULL removes it.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_close(struct eventsource_t *es, eventsource_close_fn callback);
 
@@ -859,7 +872,7 @@ eventsource_status_t eventsource_on_close(struct eventsource_t *es, eventsource_
  * Sets the request method. Default: GET.
  *
  * @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_method(struct eventsource_t *es, const char *method);
 
@@ -868,7 +881,7 @@ eventsource_status_t eventsource_set_method(struct eventsource_t *es, const char
  *
  * @param body copied; may be NULL when `len` is 0
  * @param len bytes of `body`; 0 for no body
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *body, size_t len);
 
@@ -881,7 +894,7 @@ eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *
  *
  * @param name an HTTP field name
  * @param value without CR, LF, NUL and other control characters
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_header(struct eventsource_t *es, const char *name, const char *value);
 
@@ -905,7 +918,7 @@ eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, 
  *
  * @param user without a colon
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
- *         `ERR_STATE` after `eventsource_start`
+ *         `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const char *user, const char *password);
 
@@ -932,8 +945,8 @@ eventsource_status_t eventsource_get_reconnect(struct eventsource_t *es, struct 
  * Sets how the client reconnects.
  *
  * @param policy copied; its `size` must be set
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` after
- *         `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` while the
+ *         client runs
  */
 eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const struct eventsource_reconnect_t *policy);
 
@@ -941,16 +954,17 @@ eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const s
  * Sets the longest time for name resolution, TCP and TLS together. Default: 10000.
  *
  * @param timeout_ms milliseconds; 0 for no limit
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es, int64_t timeout_ms);
 
 /**
- * Sets the longest silence: no byte from the server, neither of the response's head nor of the stream. Default: no
- * limit. A server that sends comments as heartbeats allows for a little more than their interval.
+ * Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
+ * same time, counted from the sending of the request. Default: no limit. A server that sends comments as heartbeats
+ * allows for a little more than their interval.
  *
  * @param timeout_ms milliseconds; 0 for no limit
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_read_timeout(struct eventsource_t *es, int64_t timeout_ms);
 
@@ -958,7 +972,7 @@ eventsource_status_t eventsource_set_read_timeout(struct eventsource_t *es, int6
  * Sets how many redirects one attempt follows. Default: 16.
  *
  * @param count 0 to follow none
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int32_t count);
 
@@ -967,7 +981,7 @@ eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int
  * A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the client reconnects.
  *
  * @param bytes ≥ 1
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, size_t bytes);
 
@@ -975,7 +989,7 @@ eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, si
  * Sets whether a response must be `text/event-stream`. Default: 1.
  *
  * @param check 1: another type is a final error; 0: any 200 is taken for an event stream
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es, int32_t check);
 
@@ -984,7 +998,7 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  *
  * @param pem one or more certificates in PEM form, copied; a later call replaces an earlier one's
  * @param len bytes of `pem`; 0 to trust the operating system's alone
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es, const void *pem, size_t len);
 
@@ -993,7 +1007,7 @@ eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es, const void
  * stream and the credentials. For tests only.
  *
  * @param skip 1: verify nothing; 0: verify (default)
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsource_t *es, int32_t skip);
 

@@ -135,6 +135,23 @@ fn another_origin_never_sees_credentials() {
 }
 
 #[test]
+fn a_host_name_that_the_caller_gave_is_not_told_to_another_origin() {
+    let request = follow(302, |subject| {
+        subject.configure(|settings| {
+            settings
+                .request
+                .set_header("Host", "virtual.example")
+                .expect("a header");
+        });
+    });
+    assert!(
+        request
+            .header("host")
+            .is_some_and(|host| host.starts_with("127.0.0.1:"))
+    );
+}
+
+#[test]
 fn the_same_origin_keeps_credentials() {
     let server = Server::start(|exchange| match exchange.request.path() {
         "/" => exchange.respond(302, &[("Location", "/next")], b""),

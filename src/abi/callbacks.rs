@@ -77,7 +77,7 @@ pub struct eventsource_error_t {
     pub size: usize,
     /// What went wrong: a status ≥ 32, or `EVENTSOURCE_ERR_PANIC`.
     pub code: eventsource_status_t,
-    /// The HTTP status code of the answer, 0 when there was none.
+    /// The HTTP status code of the answer that was the error; 0 when there was none, as for the loss of an open stream.
     pub http_status: i32,
     /// The operating system's error number (`errno`), 0 when there was none.
     pub os_error: i32,
@@ -85,13 +85,13 @@ pub struct eventsource_error_t {
     pub will_retry: i32,
     /// Consecutive failed attempts, this one included; 0 when an open stream was lost.
     pub attempt: i64,
-    /// Milliseconds until the next attempt; 0 when `will_retry` is 0.
+    /// Milliseconds until the next attempt; 0 when `will_retry` is 0, or when it comes at once.
     pub delay_ms: i64,
     /// What went wrong, for people. NUL-terminated UTF-8.
     pub message: *const c_char,
     /// Bytes of `message`, without the NUL.
     pub message_len: usize,
-    /// The answer's headers; NULL when there was no answer.
+    /// The headers of that answer; NULL when there was none.
     pub headers: *const eventsource_header_t,
     /// Entries of `headers`.
     pub header_count: usize,
@@ -131,7 +131,7 @@ pub struct eventsource_close_t {
 pub enum eventsource_decision_t {
     /// Do what the error's `will_retry` and `delay_ms` say. Any number that is no decision means this, too.
     EVENTSOURCE_DEFAULT = 0,
-    /// Try again, also where the error would be final: after `delay_ms`, or after the back-off delay where that is 0.
+    /// Try again, also where the error would be final: then after the back-off delay, else after `delay_ms`.
     EVENTSOURCE_RECONNECT = 1,
     /// Close.
     EVENTSOURCE_STOP = 2,
@@ -199,7 +199,7 @@ pub type eventsource_destroy_fn = Option<unsafe extern "C" fn(user: *mut c_void)
 /// @param user handed to the callbacks as it is; the library never looks behind it
 /// @param destroy called exactly once with `user`, after every callback has returned: when the client is freed, also
 ///        if it was never started, or when another pointer is set. May be NULL.
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`: then `user` stays the caller's
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs: then `user` stays the caller's
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_user_data(
     es: *mut eventsource_t,
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn eventsource_set_user_data(
 
 /// Sets the callback for events that have no callback of their own type. NULL removes it.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_event(
     es: *mut eventsource_t,
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn eventsource_on_event(
 ///
 /// @param type the event type, matched exactly; `"message"` for events that name none
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for an empty type, which no event has,
-///         `ERR_STATE` after `eventsource_start`
+///         `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_event_type(
     es: *mut eventsource_t,
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn eventsource_on_event_type(
 
 /// Sets the callback for comments. NULL removes it.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_comment(
     es: *mut eventsource_t,
@@ -280,7 +280,7 @@ pub unsafe extern "C" fn eventsource_on_comment(
 
 /// Sets the callback for the opening of the stream, at the start and after each reconnect. NULL removes it.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_open(
     es: *mut eventsource_t,
@@ -297,7 +297,7 @@ pub unsafe extern "C" fn eventsource_on_open(
 /// Sets the callback for failed attempts and lost streams; its answer may override what happens next. NULL removes
 /// it.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_error(
     es: *mut eventsource_t,
@@ -315,7 +315,7 @@ pub unsafe extern "C" fn eventsource_on_error(
 ///
 /// With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_request(
     es: *mut eventsource_t,
@@ -331,7 +331,7 @@ pub unsafe extern "C" fn eventsource_on_request(
 
 /// Sets the callback for the client's end. NULL removes it.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_close(
     es: *mut eventsource_t,

@@ -153,8 +153,9 @@ pub unsafe extern "C" fn eventsource_wait(
 /// Stops the client and releases it. NULL is fine.
 ///
 /// Outside callbacks it returns when no callback of this client runs or will run, `on_close` included, and the user
-/// data's `destroy` has been called. Inside a callback (of this or another client) it returns at once: the client
-/// stays valid until that callback returns, then `on_close` comes, then `destroy`.
+/// data's `destroy` has been called. Inside a callback it returns at once. The callback's own client stays valid until
+/// that callback returns; then `on_close` comes, then `destroy`. Another client must not be used any more; its
+/// `on_close` and `destroy` come on its own time, or, if it does not run, its `destroy` before this returns.
 ///
 /// Any thread, once.
 #[unsafe(no_mangle)]
@@ -178,7 +179,8 @@ pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
     });
 }
 
-/// Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth.
+/// Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No
+/// `on_error` tells of a connection that is dropped so.
 ///
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when the client does not run
 ///

@@ -31,7 +31,7 @@
  * until the callback returns. A callback may block: it holds back its own stream (the server is made to wait through
  * TCP), not the others. It may call any function of the library; eventsource_wait answers EVENTSOURCE_ERR_IN_CALLBACK
  * there, and eventsource_free takes effect when the callback returns. It must return: no longjmp, no C++ exception may
- * leave it.
+ * leave it. Its stack has 2 MiB.
  *
  * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
  * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user

@@ -18,7 +18,7 @@ pub enum eventsource_state_t {
     EVENTSOURCE_OPEN = 2,
     /// Waiting for the next attempt.
     EVENTSOURCE_WAITING = 3,
-    /// Closed; may be started again.
+    /// Closed, or about to be: in the `on_error` of a final error, and in `on_close`.
     EVENTSOURCE_CLOSED = 4,
 }
 

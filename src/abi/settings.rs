@@ -45,7 +45,7 @@ unsafe fn header(
 /// Sets the request method. Default: GET.
 ///
 /// @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_method(
     es: *mut eventsource_t,
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn eventsource_set_method(
 ///
 /// @param body copied; may be NULL when `len` is 0
 /// @param len bytes of `body`; 0 for no body
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_body(
     es: *mut eventsource_t,
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn eventsource_set_body(
 ///
 /// @param name an HTTP field name
 /// @param value without CR, LF, NUL and other control characters
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_header(
     es: *mut eventsource_t,
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn eventsource_set_sensitive_header(
 ///
 /// @param user without a colon
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
-///         `ERR_STATE` after `eventsource_start`
+///         `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_basic_auth(
     es: *mut eventsource_t,
@@ -191,7 +191,7 @@ pub struct eventsource_reconnect_t {
     /// A stream that stays open for this many milliseconds ends the growth; ≥ 0. Default 60000. So does one that
     /// delivered an event and was ended by the server without error.
     pub reset_after_ms: i64,
-    /// Give up after this many failed attempts in a row; 0 for no limit (default).
+    /// Give up after this many failed attempts in a row, at most 4294967295; 0 for no limit (default).
     pub max_attempts: i64,
 }
 
@@ -230,8 +230,8 @@ pub unsafe extern "C" fn eventsource_get_reconnect(
 /// Sets how the client reconnects.
 ///
 /// @param policy copied; its `size` must be set
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` after
-///         `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` while the
+///         client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_reconnect(
     es: *mut eventsource_t,
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn eventsource_set_reconnect(
 /// Sets the longest time for name resolution, TCP and TLS together. Default: 10000.
 ///
 /// @param timeout_ms milliseconds; 0 for no limit
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_connect_timeout(
     es: *mut eventsource_t,
@@ -279,11 +279,12 @@ pub unsafe extern "C" fn eventsource_set_connect_timeout(
     }
 }
 
-/// Sets the longest silence: no byte from the server, neither of the response's head nor of the stream. Default: no
-/// limit. A server that sends comments as heartbeats allows for a little more than their interval.
+/// Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
+/// same time, counted from the sending of the request. Default: no limit. A server that sends comments as heartbeats
+/// allows for a little more than their interval.
 ///
 /// @param timeout_ms milliseconds; 0 for no limit
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_read_timeout(
     es: *mut eventsource_t,
@@ -301,7 +302,7 @@ pub unsafe extern "C" fn eventsource_set_read_timeout(
 /// Sets how many redirects one attempt follows. Default: 16.
 ///
 /// @param count 0 to follow none
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_max_redirects(
     es: *mut eventsource_t,
@@ -322,7 +323,7 @@ pub unsafe extern "C" fn eventsource_set_max_redirects(
 /// A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the client reconnects.
 ///
 /// @param bytes ≥ 1
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_max_event_size(
     es: *mut eventsource_t,
@@ -335,7 +336,7 @@ pub unsafe extern "C" fn eventsource_set_max_event_size(
 /// Sets whether a response must be `text/event-stream`. Default: 1.
 ///
 /// @param check 1: another type is a final error; 0: any 200 is taken for an event stream
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_check_content_type(
     es: *mut eventsource_t,
@@ -354,7 +355,7 @@ pub unsafe extern "C" fn eventsource_set_check_content_type(
 ///
 /// @param pem one or more certificates in PEM form, copied; a later call replaces an earlier one's
 /// @param len bytes of `pem`; 0 to trust the operating system's alone
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_ca_pem(
     es: *mut eventsource_t,
@@ -376,7 +377,7 @@ pub unsafe extern "C" fn eventsource_set_ca_pem(
 /// stream and the credentials. For tests only.
 ///
 /// @param skip 1: verify nothing; 0: verify (default)
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` after `eventsource_start`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_insecure_skip_verification(
     es: *mut eventsource_t,

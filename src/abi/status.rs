@@ -26,7 +26,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_VALUE = 6,
     /// The PEM text holds no usable certificate.
     EVENTSOURCE_ERR_PEM = 7,
-    /// The call does not fit the client's state, as a setter after `eventsource_start`.
+    /// The call does not fit the client's state, as a setter while it runs.
     EVENTSOURCE_ERR_STATE = 8,
     /// The call would wait for a callback, and was made inside one.
     EVENTSOURCE_ERR_IN_CALLBACK = 9,
@@ -51,7 +51,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_DISCONNECTED = 36,
     /// The server sent nothing for longer than the read timeout.
     EVENTSOURCE_ERR_READ_TIMEOUT = 37,
-    /// The server's bytes are not HTTP, or break its framing.
+    /// The server's bytes are not HTTP, or break its framing, or the response's head has more than 16 KiB or 100 fields.
     EVENTSOURCE_ERR_PROTOCOL = 38,
     /// The server ended the stream.
     EVENTSOURCE_ERR_END_OF_STREAM = 39,
@@ -80,35 +80,68 @@ pub(crate) use eventsource_status_t::*;
 /// Any thread, any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn eventsource_status_name(status: i32) -> *const c_char {
-    name(status).as_ptr()
+    describe(status).0.as_ptr()
 }
 
-fn name(status: i32) -> &'static CStr {
-    /// Numbers and names from one list, so that neither can be forgotten.
-    macro_rules! names {
-        ($($status:ident)*) => {
+/// What a status means, as a phrase for people. `eventsource_get_last_error` says more where there is a client.
+///
+/// @param status any number
+/// @return a static string; `"unknown status"` for a number that is no status of this version. Never NULL, never to be
+///         freed.
+///
+/// Any thread, any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn eventsource_status_text(status: i32) -> *const c_char {
+    describe(status).1.as_ptr()
+}
+
+/// A status's name and meaning.
+fn describe(status: i32) -> (&'static CStr, &'static CStr) {
+    const fn terminated(text: &'static str) -> &'static CStr {
+        match CStr::from_bytes_with_nul(text.as_bytes()) {
+            Ok(text) => text,
+            // Only for a text with a NUL of its own; there is none below.
+            Err(_) => c"",
+        }
+    }
+    macro_rules! statuses {
+        ($($status:ident $text:literal)*) => {
             match status {
-                $(n if n == $status as i32 => {
-                    // The literal has exactly the one NUL that concat! puts at its end.
-                    const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($status), "\0").as_bytes()) {
-                        Ok(name) => name,
-                        Err(_) => c"",
-                    };
-                    NAME
-                })*
-                _ => c"EVENTSOURCE_ERR_UNKNOWN",
+                $(n if n == $status as i32 => const {
+                    (terminated(concat!(stringify!($status), "\0")), terminated(concat!($text, "\0")))
+                },)*
+                _ => (c"EVENTSOURCE_ERR_UNKNOWN", c"unknown status"),
             }
         };
     }
-    names! {
-        EVENTSOURCE_OK
-        EVENTSOURCE_ERR_NULL EVENTSOURCE_ERR_UTF8 EVENTSOURCE_ERR_URL EVENTSOURCE_ERR_HEADER EVENTSOURCE_ERR_METHOD
-        EVENTSOURCE_ERR_VALUE EVENTSOURCE_ERR_PEM EVENTSOURCE_ERR_STATE EVENTSOURCE_ERR_IN_CALLBACK
-        EVENTSOURCE_ERR_TIMEOUT EVENTSOURCE_ERR_BUFFER EVENTSOURCE_ERR_RUNTIME EVENTSOURCE_ERR_PANIC
-        EVENTSOURCE_ERR_RESOLVE EVENTSOURCE_ERR_CONNECT EVENTSOURCE_ERR_CONNECT_TIMEOUT EVENTSOURCE_ERR_TLS
-        EVENTSOURCE_ERR_DISCONNECTED EVENTSOURCE_ERR_READ_TIMEOUT EVENTSOURCE_ERR_PROTOCOL
-        EVENTSOURCE_ERR_END_OF_STREAM EVENTSOURCE_ERR_HTTP_STATUS EVENTSOURCE_ERR_CONTENT_TYPE
-        EVENTSOURCE_ERR_CONTENT_ENCODING EVENTSOURCE_ERR_REDIRECT EVENTSOURCE_ERR_TOO_MANY_REDIRECTS
-        EVENTSOURCE_ERR_EVENT_TOO_LARGE
+    statuses! {
+        EVENTSOURCE_OK "success"
+        EVENTSOURCE_ERR_NULL "a pointer is NULL"
+        EVENTSOURCE_ERR_UTF8 "a string is not valid UTF-8"
+        EVENTSOURCE_ERR_URL "the URL is not a valid, absolute http or https URL"
+        EVENTSOURCE_ERR_HEADER "the header is not legal or not the caller's to set"
+        EVENTSOURCE_ERR_METHOD "the method is not legal"
+        EVENTSOURCE_ERR_VALUE "a value is out of its range"
+        EVENTSOURCE_ERR_PEM "the PEM text holds no usable certificate"
+        EVENTSOURCE_ERR_STATE "the call does not fit the client's state"
+        EVENTSOURCE_ERR_IN_CALLBACK "the call would wait inside a callback"
+        EVENTSOURCE_ERR_TIMEOUT "the time ran out"
+        EVENTSOURCE_ERR_BUFFER "the buffer is too small"
+        EVENTSOURCE_ERR_RUNTIME "the system refused threads or descriptors"
+        EVENTSOURCE_ERR_PANIC "internal error"
+        EVENTSOURCE_ERR_RESOLVE "the host's name could not be resolved"
+        EVENTSOURCE_ERR_CONNECT "no connection could be made"
+        EVENTSOURCE_ERR_CONNECT_TIMEOUT "connecting took too long"
+        EVENTSOURCE_ERR_TLS "the TLS handshake failed"
+        EVENTSOURCE_ERR_DISCONNECTED "the connection broke"
+        EVENTSOURCE_ERR_READ_TIMEOUT "the server was silent for too long"
+        EVENTSOURCE_ERR_PROTOCOL "the server does not speak HTTP correctly"
+        EVENTSOURCE_ERR_END_OF_STREAM "the server ended the stream"
+        EVENTSOURCE_ERR_HTTP_STATUS "the server's status is no event stream's"
+        EVENTSOURCE_ERR_CONTENT_TYPE "the response is not text/event-stream"
+        EVENTSOURCE_ERR_CONTENT_ENCODING "the response's content coding is not supported"
+        EVENTSOURCE_ERR_REDIRECT "the redirect cannot be followed"
+        EVENTSOURCE_ERR_TOO_MANY_REDIRECTS "too many redirects"
+        EVENTSOURCE_ERR_EVENT_TOO_LARGE "an event is over the size limit"
     }
 }

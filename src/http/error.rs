@@ -39,6 +39,28 @@ pub enum ErrorKind {
     Panic,
 }
 
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ErrorKind::Resolve => "name not resolved",
+            ErrorKind::Connect => "not connected",
+            ErrorKind::ConnectTimeout => "connect timeout",
+            ErrorKind::Tls => "TLS failed",
+            ErrorKind::Disconnected => "disconnected",
+            ErrorKind::ReadTimeout => "read timeout",
+            ErrorKind::Protocol => "protocol error",
+            ErrorKind::EndOfStream => "end of stream",
+            ErrorKind::Status => "status refused",
+            ErrorKind::ContentType => "wrong content type",
+            ErrorKind::ContentEncoding => "unknown content coding",
+            ErrorKind::Redirect => "bad redirect",
+            ErrorKind::TooManyRedirects => "too many redirects",
+            ErrorKind::EventTooLarge => "event too large",
+            ErrorKind::Panic => "internal error",
+        })
+    }
+}
+
 /// What went wrong, with what is known about it.
 #[derive(Debug)]
 pub struct Error {

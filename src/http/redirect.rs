@@ -5,7 +5,7 @@ use super::origin;
 use super::request::Request;
 use hyper::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
-    HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
 };
 use hyper::http::{HeaderMap, Method};
 
@@ -39,6 +39,8 @@ pub fn follow(
 
     if !same_origin {
         drop_secrets(&mut request.headers);
+        // A name that the caller gave to the first host is not the next one's.
+        request.headers.remove(HOST);
     }
     if becomes_get(status, &request.method) {
         request.method = Method::GET;

@@ -91,7 +91,13 @@ impl Request {
         let (user, password) = (decoded(url.username()), url.password().map(decoded));
         let url = connectable(url)?;
         if !user.is_empty() || password.is_some() {
-            self.set_basic_auth(&user, password.as_deref().unwrap_or_default())?;
+            self.set_basic_auth(&user, password.as_deref().unwrap_or_default())
+                .map_err(|invalid| {
+                    Invalid::new(
+                        InvalidKind::Url,
+                        format!("the URL's user: {}", invalid.message),
+                    )
+                })?;
         }
         self.url = url;
         Ok(())

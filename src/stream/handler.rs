@@ -2,6 +2,7 @@
 
 use crate::http::{ErrorKind, HeaderMap, Request};
 use crate::parser::{Event, Text};
+use std::fmt;
 use std::time::Duration;
 
 /// Receives what happens in one run, in order, one call at a time, on the runtime's threads. [`Handler::on_close`] comes
@@ -113,4 +114,14 @@ pub enum Close {
     Server,
     /// An error was final.
     Failed(ErrorKind),
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Close::Stopped => f.write_str("closed, as the program asked"),
+            Close::Server => f.write_str("closed, as the server asked"),
+            Close::Failed(kind) => write!(f, "closed: {kind}"),
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
 use crate::parser::{Item, Parser};
+use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -44,7 +45,7 @@ pub async fn run(
         Err(panic) => run.panicked(panic),
     };
     shared.set_state(State::Closed);
-    log::write(Level::Info, format_args!("closed: {close:?}"));
+    run.log(Level::Info, format_args!("{close}"));
     // Each of these may run code of the handler's. The order is promised: on_close, then the handler is gone and with
     // it what it keeps alive, and only then whoever waits may go on.
     let _ = panics::contain(|| run.handler.on_close(close));
@@ -106,7 +107,6 @@ impl Run {
             Ok(None) => return ControlFlow::Break(Close::Server),
             Err(error) => (error, false),
         };
-        self.shared.set_state(State::Waiting);
         self.recover(error, was_open).await
     }
 
@@ -122,9 +122,9 @@ impl Run {
             .request
             .set_last_event_id(self.parser.last_event_id().as_str())
         {
-            log::write(
+            self.log(
                 Level::Warning,
-                format_args!("the last event id has control characters and is not sent"),
+                format_args!("the last event id cannot stand in a header and is not sent"),
             );
         }
         if self.handler.wants_request() {
@@ -143,10 +143,7 @@ impl Run {
             Verdict::Error(error) => return Err(error.with_answer(response.into_answer().await)),
         }
 
-        log::write(
-            Level::Info,
-            format_args!("open: {}", http::origin(&response.url)),
-        );
+        self.log(Level::Info, format_args!("open"));
         self.first_attempt = false;
         self.failed_attempts = 0;
         self.credentials_renewed = false;
@@ -265,6 +262,10 @@ impl Run {
         }
         self.first_attempt = false;
 
+        self.shared.set_state(match failure.retry_in {
+            Some(_) => State::Waiting,
+            None => State::Closed,
+        });
         let decision = self.tell(&failure);
         self.heed_interrupt().await;
         let delay = match (decision, failure.retry_in) {
@@ -274,6 +275,7 @@ impl Run {
             (Decision::Default, None) => return ControlFlow::Break(Close::Failed(failure.kind)),
         };
         drop(failure);
+        self.shared.set_state(State::Waiting);
         tokio::time::sleep(delay).await;
         ControlFlow::Continue(cause)
     }
@@ -319,11 +321,11 @@ impl Run {
             .retry_in
             .map_or("final".into(), |delay| format!("next attempt in {delay:?}"));
         match failure.http_status {
-            0 => log::write(Level::Info, format_args!("{}; {next}", failure.message)),
+            0 => self.log(Level::Info, format_args!("{}; {next}", failure.message)),
             // The text may quote a header of the answer, which has no place in a log.
-            status => log::write(
+            status => self.log(
                 Level::Info,
-                format_args!("{:?} after HTTP {status}; {next}", failure.kind),
+                format_args!("{} (HTTP {status}); {next}", failure.kind),
             ),
         }
         self.shared.counters.error();
@@ -340,6 +342,12 @@ impl Run {
             self.tell(&failure)
         });
         Close::Failed(ErrorKind::Panic)
+    }
+
+    /// Logs, with what tells this client from others.
+    fn log(&self, level: Level, message: fmt::Arguments<'_>) {
+        let origin = http::origin(self.settings.request.url());
+        log::write(level, format_args!("{origin}: {message}"));
     }
 
     /// After a callback: what was asked in it comes before anything else. `live` drops the attempt here.
