@@ -4,15 +4,16 @@ mod routes;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
 use test_server::Server;
 
 const USAGE: &str = "\
 Usage: test-server [--port-file FILE] [--for SECONDS] [--ignore-stdin]
+       test-server [--port-file FILE] [--for SECONDS] --run -- PROGRAM ARGUMENTS...
 
 An HTTP server on an ephemeral port of 127.0.0.1 that answers right and wrong, to test clients of
 Server-Sent Events. Prints one line, `listening on http://127.0.0.1:PORT`, and runs until its
@@ -21,6 +22,9 @@ standard input ends or SIGTERM.
   --port-file FILE   also write the bare port number to FILE, whole or not at all
   --for SECONDS      run no longer than this (default 600)
   --ignore-stdin     go on when standard input ends; in a script's background it does so at once
+  --run              run PROGRAM, with {url} in its arguments replaced by http://127.0.0.1:PORT, and
+                     end with its exit status; print nothing. When the time is up, or a signal ends
+                     PROGRAM, say so and end with 1
   --help             print this
 
 Routes (values are percent-decoded):
@@ -31,12 +35,14 @@ struct Options {
     port_file: Option<PathBuf>,
     lifetime: Duration,
     ignore_stdin: bool,
+    /// A program to run and its arguments.
+    program: Option<(String, Vec<String>)>,
 }
 
 fn main() -> ExitCode {
     match parse(env::args().skip(1)) {
         Ok(Some(options)) => match run(&options) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 eprintln!("test-server: {error}");
                 ExitCode::FAILURE
@@ -59,7 +65,9 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
         port_file: None,
         lifetime: Duration::from_secs(600),
         ignore_stdin: false,
+        program: None,
     };
+    let mut to_run = false;
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
@@ -69,18 +77,33 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
                 options.lifetime = Duration::from_secs(seconds.into());
             }
             "--ignore-stdin" => options.ignore_stdin = true,
+            "--run" => to_run = true,
+            "--" if to_run => {
+                let program = arguments.next().ok_or("no program after --")?;
+                options.program = Some((program, arguments.by_ref().collect()));
+            }
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("unknown argument {argument}")),
         }
     }
+    if to_run && options.program.is_none() {
+        return Err("--run needs a program after --".into());
+    }
     Ok(Some(options))
 }
 
-fn run(options: &Options) -> io::Result<()> {
+fn run(options: &Options) -> io::Result<ExitCode> {
     let server = Server::start(routes::answer);
     if let Some(file) = &options.port_file {
         write_atomically(file, &format!("{}\n", server.port()))?;
     }
+    match &options.program {
+        Some((program, arguments)) => run_program(&server, program, arguments, options.lifetime),
+        None => serve(&server, options).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn serve(server: &Server, options: &Options) -> io::Result<()> {
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on {}", server.url(""))?;
     stdout.flush()?;
@@ -98,6 +121,48 @@ fn run(options: &Options) -> io::Result<()> {
     });
     let _ = end.recv_timeout(options.lifetime);
     Ok(())
+}
+
+/// Runs a program that knows the server, and passes its exit status on.
+fn run_program(
+    server: &Server,
+    program: &str,
+    arguments: &[String],
+    limit: Duration,
+) -> io::Result<ExitCode> {
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("{url}", &server.url("")));
+    let mut child = Command::new(program)
+        .args(arguments)
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
+    let Some(status) = wait_until(&mut child, Instant::now() + limit)? else {
+        child.kill()?;
+        child.wait()?;
+        return Err(io::Error::other(format!(
+            "{program} was still running after {limit:?} and has been killed"
+        )));
+    };
+    match status.code().map(u8::try_from) {
+        Some(Ok(code)) => Ok(code.into()),
+        // "signal: 11 (SIGSEGV) (core dumped)"
+        _ => Err(io::Error::other(format!("{program}: {status}"))),
+    }
+}
+
+/// A child's exit status, unless it takes too long. The standard library has no wait with a limit,
+/// and a child that another thread waits for cannot be killed; hence the loop.
+fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Through a rename, so that who waits for the file never reads half a number.

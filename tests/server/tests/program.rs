@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -46,11 +46,13 @@ fn tells_its_port_and_ends_with_its_input() {
     let mut stream = TcpStream::connect(line.trim().trim_start_matches("listening on http://"))
         .expect("a server");
     stream
-        .write_all(b"GET /hang HTTP/1.1\r\n\r\n")
+        .write_all(b"GET /hang-body HTTP/1.1\r\n\r\n")
         .expect("a sent request");
+    // Once it answers, it has read the request: unread bytes would turn the end into a reset.
+    stream.read_exact(&mut [0]).expect("an answer");
     drop(child.stdin.take());
     assert_ends(child);
-    assert_eq!(stream.read(&mut [0]).expect("an orderly end"), 0);
+    stream.read_to_end(&mut Vec::new()).expect("an orderly end");
 }
 
 #[test]
@@ -60,6 +62,84 @@ fn ends_when_its_time_is_up() {
     let (mut child, _) = start(&["--for", "1", "--ignore-stdin"]);
     drop(child.stdin.take());
     assert_ends(child);
+}
+
+/// Runs a shell script beside a server.
+fn run(options: &[&str], script: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_test-server"))
+        .args(options)
+        .args(["--run", "--", "sh", "-c", script, "sh"])
+        .args(arguments)
+        .output()
+        .expect("the program")
+}
+
+#[test]
+fn runs_a_program_that_is_told_the_url() {
+    let output = run(
+        &[],
+        r#"for url; do echo "$url"; done; cat; exit 7"#,
+        &["{url}", "{url}/events?first={url}", "url"],
+    );
+    assert_eq!(output.status.code(), Some(7), "the program's own status");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (url, rest) = text.split_once('\n').expect("a line");
+    let port = url.strip_prefix("http://127.0.0.1:").expect("a URL");
+    assert!(port.parse::<u16>().is_ok(), "{url}");
+    assert_eq!(rest, format!("{url}/events?first={url}\nurl\n"));
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn serves_while_the_program_runs() {
+    let (mut child, line) = start(&["--run", "--", "sh", "-c", "echo $0; cat", "{url}"]);
+    let address = line.trim().strip_prefix("http://").expect("a URL");
+    let mut stream = TcpStream::connect(address).expect("a server");
+    stream
+        .write_all(b"GET /status/204 HTTP/1.1\r\n\r\n")
+        .expect("a sent request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    drop(child.stdin.take());
+    assert_ends(child);
+}
+
+#[test]
+fn tells_of_a_program_that_a_signal_ends() {
+    let output = run(&[], "kill -9 $$", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("sh: signal: 9"), "{text}");
+}
+
+#[test]
+fn kills_the_program_when_its_time_is_up() {
+    let start = Instant::now();
+    let output = run(&["--for", "1"], "exec sleep 1000", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(start.elapsed() < test_server::LIMIT);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("still running after 1s"), "{text}");
+}
+
+#[test]
+fn refuses_to_run_nothing() {
+    let program = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_test-server"))
+            .args(arguments)
+            .output()
+            .expect("the program");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    for arguments in [&["--run"][..], &["--run", "--"], &["--", "true"]] {
+        let (code, text) = program(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+    }
+    let (code, text) = program(&["--run", "--", "/no/such/program"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("cannot run /no/such/program"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,705 @@
+/* Bad input is refused at the call: with a status, with a text that says why, and with nothing half-done. */
+#include "check.h"
+#include "recorder.h"
+
+#include <math.h>
+
+#define BAD_UTF8 "\xFF"
+
+static char *last_error(eventsource_t *es) {
+    static char text[4096];
+    size_t len = 0;
+    CHECK_STATUS(eventsource_get_last_error(es, text, sizeof text, &len), EVENTSOURCE_OK);
+    CHECK(strlen(text) == len);
+    return text;
+}
+
+/* The call is refused, and the last-error text says why: it has `why` in it. */
+#define REFUSED(es, call, expected, why)                                                                              \
+    do {                                                                                                              \
+        CHECK_STATUS(call, expected);                                                                                 \
+        check_that(strstr(last_error(es), why) != NULL, __FILE__, __LINE__, "\"%s\" tells of \"%s\"", last_error(es), \
+                   why);                                                                                              \
+    } while (0)
+
+static eventsource_t *new_client(void) {
+    eventsource_t *es = NULL;
+    CHECK_STATUS(eventsource_new("http://127.0.0.1:1/", &es), EVENTSOURCE_OK);
+    return es;
+}
+
+static void ignore_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
+    (void)es;
+    (void)event;
+    (void)user;
+}
+
+static void count_destroy(void *user) {
+    ++*(int *)user;
+}
+
+/* ---- NULL -------------------------------------------------------------------------------------------------------- */
+
+static void every_function_refuses_a_client_that_is_null(void) {
+    eventsource_state_t state = 99;
+    eventsource_reconnect_t policy = {.size = sizeof policy};
+    eventsource_stats_t stats = {.size = sizeof stats};
+    char text[8];
+    int destroys = 0;
+    CHECK_STATUS(eventsource_start(NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_stop(NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_wait(NULL, 0), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_reconnect_now(NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_user_data(NULL, &destroys, count_destroy), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_event(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_event_type(NULL, "a", NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_comment(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_open(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_error(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_request(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_close(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_method(NULL, "GET"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_body(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_add_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_sensitive_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_basic_auth(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_last_event_id(NULL, "a"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_get_reconnect(NULL, &policy), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_reconnect(NULL, &policy), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_connect_timeout(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_read_timeout(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_max_redirects(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_max_event_size(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_check_content_type(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_ca_pem(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_insecure_skip_verification(NULL, 0), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_get_state(NULL, &state), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_get_last_event_id(NULL, text, sizeof text, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_get_last_error(NULL, text, sizeof text, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_get_stats(NULL, &stats), EVENTSOURCE_ERR_NULL);
+    eventsource_free(NULL);
+    CHECK_NUMBER(state, 99);
+    CHECK_NUMBER(destroys, 0);
+}
+
+static void every_function_refuses_a_request_that_is_null(void) {
+    int64_t number = 99;
+    int32_t code = 99, status = 99;
+    CHECK_STATUS(eventsource_request_get_attempt(NULL, &number), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_get_cause(NULL, &code, &status), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_set_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_set_url(NULL, "http://127.0.0.1/"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_set_body(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
+    CHECK(number == 99 && code == 99 && status == 99);
+}
+
+static void every_function_refuses_a_parser_that_is_null(void) {
+    size_t len = 99;
+    char text[8];
+    CHECK_STATUS(eventsource_parser_feed(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_parser_reset(NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_parser_get_last_event_id(NULL, text, sizeof text, &len), EVENTSOURCE_ERR_NULL);
+    eventsource_parser_free(NULL);
+    CHECK_NUMBER(len, 99);
+}
+
+static void every_other_pointer_that_is_null_is_refused(void) {
+    eventsource_t *es = new_client();
+    CHECK_STATUS(eventsource_new(NULL, &es), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_new("http://127.0.0.1/", NULL), EVENTSOURCE_ERR_NULL);
+    REFUSED(es, eventsource_on_event_type(es, NULL, ignore_event), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_method(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_body(es, NULL, 1), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_header(es, NULL, "b"), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_header(es, "a", NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_add_header(es, NULL, "b"), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_add_header(es, "a", NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_sensitive_header(es, NULL, "b"), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_sensitive_header(es, "a", NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_basic_auth(es, NULL, "b"), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_basic_auth(es, "a", NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_last_event_id(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_get_reconnect(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_reconnect(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_ca_pem(es, NULL, 1), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_get_state(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_get_last_event_id(es, NULL, 1, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_get_stats(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    CHECK_STATUS(eventsource_get_last_error(es, NULL, 1, NULL), EVENTSOURCE_ERR_NULL);
+    eventsource_free(es);
+
+    eventsource_parser_t *parser = NULL;
+    eventsource_parser_options_t options = {.size = sizeof options};
+    CHECK_STATUS(eventsource_parser_new(NULL, &parser), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_parser_new(&options, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK(parser == NULL);
+    CHECK_STATUS(eventsource_parser_new(&options, &parser), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_parser_feed(parser, NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_parser_get_last_event_id(parser, NULL, 1, NULL), EVENTSOURCE_ERR_NULL);
+    eventsource_parser_free(parser);
+}
+
+static void null_is_fine_where_the_manual_says_so(void) {
+    eventsource_t *es = new_client();
+    CHECK_STATUS(eventsource_set_user_data(es, NULL, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_event(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_event_type(es, "never-set", NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_comment(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_open(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_error(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_request(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_close(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_body(es, NULL, 0), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_DEBUG, NULL), EVENTSOURCE_OK);
+    /* All callbacks are missing; it runs to its end all the same. */
+    CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_wait(es, 10000 * check_slow), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+/* ---- Texts ------------------------------------------------------------------------------------------------------- */
+
+static void text_that_is_not_utf8_is_refused(void) {
+    eventsource_t *es = new_client(), *other = NULL;
+    CHECK_STATUS(eventsource_new("http://127.0.0.1/" BAD_UTF8, &other), EVENTSOURCE_ERR_UTF8);
+    CHECK(other == NULL);
+    REFUSED(es, eventsource_on_event_type(es, BAD_UTF8, ignore_event), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_method(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_header(es, BAD_UTF8, "b"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_header(es, "a", BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_add_header(es, BAD_UTF8, "b"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_add_header(es, "a", BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_sensitive_header(es, BAD_UTF8, "b"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_sensitive_header(es, "a", BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_basic_auth(es, BAD_UTF8, "b"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_basic_auth(es, "a", BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_last_event_id(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    eventsource_free(es);
+}
+
+static void a_url_that_is_not_absolute_http_is_refused(void) {
+    static const char *const BAD[] = {"", " ", "example.com", "/path", "//example.com/", "?query", "#fragment", "http:",
+        "http://", "http://:80/", "http://[::1/", "http://exa mple.com/", "http://example.com:99999/",
+        "ftp://example.com/",
+        "file:///etc/passwd", "ws://example.com/", "data:text/event-stream,data", "javascript:alert(1)", "\x01\x02",
+        /* a user and password that cannot be basic authentication */
+        "http://us%3Aer:password@example.com/", "http://user:pass%0Aword@example.com/"};
+    eventsource_t *const untouched = (eventsource_t *)(void *)&BAD, *es = untouched;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        int32_t status = eventsource_new(BAD[i], &es);
+        check_that(status == EVENTSOURCE_ERR_URL, __FILE__, __LINE__, "URL \"%s\" is refused as a URL, but: %s", BAD[i],
+                   eventsource_status_name(status));
+        if (status == EVENTSOURCE_OK) eventsource_free(es);
+        CHECK(status == EVENTSOURCE_OK || es == untouched);
+    }
+}
+
+static void a_url_may_have_any_form_that_browsers_take(void) {
+    static const char *const GOOD[] = {"http://example.com", "HTTPS://EXAMPLE.com:1/a?b#c", "http://[::1]:80/",
+        "http://user:pass%20word@example.com/", "http://\xC3\xBC.example/\xC3\xBC?\xC3\xBC", "http://example.com/a b"};
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        eventsource_t *es = NULL;
+        CHECK_STATUS(eventsource_new(GOOD[i], &es), EVENTSOURCE_OK);
+        eventsource_free(es);
+    }
+}
+
+static void a_header_with_a_bad_name_is_refused(void) {
+    static const char *const BAD[] = {"", " ", "a b", "a:", ":a", "a\r", "a\nb", "a\tb", "a\x01", "a\x7F", "\xC3\xA4",
+                                      "(a)", "a,b", "a\"b", "a/b", "a@b"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        REFUSED(es, eventsource_set_header(es, BAD[i], "b"), EVENTSOURCE_ERR_HEADER, "name");
+        REFUSED(es, eventsource_add_header(es, BAD[i], "b"), EVENTSOURCE_ERR_HEADER, "name");
+        REFUSED(es, eventsource_set_sensitive_header(es, BAD[i], "b"), EVENTSOURCE_ERR_HEADER, "name");
+    }
+    eventsource_free(es);
+}
+
+static void a_header_with_a_bad_value_is_refused(void) {
+    static const char *const BAD[] = {"a\r", "a\nb", "\r\nInjected: header", "\x01", "a\x1F", "a\x7F"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        REFUSED(es, eventsource_set_header(es, "x-name", BAD[i]), EVENTSOURCE_ERR_HEADER, "x-name");
+        REFUSED(es, eventsource_add_header(es, "x-name", BAD[i]), EVENTSOURCE_ERR_HEADER, "x-name");
+        REFUSED(es, eventsource_set_sensitive_header(es, "x-name", BAD[i]), EVENTSOURCE_ERR_HEADER, "x-name");
+    }
+    CHECK_STATUS(eventsource_set_header(es, "x-name", ""), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_header(es, "x-name", "\xC3\xA4 \"quoted\""), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void headers_that_the_library_writes_are_refused(void) {
+    static const char *const OWN[] = {"Connection", "content-length", "EXPECT", "Keep-Alive", "Last-Event-ID",
+                                      "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++) {
+        REFUSED(es, eventsource_set_header(es, OWN[i], "1"), EVENTSOURCE_ERR_HEADER, "library");
+        REFUSED(es, eventsource_add_header(es, OWN[i], "1"), EVENTSOURCE_ERR_HEADER, "library");
+        REFUSED(es, eventsource_set_sensitive_header(es, OWN[i], "1"), EVENTSOURCE_ERR_HEADER, "library");
+    }
+    eventsource_free(es);
+}
+
+static void a_bad_method_is_refused(void) {
+    static const char *const BAD[] = {"", " ", "GET ", "GET /", "G\r\nET", "G\xC3\x8BT", "GET:", "CONNECT"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        CHECK_STATUS(eventsource_set_method(es, BAD[i]), EVENTSOURCE_ERR_METHOD);
+    }
+    REFUSED(es, eventsource_set_method(es, "G ET"), EVENTSOURCE_ERR_METHOD, "method");
+    REFUSED(es, eventsource_set_method(es, "CONNECT"), EVENTSOURCE_ERR_METHOD, "CONNECT");
+    CHECK_STATUS(eventsource_set_method(es, "SUBSCRIBE"), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void a_last_event_id_with_control_characters_is_refused(void) {
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_set_last_event_id(es, "a\nb"), EVENTSOURCE_ERR_VALUE, "id");
+    REFUSED(es, eventsource_set_last_event_id(es, "a\r"), EVENTSOURCE_ERR_VALUE, "id");
+    REFUSED(es, eventsource_set_last_event_id(es, "\x01"), EVENTSOURCE_ERR_VALUE, "id");
+    CHECK_STATUS(eventsource_set_last_event_id(es, "\xC3\xA4 1"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_last_event_id(es, ""), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void basic_auth_refuses_a_colon_in_the_user_and_control_characters(void) {
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_set_basic_auth(es, "us:er", "b"), EVENTSOURCE_ERR_VALUE, "colon");
+    REFUSED(es, eventsource_set_basic_auth(es, "us\ner", "b"), EVENTSOURCE_ERR_VALUE, "control");
+    REFUSED(es, eventsource_set_basic_auth(es, "user", "\x7F"), EVENTSOURCE_ERR_VALUE, "control");
+    CHECK_STATUS(eventsource_set_basic_auth(es, "us\xC3\xABr", "pass:word"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_basic_auth(es, "", ""), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void an_event_type_that_no_event_has_is_refused(void) {
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_on_event_type(es, "", ignore_event), EVENTSOURCE_ERR_VALUE, "type");
+    eventsource_free(es);
+}
+
+static const char CERTIFICATE[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBdzCCAR2gAwIBAgIULTrAZYLyxTCvXU7rVxgN1ZKIN7wwCgYIKoZIzj0EAwIw\n"
+    "EDEOMAwGA1UEAwwFdGVzdHMwIBcNMjYxMTIzMjAwMjQ4WhgPMjEyNjEwMzAyMDAy\n"
+    "NDhaMBAxDjAMBgNVBAMMBXRlc3RzMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n"
+    "fF/PptSDG/izjrfRnf3szogcrN4VOhYMmjacb4c2wFpmYnBPao1k3PpcTBZTbsdo\n"
+    "XQBhHIJY9w+oHc0O7M2MnqNTMFEwHQYDVR0OBBYEFMW8zaNzuKmsmiVVEfce2Kex\n"
+    "4y3XMB8GA1UdIwQYMBaAFMW8zaNzuKmsmiVVEfce2Kex4y3XMA8GA1UdEwEB/wQF\n"
+    "MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgRBiirykG+GEykrCAPmEX7SUskS5P8ifb\n"
+    "uYpFFuuNX0oCIQC2KtIqGSPOEaMyBnhUAb5jfaajCu6JUAckL/h63APzwg==\n"
+    "-----END CERTIFICATE-----\n";
+
+static void pem_without_a_usable_certificate_is_refused(void) {
+    static const char EMPTY[] = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+    static const char DAMAGED[] = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_set_ca_pem(es, "garbage", 7), EVENTSOURCE_ERR_PEM, "certificate");
+    REFUSED(es, eventsource_set_ca_pem(es, EMPTY, sizeof EMPTY - 1), EVENTSOURCE_ERR_PEM, "certificate");
+    REFUSED(es, eventsource_set_ca_pem(es, DAMAGED, sizeof DAMAGED - 1), EVENTSOURCE_ERR_PEM, "PEM");
+    /* cut off in the middle */
+    REFUSED(es, eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE / 2), EVENTSOURCE_ERR_PEM, "PEM");
+    CHECK_STATUS(eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE - 1), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
+
+static void numbers_out_of_their_range_are_refused(void) {
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_wait(es, -2), EVENTSOURCE_ERR_VALUE, "timeout");
+    REFUSED(es, eventsource_wait(es, INT64_MIN), EVENTSOURCE_ERR_VALUE, "timeout");
+    REFUSED(es, eventsource_set_connect_timeout(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
+    REFUSED(es, eventsource_set_read_timeout(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
+    REFUSED(es, eventsource_set_max_redirects(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
+    REFUSED(es, eventsource_set_max_event_size(es, 0), EVENTSOURCE_ERR_VALUE, "event");
+    CHECK_STATUS(eventsource_wait(es, INT64_MAX), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_redirects(es, 0), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_redirects(es, INT32_MAX), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_event_size(es, 1), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_event_size(es, SIZE_MAX), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void options_with_unknown_values_are_refused(void) {
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_set_check_content_type(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_check_content_type(es, -1), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_insecure_skip_verification(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_insecure_skip_verification(es, INT32_MIN), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    CHECK_STATUS(eventsource_set_log_callback(NULL, 5, NULL), EVENTSOURCE_ERR_VALUE);
+    CHECK_STATUS(eventsource_set_log_callback(NULL, -1, NULL), EVENTSOURCE_ERR_VALUE);
+    eventsource_free(es);
+}
+
+static void a_reconnect_policy_out_of_range_is_refused_and_changes_nothing(void) {
+    eventsource_t *es = new_client();
+    eventsource_reconnect_t before = fast_policy(es), after = {.size = sizeof after};
+    CHECK_STATUS(eventsource_set_reconnect(es, &before), EVENTSOURCE_OK);
+#define REFUSED_MEMBER(member, bad)                                                                           \
+    do {                                                                                                      \
+        eventsource_reconnect_t policy = before;                                                              \
+        policy.member = (bad);                                                                                \
+        CHECK_STATUS(eventsource_set_reconnect(es, &policy), EVENTSOURCE_ERR_VALUE);                          \
+        check_that(*last_error(es) != '\0', __FILE__, __LINE__, "there is a reason for " #member " = " #bad); \
+    } while (0)
+    REFUSED_MEMBER(enabled, 2);
+    REFUSED_MEMBER(enabled, -1);
+    REFUSED_MEMBER(retry_initial, 2);
+    REFUSED_MEMBER(retry_initial, -1);
+    REFUSED_MEMBER(delay_ms, 0);
+    REFUSED_MEMBER(delay_ms, -1);
+    REFUSED_MEMBER(max_delay_ms, 0);
+    REFUSED_MEMBER(max_delay_ms, INT64_MIN);
+    REFUSED_MEMBER(factor, 0.99);
+    REFUSED_MEMBER(factor, 100.01);
+    REFUSED_MEMBER(factor, (double)NAN);
+    REFUSED_MEMBER(factor, (double)INFINITY);
+    REFUSED_MEMBER(jitter, -0.01);
+    REFUSED_MEMBER(jitter, 1.01);
+    REFUSED_MEMBER(jitter, (double)NAN);
+    REFUSED_MEMBER(reset_after_ms, -1);
+    REFUSED_MEMBER(max_attempts, -1);
+#undef REFUSED_MEMBER
+    CHECK_STATUS(eventsource_get_reconnect(es, &after), EVENTSOURCE_OK);
+    CHECK(memcmp(&before, &after, sizeof before) == 0);
+    eventsource_free(es);
+}
+
+static void the_reconnect_policy_has_the_documented_defaults(void) {
+    eventsource_t *es = new_client();
+    eventsource_reconnect_t policy = {.size = sizeof policy};
+    CHECK_STATUS(eventsource_get_reconnect(es, &policy), EVENTSOURCE_OK);
+    CHECK_NUMBER((int64_t)policy.size, sizeof policy);
+    CHECK_NUMBER(policy.enabled, 1);
+    CHECK_NUMBER(policy.retry_initial, 0);
+    CHECK_NUMBER(policy.delay_ms, 1000);
+    CHECK_NUMBER(policy.max_delay_ms, 60000);
+    CHECK(policy.factor == 2);
+    CHECK(policy.jitter == 0.5);
+    CHECK_NUMBER(policy.reset_after_ms, 60000);
+    CHECK_NUMBER(policy.max_attempts, 0);
+    eventsource_free(es);
+}
+
+static int32_t keep_delay_and_stop(recorder_t *r, kind_t kind, const void *payload) {
+    if (kind != ON_ERROR) return EVENTSOURCE_DEFAULT;
+    r->number = ((const eventsource_error_t *)payload)->delay_ms;
+    return r->number > 60000 ? EVENTSOURCE_STOP : EVENTSOURCE_DEFAULT;
+}
+
+static void the_largest_numbers_are_as_good_as_for_ever(void) {
+    recorder_t *r = recorder_new("/status/503?header=Retry-After:99999999999999999999");
+    eventsource_reconnect_t policy = fast_policy(r->es);
+    policy.retry_initial = 1;
+    policy.delay_ms = policy.max_delay_ms = policy.reset_after_ms = INT64_MAX;
+    policy.factor = 100;
+    policy.jitter = 1;
+    r->then = keep_delay_and_stop;
+    CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_connect_timeout(r->es, INT64_MAX), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_read_timeout(r->es, INT64_MAX), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_redirects(r->es, INT32_MAX), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_event_size(r->es, SIZE_MAX), EVENTSOURCE_OK);
+    start(r);
+    CHECK_STATUS(eventsource_wait(r->es, INT64_MAX), EVENTSOURCE_OK);
+    CHECK_LINES(r, "error HTTP_STATUS 503, again\nclose stopped\n");
+    CHECK_NUMBER(r->number, INT64_MAX);
+
+    /* The wait itself, too, and an open stream. */
+    r->then = NULL;
+    start(r);
+    WAIT_FOR(r, "error", 2);
+    stop(r);
+    recorder_end(r);
+    r = recorder_new("/hang-body");
+    CHECK_STATUS(eventsource_set_read_timeout(r->es, INT64_MAX), EVENTSOURCE_OK);
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    stop(r);
+    CHECK_LINES(r, "open 200\nevent message [before the silence]\nclose stopped\n");
+    recorder_end(r);
+}
+
+/* ---- Structs that carry their size ------------------------------------------------------------------------------- */
+
+static void a_struct_of_a_size_that_no_version_has_is_refused_and_not_written(void) {
+    static const size_t BAD[] = {0, 1, 8, 1 << 20, SIZE_MAX};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        eventsource_reconnect_t policy, policy_before;
+        eventsource_stats_t stats, stats_before;
+        memset(&policy, 0x55, sizeof policy);
+        memset(&stats, 0x55, sizeof stats);
+        policy.size = stats.size = BAD[i];
+        memcpy(&policy_before, &policy, sizeof policy);
+        memcpy(&stats_before, &stats, sizeof stats);
+        REFUSED(es, eventsource_get_reconnect(es, &policy), EVENTSOURCE_ERR_VALUE, "size");
+        REFUSED(es, eventsource_set_reconnect(es, &policy), EVENTSOURCE_ERR_VALUE, "size");
+        REFUSED(es, eventsource_get_stats(es, &stats), EVENTSOURCE_ERR_VALUE, "size");
+        CHECK(memcmp(&policy, &policy_before, sizeof policy) == 0);
+        CHECK(memcmp(&stats, &stats_before, sizeof stats) == 0);
+
+        eventsource_parser_options_t options = {.size = BAD[i]};
+        eventsource_parser_t *parser = NULL;
+        CHECK_STATUS(eventsource_parser_new(&options, &parser), EVENTSOURCE_ERR_VALUE);
+        CHECK(parser == NULL);
+    }
+    eventsource_free(es);
+}
+
+/* What a program compiled with the header of a later version would pass. */
+static void a_larger_struct_is_taken_if_its_new_members_are_zero(void) {
+    struct {
+        eventsource_reconnect_t known;
+        uint64_t later[2];
+    } policy;
+    struct {
+        eventsource_stats_t known;
+        uint64_t later[2];
+    } stats;
+    eventsource_t *es = new_client();
+    memset(&policy, 0x55, sizeof policy);
+    memset(&stats, 0x55, sizeof stats);
+    policy.known.size = sizeof policy;
+    stats.known.size = sizeof stats;
+    CHECK_STATUS(eventsource_get_reconnect(es, &policy.known), EVENTSOURCE_OK);
+    CHECK_NUMBER((int64_t)policy.known.size, sizeof policy);
+    CHECK(policy.later[0] == 0 && policy.later[1] == 0);
+    CHECK_STATUS(eventsource_set_reconnect(es, &policy.known), EVENTSOURCE_OK);
+    policy.later[1] = 1;
+    CHECK_STATUS(eventsource_set_reconnect(es, &policy.known), EVENTSOURCE_ERR_VALUE);
+    CHECK_STATUS(eventsource_get_stats(es, &stats.known), EVENTSOURCE_OK);
+    CHECK(stats.known.size == sizeof stats && stats.later[0] == 0 && stats.later[1] == 0);
+    eventsource_free(es);
+
+    struct {
+        eventsource_parser_options_t known;
+        uint64_t later;
+    } options;
+    memset(&options, 0, sizeof options);
+    options.known.size = sizeof options;
+    eventsource_parser_t *parser = NULL;
+    CHECK_STATUS(eventsource_parser_new(&options.known, &parser), EVENTSOURCE_OK);
+    eventsource_parser_free(parser);
+    options.later = 1;
+    parser = NULL;
+    CHECK_STATUS(eventsource_parser_new(&options.known, &parser), EVENTSOURCE_ERR_VALUE);
+    CHECK(parser == NULL);
+}
+
+/* ---- Buffers ----------------------------------------------------------------------------------------------------- */
+
+static void a_text_is_copied_only_into_a_buffer_that_holds_it_and_its_end(void) {
+    char buffer[8];
+    size_t len = 99;
+    eventsource_t *es = new_client();
+
+    CHECK_STATUS(eventsource_get_last_event_id(es, buffer, 1, &len), EVENTSOURCE_OK);
+    CHECK(len == 0 && buffer[0] == '\0');
+    len = 99;
+    CHECK_STATUS(eventsource_get_last_event_id(es, NULL, 0, &len), EVENTSOURCE_ERR_BUFFER);
+    CHECK_NUMBER((int64_t)len, 0);
+
+    CHECK_STATUS(eventsource_set_last_event_id(es, "abc"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_get_last_event_id(es, NULL, 0, &len), EVENTSOURCE_ERR_BUFFER);
+    CHECK_NUMBER((int64_t)len, 3);
+    memset(buffer, '?', sizeof buffer);
+    len = 99;
+    CHECK_STATUS(eventsource_get_last_event_id(es, buffer, 3, &len), EVENTSOURCE_ERR_BUFFER);
+    CHECK(len == 3 && memcmp(buffer, "????????", 8) == 0);
+    CHECK_STATUS(eventsource_get_last_event_id(es, buffer, 3, NULL), EVENTSOURCE_ERR_BUFFER);
+    len = 99;
+    CHECK_STATUS(eventsource_get_last_event_id(es, buffer, 4, &len), EVENTSOURCE_OK);
+    CHECK(len == 3 && memcmp(buffer, "abc\0????", 8) == 0);
+    CHECK_STATUS(eventsource_get_last_event_id(es, buffer, sizeof buffer, NULL), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void the_last_error_survives_a_buffer_that_is_too_small(void) {
+    char buffer[256], again[256];
+    size_t len = 99;
+    eventsource_t *es = new_client();
+    CHECK_STATUS(eventsource_get_last_error(es, buffer, 1, &len), EVENTSOURCE_OK);
+    CHECK(len == 0 && buffer[0] == '\0');
+
+    CHECK_STATUS(eventsource_set_method(es, "G ET"), EVENTSOURCE_ERR_METHOD);
+    CHECK_STATUS(eventsource_get_last_error(es, NULL, 0, &len), EVENTSOURCE_ERR_BUFFER);
+    CHECK(len > 0 && len < sizeof buffer);
+    buffer[0] = '?';
+    CHECK_STATUS(eventsource_get_last_error(es, buffer, len, NULL), EVENTSOURCE_ERR_BUFFER);
+    CHECK(buffer[0] == '?');
+    CHECK_STATUS(eventsource_get_last_error(es, buffer, len + 1, NULL), EVENTSOURCE_OK);
+    CHECK_NUMBER((int64_t)strlen(buffer), (int64_t)len);
+    CHECK(strstr(buffer, "method") != NULL);
+    /* Success is no error. */
+    CHECK_STATUS(eventsource_set_method(es, "GET"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_get_last_error(es, again, sizeof again, NULL), EVENTSOURCE_OK);
+    CHECK_TEXT(again, buffer);
+    eventsource_free(es);
+}
+
+static void the_parser_copies_its_last_event_id_likewise(void) {
+    char buffer[4];
+    size_t len = 99;
+    eventsource_parser_t *parser = NULL;
+    eventsource_parser_options_t options = {.size = sizeof options};
+    CHECK_STATUS(eventsource_parser_new(&options, &parser), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_parser_feed(parser, "id: abc\n\n", 9), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_parser_get_last_event_id(parser, NULL, 0, &len), EVENTSOURCE_ERR_BUFFER);
+    CHECK_NUMBER((int64_t)len, 3);
+    CHECK_STATUS(eventsource_parser_get_last_event_id(parser, buffer, 3, NULL), EVENTSOURCE_ERR_BUFFER);
+    CHECK_STATUS(eventsource_parser_get_last_event_id(parser, buffer, 4, &len), EVENTSOURCE_OK);
+    CHECK_TEXT(buffer, "abc");
+    eventsource_parser_free(parser);
+}
+
+/* ---- State, and nothing half-done -------------------------------------------------------------------------------- */
+
+static void a_running_client_refuses_settings(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    eventsource_t *es = r->es;
+    eventsource_reconnect_t policy = fast_policy(es);
+    int destroys = 0;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    REFUSED(es, eventsource_set_user_data(es, &destroys, count_destroy), EVENTSOURCE_ERR_STATE, "running");
+    CHECK_NUMBER(destroys, 0);
+    REFUSED(es, eventsource_on_event(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_event_type(es, "a", NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_comment(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_open(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_error(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_request(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_close(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_method(es, "GET"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_body(es, "a", 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_header(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_add_header(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_sensitive_header(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_basic_auth(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_reconnect(es, &policy), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_connect_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_read_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_max_redirects(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_max_event_size(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_check_content_type(es, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_insecure_skip_verification(es, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_start(es), EVENTSOURCE_ERR_STATE, "running");
+    /* These are for any time. */
+    CHECK_STATUS(eventsource_set_last_event_id(es, "a"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_get_reconnect(es, &policy), EVENTSOURCE_OK);
+    stop(r);
+    /* Once it has closed, it takes settings again, for the next start. */
+    CHECK_STATUS(eventsource_set_header(es, "a", "b"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_comment(es, NULL), EVENTSOURCE_OK);
+    REFUSED(es, eventsource_reconnect_now(es), EVENTSOURCE_ERR_STATE, "not running");
+    recorder_end(r);
+}
+
+/* The request that /echo tells of. */
+static void a_refused_call_changes_nothing(void) {
+    recorder_t *r = recorder_new("/echo");
+    eventsource_t *es = r->es;
+    CHECK_STATUS(eventsource_set_method(es, "PUT"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_body(es, "body", 4), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_header(es, "x-a", "1"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_basic_auth(es, "user", "password"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_last_event_id(es, "7"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_max_event_size(es, 100000), EVENTSOURCE_OK);
+
+    CHECK_STATUS(eventsource_set_method(es, "P UT"), EVENTSOURCE_ERR_METHOD);
+    CHECK_STATUS(eventsource_set_body(es, NULL, 4), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_header(es, "x-a", "2\n"), EVENTSOURCE_ERR_HEADER);
+    CHECK_STATUS(eventsource_add_header(es, "x-a", "2\n"), EVENTSOURCE_ERR_HEADER);
+    CHECK_STATUS(eventsource_set_sensitive_header(es, "x-a", BAD_UTF8), EVENTSOURCE_ERR_UTF8);
+    CHECK_STATUS(eventsource_set_basic_auth(es, "user", "\n"), EVENTSOURCE_ERR_VALUE);
+    CHECK_STATUS(eventsource_set_last_event_id(es, "8\n"), EVENTSOURCE_ERR_VALUE);
+    CHECK_STATUS(eventsource_set_max_event_size(es, 0), EVENTSOURCE_ERR_VALUE);
+    CHECK_STATUS(eventsource_on_event_type(es, "", NULL), EVENTSOURCE_ERR_VALUE);
+    start(r);
+    CHECK(echoed(r, "\"method\":\"PUT\""));
+    CHECK(echoed(r, "\"body\":\"body\""));
+    CHECK(echoed(r, "[\"x-a\",\"1\"]"));
+    CHECK(!echoed(r, "\"2"));
+    CHECK(echoed(r, "\"Basic dXNlcjpwYXNzd29yZA==\""));
+    CHECK(echoed(r, "[\"last-event-id\",\"7\"]"));
+    recorder_end(r);
+}
+
+static int32_t try_bad_requests(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind != ON_REQUEST) return EVENTSOURCE_DEFAULT;
+    eventsource_request_t *request = r->request;
+    eventsource_t *es = r->es;
+    int64_t number = 0;
+    int32_t code = 99;
+    REFUSED(es, eventsource_request_get_attempt(request, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_request_get_cause(request, NULL, &code), EVENTSOURCE_ERR_NULL, "NULL");
+    CHECK_NUMBER(code, 99);
+    CHECK_STATUS(eventsource_request_get_cause(request, &code, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_request_get_attempt(request, &number), EVENTSOURCE_OK);
+    CHECK_NUMBER(number, 1);
+    REFUSED(es, eventsource_request_set_header(request, NULL, "b"), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_request_set_header(request, "a", NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_request_set_header(request, BAD_UTF8, "b"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_request_set_header(request, "a", BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_request_set_header(request, "a b", "c"), EVENTSOURCE_ERR_HEADER, "name");
+    REFUSED(es, eventsource_request_set_header(request, "x-a", "2\n"), EVENTSOURCE_ERR_HEADER, "x-a");
+    REFUSED(es, eventsource_request_set_header(request, "Last-Event-ID", "1"), EVENTSOURCE_ERR_HEADER, "library");
+    REFUSED(es, eventsource_request_set_url(request, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_request_set_url(request, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_request_set_url(request, "/echo?relative"), EVENTSOURCE_ERR_URL, "URL");
+    REFUSED(es, eventsource_request_set_url(request, "ftp://127.0.0.1/"), EVENTSOURCE_ERR_URL, "http");
+    REFUSED(es, eventsource_request_set_url(request, "http://new:p%0A@127.0.0.1/"), EVENTSOURCE_ERR_URL, "");
+    REFUSED(es, eventsource_request_set_body(request, NULL, 1), EVENTSOURCE_ERR_NULL, "NULL");
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_request_refuses_what_a_client_refuses_and_is_sent_unchanged(void) {
+    recorder_t *r = recorder_new("/echo");
+    CHECK_STATUS(eventsource_set_header(r->es, "x-a", "1"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_body(r->es, "body", 4), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
+    r->then = try_bad_requests;
+    start(r);
+    CHECK(echoed(r, "\"target\":\"/echo\""));
+    CHECK(echoed(r, "[\"x-a\",\"1\"]"));
+    CHECK(echoed(r, "\"body\":\"body\""));
+    CHECK(!echoed(r, "authorization"));
+    recorder_end(r);
+}
+
+CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
+           TEST(every_function_refuses_a_request_that_is_null),
+           TEST(every_function_refuses_a_parser_that_is_null),
+           TEST(every_other_pointer_that_is_null_is_refused),
+           TEST(null_is_fine_where_the_manual_says_so),
+           TEST(text_that_is_not_utf8_is_refused),
+           TEST(a_url_that_is_not_absolute_http_is_refused),
+           TEST(a_url_may_have_any_form_that_browsers_take),
+           TEST(a_header_with_a_bad_name_is_refused),
+           TEST(a_header_with_a_bad_value_is_refused),
+           TEST(headers_that_the_library_writes_are_refused),
+           TEST(a_bad_method_is_refused),
+           TEST(a_last_event_id_with_control_characters_is_refused),
+           TEST(basic_auth_refuses_a_colon_in_the_user_and_control_characters),
+           TEST(an_event_type_that_no_event_has_is_refused),
+           TEST(pem_without_a_usable_certificate_is_refused),
+           TEST(numbers_out_of_their_range_are_refused),
+           TEST(options_with_unknown_values_are_refused),
+           TEST(a_reconnect_policy_out_of_range_is_refused_and_changes_nothing),
+           TEST(the_reconnect_policy_has_the_documented_defaults),
+           TEST(the_largest_numbers_are_as_good_as_for_ever),
+           TEST(a_struct_of_a_size_that_no_version_has_is_refused_and_not_written),
+           TEST(a_larger_struct_is_taken_if_its_new_members_are_zero),
+           TEST(a_text_is_copied_only_into_a_buffer_that_holds_it_and_its_end),
+           TEST(the_last_error_survives_a_buffer_that_is_too_small),
+           TEST(the_parser_copies_its_last_event_id_likewise),
+           TEST(a_running_client_refuses_settings),
+           TEST(a_refused_call_changes_nothing),
+           TEST(a_request_refuses_what_a_client_refuses_and_is_sent_unchanged))

@@ -1,0 +1,118 @@
+/* What the C tests need of a test framework. Include it first.
+ *
+ * A check that fails is printed, and the test goes on, so that it cleans up; from then on it no longer waits for
+ * anything. Checks may be made on any thread.
+ *
+ *     program URL [NAME]    URL: the test server's, without a path; NAME: run only the tests that have it in their name
+ *
+ * CHECK_SLOW in the environment multiplies every time limit, for valgrind and the like.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <eventsource.h>
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct {
+    const char *name;
+    void (*run)(void);
+} test_t;
+
+static const char *check_url; /* the test server's */
+static int check_slow = 1;    /* what time limits are multiplied by */
+static int check_failures;    /* of the running test; behind the mutex */
+static pthread_mutex_t check_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+#define CHECK(condition) check_that((condition) != 0, __FILE__, __LINE__, "%s", #condition)
+#define CHECK_STATUS(call, expected) check_status((call), (expected), __FILE__, __LINE__, #call)
+#define CHECK_NUMBER(actual, expected) check_number((actual), (expected), __FILE__, __LINE__, #actual)
+#define CHECK_TEXT(actual, expected) check_text((actual), (expected), __FILE__, __LINE__, #actual)
+
+/* The tests of a program: CHECK_MAIN(TEST(one), TEST(two)) */
+#define TEST(function) {#function, function}
+#define CHECK_MAIN(...)                                                                    \
+    int main(int argc, char **argv) {                                                      \
+        static const test_t tests[] = {__VA_ARGS__};                                       \
+        return check_main(argc, argv, tests, sizeof tests / sizeof *tests);                \
+    }
+
+static inline int check_failed(void) {
+    pthread_mutex_lock(&check_mutex);
+    int failed = check_failures > 0;
+    pthread_mutex_unlock(&check_mutex);
+    return failed;
+}
+
+static inline void check_that(int holds, const char *file, int line, const char *format, ...) {
+    if (holds) return;
+    va_list arguments;
+    va_start(arguments, format);
+    pthread_mutex_lock(&check_mutex);
+    check_failures++;
+    fprintf(stderr, "\n    %s:%d: not so: ", file, line);
+    vfprintf(stderr, format, arguments);
+    pthread_mutex_unlock(&check_mutex);
+    va_end(arguments);
+}
+
+static inline void check_status(int32_t actual, int32_t expected, const char *file, int line, const char *call) {
+    check_that(actual == expected, file, line, "%s answers %s\n        but: %s", call,
+               eventsource_status_name(expected), eventsource_status_name(actual));
+}
+
+static inline void check_number(int64_t actual, int64_t expected, const char *file, int line, const char *what) {
+    check_that(actual == expected, file, line, "%s is %" PRId64 "\n        but: %" PRId64, what, expected, actual);
+}
+
+static inline void check_text(const char *actual, const char *expected, const char *file, int line, const char *what) {
+    check_that(actual && strcmp(actual, expected) == 0, file, line, "%s is\n%s\n        but:\n%s", what, expected,
+               actual ? actual : "NULL");
+}
+
+/* Milliseconds since some moment. */
+static inline int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* When a wait that begins now must end: after ten seconds, or at once in a test that has failed already. */
+static inline struct timespec check_deadline(void) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    if (!check_failed()) deadline.tv_sec += 10 * check_slow;
+    return deadline;
+}
+
+static inline int check_main(int argc, char **argv, const test_t *tests, size_t count) {
+    const char *slow = getenv("CHECK_SLOW");
+    const char *only = argc > 2 ? argv[2] : "";
+    int failed = 0;
+    if (argc < 2) {
+        fprintf(stderr, "Usage: %s URL [NAME]\n", argv[0]);
+        return 2;
+    }
+    check_url = argv[1];
+    if (slow && atoi(slow) > 0) check_slow = atoi(slow);
+    for (size_t i = 0; i < count; i++) {
+        if (!strstr(tests[i].name, only)) continue;
+        check_failures = 0;
+        fprintf(stderr, "%s ...", tests[i].name);
+        tests[i].run();
+        fprintf(stderr, check_failed() ? "\n    FAILED\n" : " ok\n");
+        failed += check_failed();
+    }
+    fprintf(stderr, failed ? "%d FAILED\n" : "all ok\n", failed);
+    return failed > 0;
+}
+
+#endif

@@ -1,0 +1,428 @@
+/* The library as a guest of its process: version, names, log, and what it leaves alone. */
+#include "check.h"
+#include "peer.h"
+#include "recorder.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+/* ---- Versions and names ------------------------------------------------------------------------------------------ */
+
+static void the_version_functions_agree_with_the_macros(void) {
+    char *version =
+        join("%d.%d.%d", EVENTSOURCE_VERSION_MAJOR, EVENTSOURCE_VERSION_MINOR, EVENTSOURCE_VERSION_PATCH);
+    CHECK_TEXT(eventsource_version(), version);
+    CHECK_NUMBER(eventsource_version_number(), EVENTSOURCE_VERSION_MAJOR * 1000000 + EVENTSOURCE_VERSION_MINOR * 1000 +
+                                                   EVENTSOURCE_VERSION_PATCH);
+    free(version);
+}
+
+static void every_status_has_its_own_name(void) {
+    static const struct {
+        int32_t status, number;
+        const char *name;
+    } STATUSES[] = {
+#define STATUS(name, number) {name, number, #name}
+        STATUS(EVENTSOURCE_OK, 0),
+        STATUS(EVENTSOURCE_ERR_NULL, 1),
+        STATUS(EVENTSOURCE_ERR_UTF8, 2),
+        STATUS(EVENTSOURCE_ERR_URL, 3),
+        STATUS(EVENTSOURCE_ERR_HEADER, 4),
+        STATUS(EVENTSOURCE_ERR_METHOD, 5),
+        STATUS(EVENTSOURCE_ERR_VALUE, 6),
+        STATUS(EVENTSOURCE_ERR_PEM, 7),
+        STATUS(EVENTSOURCE_ERR_STATE, 8),
+        STATUS(EVENTSOURCE_ERR_IN_CALLBACK, 9),
+        STATUS(EVENTSOURCE_ERR_TIMEOUT, 10),
+        STATUS(EVENTSOURCE_ERR_BUFFER, 11),
+        STATUS(EVENTSOURCE_ERR_RUNTIME, 12),
+        STATUS(EVENTSOURCE_ERR_PANIC, 13),
+        STATUS(EVENTSOURCE_ERR_RESOLVE, 32),
+        STATUS(EVENTSOURCE_ERR_CONNECT, 33),
+        STATUS(EVENTSOURCE_ERR_CONNECT_TIMEOUT, 34),
+        STATUS(EVENTSOURCE_ERR_TLS, 35),
+        STATUS(EVENTSOURCE_ERR_DISCONNECTED, 36),
+        STATUS(EVENTSOURCE_ERR_READ_TIMEOUT, 37),
+        STATUS(EVENTSOURCE_ERR_PROTOCOL, 38),
+        STATUS(EVENTSOURCE_ERR_END_OF_STREAM, 39),
+        STATUS(EVENTSOURCE_ERR_HTTP_STATUS, 40),
+        STATUS(EVENTSOURCE_ERR_CONTENT_TYPE, 41),
+        STATUS(EVENTSOURCE_ERR_CONTENT_ENCODING, 42),
+        STATUS(EVENTSOURCE_ERR_REDIRECT, 43),
+        STATUS(EVENTSOURCE_ERR_TOO_MANY_REDIRECTS, 44),
+        STATUS(EVENTSOURCE_ERR_EVENT_TOO_LARGE, 45),
+#undef STATUS
+    };
+    size_t count = sizeof STATUSES / sizeof *STATUSES, named = 0;
+    for (size_t i = 0; i < count; i++) {
+        CHECK_NUMBER(STATUSES[i].status, STATUSES[i].number); /* a number keeps its meaning for ever */
+        CHECK_TEXT(eventsource_status_name(STATUSES[i].status), STATUSES[i].name);
+    }
+    /* One that is missing above would be found here. */
+    for (int32_t i = -1000; i < 1000; i++) {
+        named += strcmp(eventsource_status_name(i), "EVENTSOURCE_ERR_UNKNOWN") != 0;
+    }
+    CHECK_NUMBER((int64_t)named, (int64_t)count);
+}
+
+static void a_number_that_is_no_status_has_a_name_too(void) {
+    static const int32_t NUMBERS[] = {-1, 14, 31, 46, INT32_MAX, INT32_MIN};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        CHECK_TEXT(eventsource_status_name(NUMBERS[i]), "EVENTSOURCE_ERR_UNKNOWN");
+    }
+}
+
+/* ---- The log ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    pthread_mutex_t mutex;
+    char *lines; /* "LEVEL message\n" */
+    int32_t most_detailed;
+    void (*then)(void);
+} logged_t;
+
+static void on_log(int32_t level, const char *message, void *user) {
+    logged_t *logged = user;
+    pthread_mutex_lock(&logged->mutex);
+    char *lines = join("%s%" PRId32 " %s\n", logged->lines, level, message);
+    CHECK(strchr(message, '\n') == NULL && *message != '\0');
+    free(logged->lines);
+    logged->lines = lines;
+    if (level > logged->most_detailed) logged->most_detailed = level;
+    pthread_mutex_unlock(&logged->mutex);
+    if (logged->then) logged->then();
+}
+
+static logged_t *log_new(int32_t level) {
+    logged_t *logged = calloc(1, sizeof *logged);
+    if (!logged) abort();
+    pthread_mutex_init(&logged->mutex, NULL);
+    logged->lines = join("%s", "");
+    CHECK_STATUS(eventsource_set_log_callback(on_log, level, logged), EVENTSOURCE_OK);
+    return logged;
+}
+
+/* Ends logging; nothing uses this any more then. */
+static void log_end(logged_t *logged) {
+    CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_OFF, NULL), EVENTSOURCE_OK);
+    pthread_mutex_destroy(&logged->mutex);
+    free(logged->lines);
+    free(logged);
+}
+
+/* A stream with a redirect, a loss and a refused call: something for every level but those of faults. */
+static void run_something(void) {
+    recorder_t *r = recorder_new("/redirect?to=/events%3Fcount%3D1%26then%3D204");
+    CHECK_STATUS(eventsource_set_method(r->es, "G ET"), EVENTSOURCE_ERR_METHOD);
+    start(r);
+    wait_closed(r);
+    recorder_end(r);
+}
+
+static void the_log_tells_no_more_than_the_level_asks_for(void) {
+    static const int32_t LEVELS[] = {EVENTSOURCE_LOG_OFF, EVENTSOURCE_LOG_ERROR, EVENTSOURCE_LOG_WARNING,
+                                     EVENTSOURCE_LOG_INFO, EVENTSOURCE_LOG_DEBUG};
+    for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++) {
+        logged_t *logged = log_new(LEVELS[i]);
+        run_something();
+        /* Nothing of this is a fault: there is either nothing to tell, or something of the level itself. */
+        CHECK_NUMBER(logged->most_detailed, LEVELS[i] < EVENTSOURCE_LOG_INFO ? 0 : LEVELS[i]);
+        log_end(logged);
+    }
+}
+
+static void the_log_tells_why_a_call_is_refused(void) {
+    logged_t *logged = log_new(EVENTSOURCE_LOG_DEBUG);
+    eventsource_t *es = NULL;
+    CHECK_STATUS(eventsource_new("ftp://example.com/", &es), EVENTSOURCE_ERR_URL);
+    CHECK(strstr(logged->lines, "ftp") != NULL);
+    log_end(logged);
+}
+
+static void a_log_callback_that_is_replaced_or_removed_is_not_called(void) {
+    logged_t *first = log_new(EVENTSOURCE_LOG_DEBUG), *second = log_new(EVENTSOURCE_LOG_DEBUG);
+    run_something();
+    CHECK_TEXT(first->lines, "");
+    CHECK(*second->lines != '\0');
+    CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_DEBUG, NULL), EVENTSOURCE_OK);
+    char *before = join("%s", second->lines);
+    run_something();
+    CHECK_TEXT(second->lines, before);
+    /* A refused call leaves things as they are. */
+    CHECK_STATUS(eventsource_set_log_callback(on_log, EVENTSOURCE_LOG_DEBUG, second), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_log_callback(on_log, 5, first), EVENTSOURCE_ERR_VALUE);
+    run_something();
+    CHECK_TEXT(first->lines, "");
+    CHECK(strcmp(second->lines, before) != 0);
+    free(before);
+    log_end(first);
+    log_end(second);
+}
+
+static eventsource_t *some_client;
+
+static void use_the_library(void) {
+    eventsource_state_t state = 99;
+    CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_OFF, NULL), EVENTSOURCE_ERR_IN_CALLBACK);
+    CHECK_STATUS(eventsource_get_state(some_client, &state), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_wait(some_client, 0), EVENTSOURCE_ERR_IN_CALLBACK);
+}
+
+static void a_log_callback_is_a_callback_like_others(void) {
+    logged_t *logged;
+    CHECK_STATUS(eventsource_new("http://127.0.0.1:1/", &some_client), EVENTSOURCE_OK);
+    logged = log_new(EVENTSOURCE_LOG_DEBUG);
+    logged->then = use_the_library;
+    run_something();
+    CHECK(*logged->lines != '\0');
+    log_end(logged);
+    eventsource_free(some_client);
+}
+
+/* ---- Secrets ----------------------------------------------------------------------------------------------------- */
+
+static void check_no_secret(const char *text) {
+    check_that(strstr(text, "SECRET") == NULL, __FILE__, __LINE__, "there is no secret in:\n%s", text);
+}
+
+static void check_last_error(eventsource_t *es) {
+    char text[1024];
+    CHECK_STATUS(eventsource_get_last_error(es, text, sizeof text, NULL), EVENTSOURCE_OK);
+    check_no_secret(text);
+}
+
+static int32_t stop_at_second_error(recorder_t *r, kind_t kind, const void *payload) {
+    if (kind != ON_ERROR) return EVENTSOURCE_DEFAULT;
+    check_no_secret(((const eventsource_error_t *)payload)->message);
+    check_last_error(r->es);
+    return ++r->number == 2 ? EVENTSOURCE_STOP : EVENTSOURCE_DEFAULT;
+}
+
+/* Runs a client that is full of secrets until its second error. */
+static void run_with_secrets(const char *target) {
+    char *url = join("http://SECRET-user:SECRET-password@%s%s", check_url + strlen("http://"), target);
+    recorder_t *r = recorder_new(url);
+    retry_initial(r);
+    CHECK_STATUS(eventsource_set_header(r->es, "Authorization", "Bearer SECRET-token"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_header(r->es, "Cookie", "session=SECRET-cookie"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_sensitive_header(r->es, "X-Key", "SECRET-key"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_body(r->es, "SECRET-body", 11), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_last_event_id(r->es, "SECRET-id"), EVENTSOURCE_OK);
+    r->then = stop_at_second_error;
+    start(r);
+    wait_closed(r);
+    check_last_error(r->es);
+    recorder_end(r);
+    free(url);
+}
+
+static void secrets_are_neither_logged_nor_in_messages(void) {
+    static const char *const TARGETS[] = {
+        "/status/503?token=SECRET-query&body=SECRET-answer",
+        "/status/200?header=Content-Type:text/event-stream&body=data:%20SECRET-data%0A%0A:SECRET-comment%0A",
+        "/status/403?header=Set-Cookie:SECRET-cookie&body=SECRET-answer",
+        "/redirect?to=http://user:SECRET-password@127.0.0.1:1/path?SECRET-query",
+        "/redirect?to=ftp://user:SECRET-password@127.0.0.1:1/path?SECRET-query",
+        "/redirect?to=http://user:SECRET-password@[bad/",
+        "/garbage?token=SECRET-query",
+    };
+    logged_t *logged = log_new(EVENTSOURCE_LOG_DEBUG);
+    for (size_t i = 0; i < sizeof TARGETS / sizeof *TARGETS; i++) run_with_secrets(TARGETS[i]);
+    CHECK(*logged->lines != '\0');
+    check_no_secret(logged->lines);
+    log_end(logged);
+}
+
+static void values_of_the_answers_headers_are_not_logged(void) {
+    static const char *const TARGETS[] = {
+        "/type?value=text/SECRET-type",
+        "/status/200?header=Content-Type:text/event-stream&header=Content-Encoding:SECRET-coding",
+    };
+    for (size_t i = 0; i < sizeof TARGETS / sizeof *TARGETS; i++) {
+        logged_t *logged = log_new(EVENTSOURCE_LOG_DEBUG);
+        recorder_t *r = recorder_new(TARGETS[i]);
+        start(r);
+        wait_closed(r);
+        recorder_end(r);
+        CHECK(*logged->lines != '\0');
+        check_no_secret(logged->lines);
+        log_end(logged);
+    }
+}
+
+static void a_refused_call_does_not_repeat_its_secrets(void) {
+    logged_t *logged = log_new(EVENTSOURCE_LOG_DEBUG);
+    recorder_t *r = recorder_new("/events");
+    eventsource_t *none = NULL;
+    CHECK_STATUS(eventsource_new("http://user:SECRET-password@exa mple.com/?SECRET-query", &none), EVENTSOURCE_ERR_URL);
+    CHECK_STATUS(eventsource_new("SECRET-token@example.com", &none), EVENTSOURCE_ERR_URL);
+    CHECK_STATUS(eventsource_set_header(r->es, "Authorization", "SECRET-token\n"), EVENTSOURCE_ERR_HEADER);
+    check_last_error(r->es);
+    CHECK_STATUS(eventsource_set_sensitive_header(r->es, "X-Key", "SECRET-key\n"), EVENTSOURCE_ERR_HEADER);
+    check_last_error(r->es);
+    CHECK_STATUS(eventsource_set_basic_auth(r->es, "us:er", "SECRET-password"), EVENTSOURCE_ERR_VALUE);
+    check_last_error(r->es);
+    CHECK_STATUS(eventsource_set_last_event_id(r->es, "SECRET-id\n"), EVENTSOURCE_ERR_VALUE);
+    check_last_error(r->es);
+    CHECK_STATUS(eventsource_set_ca_pem(r->es, "SECRET-pem", 10), EVENTSOURCE_ERR_PEM);
+    check_last_error(r->es);
+    check_no_secret(logged->lines);
+    CHECK_NUMBER((int64_t)lines_with(logged->lines, "4 "), 7);
+    log_end(logged);
+    recorder_end(r);
+}
+
+/* ---- A good guest ------------------------------------------------------------------------------------------------ */
+
+/* Sends a descriptor to a file; answers the descriptor that was there. */
+static int redirect_to(int fd, FILE *file) {
+    int before = dup(fd);
+    CHECK(before >= 0 && dup2(fileno(file), fd) == fd);
+    return before;
+}
+
+static off_t restore(int fd, int before, FILE *file) {
+    struct stat status = {.st_size = -1};
+    dup2(before, fd);
+    close(before);
+    CHECK(fstat(fileno(file), &status) == 0);
+    return status.st_size;
+}
+
+static void nothing_is_written_to_stdout_or_stderr(void) {
+    static const char *const TARGETS[] = {"/events?count=2&per_connection=1&then=204", "/status/404", "/garbage",
+                                          "/bad-chunk", "/endless-headers", "/big?bytes=2000", "/type",
+                                          "http://127.0.0.1:1/", "https://127.0.0.1:1/"};
+    FILE *out = tmpfile(), *err = tmpfile();
+    off_t out_size, err_size;
+    if (!out || !err) abort();
+    fflush(stdout);
+    int stdout_before = redirect_to(STDOUT_FILENO, out), stderr_before = redirect_to(STDERR_FILENO, err);
+    for (size_t i = 0; i < sizeof TARGETS / sizeof *TARGETS; i++) {
+        recorder_t *r = recorder_new(TARGETS[i]);
+        retry_initial(r);
+        CHECK_STATUS(eventsource_set_max_event_size(r->es, 1000), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_set_method(r->es, "G ET"), EVENTSOURCE_ERR_METHOD);
+        start(r);
+        WAIT_FOR(r, "error", 1);
+        recorder_end(r);
+    }
+    out_size = restore(STDOUT_FILENO, stdout_before, out);
+    err_size = restore(STDERR_FILENO, stderr_before, err);
+    CHECK_NUMBER((int64_t)out_size, 0);
+    CHECK_NUMBER((int64_t)err_size, 0); /* checks that fail above are here, too */
+    fclose(out);
+    fclose(err);
+}
+
+static void the_signal_dispositions_stay_as_they_are(void) {
+    /* Some numbers are no signals of the program's; asking about them fails before and after. */
+    struct sigaction before[32], after[32];
+    memset(before, 0, sizeof before);
+    memset(after, 0, sizeof after);
+    for (int i = 1; i < 32; i++) sigaction(i, NULL, &before[i]);
+    run_something();
+    for (int i = 1; i < 32; i++) {
+        sigaction(i, NULL, &after[i]);
+        CHECK(before[i].sa_handler == after[i].sa_handler && before[i].sa_flags == after[i].sa_flags);
+    }
+}
+
+/* The library's threads block the signal; it would stay pending on the one that wrote, which is the one that tells. */
+static int32_t check_pending(recorder_t *r, kind_t kind, const void *payload) {
+    sigset_t pending;
+    (void)r;
+    (void)kind;
+    (void)payload;
+    CHECK(sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE));
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_peer_that_is_gone_raises_no_sigpipe(void) {
+    static char body[8 << 20]; /* more than the system takes before the peer is gone */
+    struct sigaction deadly = {.sa_handler = SIG_DFL}, before;
+    CHECK(sigaction(SIGPIPE, &deadly, &before) == 0);
+    peer_t peer = peer_listen("http");
+    recorder_t *r = recorder_new(peer.url);
+    retry_initial(r);
+    CHECK_STATUS(eventsource_set_method(r->es, "POST"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_body(r->es, body, sizeof body), EVENTSOURCE_OK);
+    r->then = check_pending;
+    start(r);
+    for (size_t i = 1; i <= 20; i++) {
+        int fd = peer_accept(&peer);
+        close(fd);
+        WAIT_FOR(r, "error DISCONNECTED", i);
+    }
+    recorder_end(r);
+    peer_close(&peer);
+    CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
+}
+
+/* The contents of a small file; "" where there is none. */
+static const char *contents(const char *folder, const char *name, const char *file) {
+    static char text[4096];
+    char *path = join("%s/%s/%s", folder, name, file);
+    FILE *stream = fopen(path, "r");
+    size_t length = stream ? fread(text, 1, sizeof text - 1, stream) : 0;
+    text[length] = '\0';
+    if (stream) fclose(stream);
+    free(path);
+    return text;
+}
+
+/* What a thread itself causes. Nobody sends these to a process, and valgrind has its own idea of who blocks them. */
+static int is_fault(int number) {
+    return number == SIGILL || number == SIGTRAP || number == SIGABRT || number == SIGBUS || number == SIGFPE ||
+           number == SIGSEGV || number == SIGSYS;
+}
+
+static int32_t look_at_threads(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind != ON_EVENT) return EVENTSOURCE_DEFAULT;
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks) return EVENTSOURCE_DEFAULT; /* not Linux */
+    char *main_thread = join("%ld", (long)getpid());
+    for (struct dirent *task; (task = readdir(tasks));) {
+        if (task->d_name[0] == '.' || strcmp(task->d_name, main_thread) == 0) continue;
+        const char *name = contents("/proc/self/task", task->d_name, "comm");
+        if (!*name) continue; /* gone since */
+        check_that(strncmp(name, "eventsource", 11) == 0, __FILE__, __LINE__, "it is named eventsource, not %s", name);
+        const char *blocked = strstr(contents("/proc/self/task", task->d_name, "status"), "SigBlk:");
+        if (!blocked) continue;
+        unsigned long long mask = strtoull(blocked + 7, NULL, 16);
+        for (int i = 1; i < 32; i++) {
+            check_that(i == SIGKILL || i == SIGSTOP || is_fault(i) || (mask >> (i - 1) & 1), __FILE__, __LINE__,
+                       "it blocks signal %d", i);
+        }
+        r->number++;
+    }
+    closedir(tasks);
+    free(main_thread);
+    CHECK(r->number >= 1);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void its_threads_are_named_and_block_all_signals(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    r->then = look_at_threads;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    recorder_end(r);
+}
+
+CHECK_MAIN(TEST(the_version_functions_agree_with_the_macros),
+           TEST(every_status_has_its_own_name),
+           TEST(a_number_that_is_no_status_has_a_name_too),
+           TEST(the_log_tells_no_more_than_the_level_asks_for),
+           TEST(the_log_tells_why_a_call_is_refused),
+           TEST(a_log_callback_that_is_replaced_or_removed_is_not_called),
+           TEST(a_log_callback_is_a_callback_like_others),
+           TEST(secrets_are_neither_logged_nor_in_messages),
+           TEST(values_of_the_answers_headers_are_not_logged),
+           TEST(a_refused_call_does_not_repeat_its_secrets),
+           TEST(nothing_is_written_to_stdout_or_stderr),
+           TEST(the_signal_dispositions_stay_as_they_are),
+           TEST(a_peer_that_is_gone_raises_no_sigpipe),
+           TEST(its_threads_are_named_and_block_all_signals))

@@ -1,0 +1,676 @@
+/* A client's life: the end is visible, stopping works anywhere and at once, and nothing is left behind. */
+#include "check.h"
+#include "peer.h"
+#include "recorder.h"
+
+#include <dirent.h>
+
+/* A stream on which every callback comes soon, and again and again. */
+#define EVERYTHING "/events?count=1000000&per_connection=2&comment=hi"
+
+static const kind_t KINDS[] = {ON_REQUEST, ON_OPEN, ON_EVENT, ON_COMMENT, ON_ERROR, ON_CLOSE};
+enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
+
+static recorder_t *recorder_of_everything(void) {
+    recorder_t *r = recorder_new(EVERYTHING);
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
+    return r;
+}
+
+/* ---- The end is visible ------------------------------------------------------------------------------------------ */
+
+static void on_close_comes_once_and_last_after_stop(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    stop(r);
+    CHECK_LINES(r, "open 200\nevent message [before the silence]\nclose stopped\n");
+    recorder_end(r);
+}
+
+static void on_close_comes_once_and_last_after_free(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    eventsource_free(r->es);
+    r->es = NULL;
+    CHECK_LINES(r, "open 200\nevent message [before the silence]\nclose stopped\n");
+    CHECK_NUMBER(r->destroys, 1);
+    recorder_end(r);
+}
+
+static void on_close_comes_once_and_last_after_204(void) {
+    recorder_t *r = recorder_new("/events?count=1&then=204");
+    start(r);
+    wait_closed(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror END_OF_STREAM, again\nclose server\n");
+    recorder_end(r);
+}
+
+static void on_close_comes_once_and_last_after_a_final_error(void) {
+    recorder_t *r = recorder_new("/status/404");
+    start(r);
+    wait_closed(r);
+    CHECK_LINES(r, "error HTTP_STATUS 404, final\nclose failed HTTP_STATUS\n");
+    recorder_end(r);
+}
+
+static void a_client_that_never_started_has_no_on_close(void) {
+    recorder_t *r = recorder_new("/events");
+    CHECK_STATUS(eventsource_wait(r->es, EVENTSOURCE_FOREVER), EVENTSOURCE_OK);
+    eventsource_free(r->es);
+    r->es = NULL;
+    CHECK_LINES(r, "");
+    CHECK_NUMBER(r->destroys, 1);
+    recorder_end(r);
+}
+
+static void count_destroy(void *user) {
+    ++*(int *)user;
+}
+
+static void user_data_is_destroyed_when_it_is_replaced_and_when_the_client_is_freed(void) {
+    int first = 0, second = 0, third = 0;
+    eventsource_t *es = NULL;
+    CHECK_STATUS(eventsource_new("http://127.0.0.1:1/", &es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_user_data(es, &first, count_destroy), EVENTSOURCE_OK);
+    CHECK_NUMBER(first, 0);
+    CHECK_STATUS(eventsource_set_user_data(es, &second, count_destroy), EVENTSOURCE_OK);
+    CHECK(first == 1 && second == 0);
+    CHECK_STATUS(eventsource_set_user_data(es, &third, NULL), EVENTSOURCE_OK);
+    CHECK(first == 1 && second == 1);
+    CHECK_STATUS(eventsource_set_user_data(es, &third, count_destroy), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
+    eventsource_free(es);
+    CHECK(first == 1 && second == 1 && third == 1);
+}
+
+typedef struct {
+    eventsource_t *es;
+    int destroys;
+} self_t;
+
+/* The library is usable in `destroy`, the client included. */
+static void use_the_client(void *user) {
+    self_t *self = user;
+    eventsource_state_t state = 99;
+    self->destroys++;
+    CHECK_STATUS(eventsource_get_state(self->es, &state), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_stop(self->es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_wait(self->es, EVENTSOURCE_FOREVER), EVENTSOURCE_ERR_IN_CALLBACK);
+    CHECK_STATUS(eventsource_set_user_data(self->es, NULL, NULL), EVENTSOURCE_OK);
+}
+
+static void destroy_may_use_the_client_when_user_data_is_replaced(void) {
+    self_t self = {.destroys = 0};
+    CHECK_STATUS(eventsource_new("http://127.0.0.1:1/", &self.es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_user_data(self.es, &self, use_the_client), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_user_data(self.es, NULL, NULL), EVENTSOURCE_OK);
+    CHECK_NUMBER(self.destroys, 1);
+    eventsource_free(self.es);
+    CHECK_NUMBER(self.destroys, 1);
+}
+
+static int32_t take_a_while(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind == ON_EVENT) {
+        pthread_mutex_lock(&r->mutex);
+        r->number = 1;
+        pthread_cond_broadcast(&r->changed);
+        pthread_mutex_unlock(&r->mutex);
+        /* Not to wait for anything: to be seen running by what must wait for the end of it. */
+        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+        r->number = 2;
+    }
+    return EVENTSOURCE_DEFAULT;
+}
+
+/* Starts a client and returns while it is in a callback that takes a while. */
+static recorder_t *begin_callback(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    struct timespec deadline = check_deadline();
+    int late = 0;
+    r->then = take_a_while;
+    start(r);
+    pthread_mutex_lock(&r->mutex);
+    while (!late && r->number == 0) late = pthread_cond_timedwait(&r->changed, &r->mutex, &deadline);
+    pthread_mutex_unlock(&r->mutex);
+    CHECK(!late);
+    return r;
+}
+
+static void free_returns_after_the_callback_that_is_running(void) {
+    recorder_t *r = begin_callback();
+    eventsource_free(r->es);
+    r->es = NULL;
+    CHECK_NUMBER(r->number, 2);
+    CHECK_LINES(r, "open 200\nevent message [before the silence]\nclose stopped\n");
+    recorder_end(r);
+}
+
+/* ---- Stop anywhere ----------------------------------------------------------------------------------------------- */
+
+/* In the first callback of the kind `number`, of those that come. */
+static int32_t stop_in(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if ((int64_t)kind == r->number) {
+        CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    } else if (r->number == ON_CLOSE && kind == ON_ERROR) {
+        return EVENTSOURCE_STOP;
+    }
+    return EVENTSOURCE_DEFAULT;
+}
+
+/* What has been written down when the first callback of a kind is the last before on_close. */
+static const char *lines_up_to(kind_t kind) {
+    switch (kind) {
+    case ON_REQUEST: return "request 1 first\nclose stopped\n";
+    case ON_OPEN: return "request 1 first\nopen 200\nclose stopped\n";
+    case ON_COMMENT: return "request 1 first\nopen 200\ncomment [hi]\nclose stopped\n";
+    case ON_EVENT: return "request 1 first\nopen 200\ncomment [hi]\nevent message 1 [event 1]\nclose stopped\n";
+    case ON_ERROR:
+    case ON_CLOSE: break;
+    }
+    return "request 1 first\nopen 200\ncomment [hi]\nevent message 1 [event 1]\nevent message 2 [event 2]\n"
+           "error END_OF_STREAM, again\nclose stopped\n";
+}
+
+static void stop_in_any_callback_lets_nothing_follow_but_on_close(void) {
+    for (int i = 0; i < KIND_COUNT; i++) {
+        recorder_t *r = recorder_of_everything();
+        r->then = stop_in;
+        r->number = KINDS[i];
+        start(r);
+        wait_closed(r);
+        CHECK_LINES(r, lines_up_to(KINDS[i]));
+        recorder_end(r);
+    }
+}
+
+static int32_t free_in(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if ((int64_t)kind == r->number) {
+        eventsource_t *es = r->es;
+        eventsource_state_t state = 99;
+        eventsource_free(es);
+        /* It stays valid until this callback returns. */
+        CHECK_STATUS(eventsource_get_state(es, &state), EVENTSOURCE_OK);
+        CHECK(state != 99 && state != EVENTSOURCE_IDLE);
+        CHECK_STATUS(eventsource_stop(es), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_wait(es, 0), EVENTSOURCE_ERR_IN_CALLBACK);
+        pthread_mutex_lock(&r->mutex);
+        CHECK_NUMBER(r->destroys, 0);
+        pthread_mutex_unlock(&r->mutex);
+        r->number = -1;
+    } else if (r->number == ON_CLOSE && kind == ON_ERROR) {
+        return EVENTSOURCE_STOP;
+    }
+    return EVENTSOURCE_DEFAULT;
+}
+
+/* As recorder_end, for a client that is freed in one of its own callbacks. */
+static void recorder_end_freed(recorder_t *r, const char *lines) {
+    struct timespec deadline = check_deadline();
+    int late = 0;
+    pthread_mutex_lock(&r->mutex);
+    while (!late && !r->destroys) late = pthread_cond_timedwait(&r->changed, &r->mutex, &deadline);
+    CHECK(!late);
+    r->es = NULL;
+    pthread_mutex_unlock(&r->mutex);
+    CHECK_LINES(r, lines);
+    recorder_end(r);
+}
+
+static void free_in_any_callback_takes_effect_when_it_returns(void) {
+    for (int i = 0; i < KIND_COUNT; i++) {
+        recorder_t *r = recorder_of_everything();
+        r->then = free_in;
+        r->number = KINDS[i];
+        start(r);
+        recorder_end_freed(r, lines_up_to(KINDS[i]));
+    }
+}
+
+static int32_t free_the_other(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind == ON_EVENT) {
+        recorder_t *other = r->pointer;
+        eventsource_free(other->es);
+    }
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_callback_may_free_another_client(void) {
+    recorder_t *r = recorder_new("/hang-body"), *other = recorder_new("/hang-body");
+    start(other);
+    WAIT_FOR(other, "event", 1);
+    r->then = free_the_other;
+    r->pointer = other;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    recorder_end_freed(other, "open 200\nevent message [before the silence]\nclose stopped\n");
+    recorder_end(r);
+}
+
+static int32_t wait_for_both(recorder_t *r, kind_t kind, const void *payload) {
+    (void)kind;
+    (void)payload;
+    recorder_t *other = r->pointer;
+    CHECK_STATUS(eventsource_wait(r->es, EVENTSOURCE_FOREVER), EVENTSOURCE_ERR_IN_CALLBACK);
+    CHECK_STATUS(eventsource_wait(r->es, 0), EVENTSOURCE_ERR_IN_CALLBACK);
+    CHECK_STATUS(eventsource_wait(other->es, EVENTSOURCE_FOREVER), EVENTSOURCE_ERR_IN_CALLBACK);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void wait_in_any_callback_is_refused_instead_of_a_deadlock(void) {
+    recorder_t *r = recorder_of_everything(), *other = recorder_new("/hang-body");
+    start(other);
+    r->then = wait_for_both;
+    r->pointer = other;
+    start(r);
+    WAIT_FOR(r, "request", 2);
+    stop(r);
+    recorder_end(r);
+    recorder_end(other);
+}
+
+static void wait_gives_up_after_its_time_and_does_not_stop_the_client(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    start(r);
+    CHECK_STATUS(eventsource_wait(r->es, 0), EVENTSOURCE_ERR_TIMEOUT);
+    int64_t before = now_ms();
+    CHECK_STATUS(eventsource_wait(r->es, 50), EVENTSOURCE_ERR_TIMEOUT);
+    CHECK(now_ms() - before >= 49);
+    WAIT_FOR(r, "event", 1);
+    stop(r);
+    CHECK_STATUS(eventsource_wait(r->es, 0), EVENTSOURCE_OK);
+    recorder_end(r);
+}
+
+static void *wait_forever(void *es) {
+    CHECK_STATUS(eventsource_wait(es, EVENTSOURCE_FOREVER), EVENTSOURCE_OK);
+    return NULL;
+}
+
+static void any_number_of_threads_may_wait(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    pthread_t threads[4];
+    start(r);
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, wait_forever, r->es);
+    WAIT_FOR(r, "event", 1);
+    CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    recorder_end(r);
+}
+
+static void stop_is_fine_when_nothing_runs(void) {
+    recorder_t *r = recorder_new("/events?count=1&then=204");
+    CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    start(r);
+    wait_closed(r);
+    CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror END_OF_STREAM, again\nclose server\n");
+    recorder_end(r);
+}
+
+/* ---- Start again ------------------------------------------------------------------------------------------------- */
+
+static int32_t start_again(recorder_t *r, kind_t kind, const void *payload) {
+    (void)kind;
+    (void)payload;
+    CHECK_STATUS(eventsource_start(r->es), EVENTSOURCE_ERR_STATE);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_client_that_runs_cannot_be_started_not_even_in_on_close(void) {
+    recorder_t *r = recorder_of_everything();
+    r->then = start_again;
+    start(r);
+    CHECK_STATUS(eventsource_start(r->es), EVENTSOURCE_ERR_STATE);
+    WAIT_FOR(r, "request", 2);
+    stop(r);
+    recorder_end(r);
+}
+
+static int32_t stop_after_two(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind == ON_EVENT && ++r->number == 2) CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_closed_client_starts_again_after_its_last_event(void) {
+    recorder_t *r = recorder_new("/events?count=4&then=204");
+    eventsource_stats_t stats = {.size = sizeof stats};
+    r->then = stop_after_two;
+    start(r);
+    wait_closed(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nevent message 2 [event 2]\nclose stopped\n");
+    start(r);
+    wait_closed(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nevent message 2 [event 2]\nclose stopped\n"
+                   "open 200\nevent message 3 [event 3]\nevent message 4 [event 4]\nerror END_OF_STREAM, again\n"
+                   "close server\n");
+    CHECK_STATUS(eventsource_get_stats(r->es, &stats), EVENTSOURCE_OK);
+    CHECK_NUMBER((int64_t)stats.events, 4);
+    CHECK_NUMBER((int64_t)stats.opens, 2);
+    /* And once more, from the end. */
+    start(r);
+    wait_closed(r);
+    CHECK_NUMBER(count_lines(r, "close server"), 2);
+    recorder_end(r);
+}
+
+/* ---- At once ----------------------------------------------------------------------------------------------------- */
+
+typedef void (*end_t)(recorder_t *r);
+
+static void end_by_stop(recorder_t *r) {
+    CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_wait(r->es, 10000 * check_slow), EVENTSOURCE_OK);
+}
+
+static void end_by_free(recorder_t *r) {
+    eventsource_free(r->es);
+    r->es = NULL;
+}
+
+/* Brings a client into a situation, ends it there, and measures how long that takes: never a second, and the best of
+ * three, which the machine's own delays do not count for, no more than the promised 100 ms. */
+static void check_ends_at_once(recorder_t *(*begin)(void *), void *argument) {
+    static const end_t ENDS[] = {end_by_stop, end_by_free};
+    for (int how = 0; how < 2; how++) {
+        int64_t best = INT64_MAX;
+        for (int round = 0; round < 3; round++) {
+            recorder_t *r = begin(argument);
+            int64_t before = now_ms();
+            ENDS[how](r);
+            int64_t took = now_ms() - before;
+            CHECK(took < 1000 * check_slow);
+            if (took < best) best = took;
+            CHECK_NUMBER(count_lines(r, "close stopped"), 1);
+            if (r->number > 0) close((int)r->number);
+            recorder_end(r);
+        }
+        CHECK(best <= 100 * check_slow);
+    }
+}
+
+static recorder_t *begin_hanging_body(void *unused) {
+    (void)unused;
+    recorder_t *r = recorder_new("/hang-body");
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    return r;
+}
+
+static recorder_t *begin_hanging_request(void *unused) {
+    (void)unused;
+    recorder_t *r = recorder_new("/hang");
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
+    start(r);
+    WAIT_FOR(r, "request", 1);
+    return r;
+}
+
+static recorder_t *begin_waiting(void *unused) {
+    (void)unused;
+    recorder_t *r = recorder_new("/status/503");
+    retry_late(r);
+    start(r);
+    WAIT_FOR(r, "error", 1);
+    return r;
+}
+
+/* A peer that takes the request, or the client's part of a handshake, and is silent. Its socket is kept in `number`. */
+static recorder_t *begin_silent_peer(void *peer) {
+    recorder_t *r = recorder_new(((peer_t *)peer)->url);
+    start(r);
+    r->number = peer_accept(peer);
+    return r;
+}
+
+/* A peer whose queue is full: the system leaves further connections unanswered. */
+static recorder_t *begin_unanswered_connect(void *peer) {
+    recorder_t *r = recorder_new(((peer_t *)peer)->url);
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
+    start(r);
+    WAIT_FOR(r, "request", 1);
+    return r;
+}
+
+static void stop_and_free_cut_a_silent_stream_short(void) {
+    check_ends_at_once(begin_hanging_body, NULL);
+}
+
+static void stop_and_free_cut_a_request_short(void) {
+    check_ends_at_once(begin_hanging_request, NULL);
+}
+
+static void stop_and_free_cut_the_wait_for_an_answer_short(void) {
+    peer_t peer = peer_listen("http");
+    check_ends_at_once(begin_silent_peer, &peer);
+    peer_close(&peer);
+}
+
+static void stop_and_free_cut_a_tls_handshake_short(void) {
+    peer_t peer = peer_listen("https");
+    check_ends_at_once(begin_silent_peer, &peer);
+    peer_close(&peer);
+}
+
+static void stop_and_free_cut_connecting_short(void) {
+    peer_t peer = peer_listen("http");
+    peer_fill(&peer);
+    check_ends_at_once(begin_unanswered_connect, &peer);
+    peer_close(&peer);
+}
+
+static void stop_and_free_cut_the_wait_for_the_next_attempt_short(void) {
+    check_ends_at_once(begin_waiting, NULL);
+}
+
+static void stop_never_blocks(void) {
+    recorder_t *r = begin_callback();
+    CHECK_STATUS(eventsource_stop(r->es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_wait(r->es, 0), EVENTSOURCE_ERR_TIMEOUT);
+    wait_closed(r);
+    recorder_end(r);
+}
+
+/* ---- Many -------------------------------------------------------------------------------------------------------- */
+
+static void many_clients_run_at_once(void) {
+    enum { CLIENTS = 100 };
+    recorder_t *recorders[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        recorders[i] = recorder_new("/events?count=5&per_connection=2");
+        start(recorders[i]);
+    }
+    for (int i = 0; i < CLIENTS; i++) WAIT_FOR(recorders[i], "event", 5);
+    for (int i = 0; i < CLIENTS; i++) CHECK_STATUS(eventsource_stop(recorders[i]->es), EVENTSOURCE_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+        wait_closed(recorders[i]);
+        CHECK_LINES(recorders[i],
+                    "open 200\nevent message 1 [event 1]\nevent message 2 [event 2]\nerror END_OF_STREAM, again\n"
+                    "open 200\nevent message 3 [event 3]\nevent message 4 [event 4]\nerror END_OF_STREAM, again\n"
+                    "open 200\nevent message 5 [event 5]\nclose stopped\n");
+        recorder_end(recorders[i]);
+    }
+}
+
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int blocked, released;
+} gate_t;
+
+static int32_t block_at_gate(recorder_t *r, kind_t kind, const void *payload) {
+    gate_t *gate = r->pointer;
+    struct timespec deadline = check_deadline();
+    int late = 0;
+    (void)payload;
+    if (kind != ON_OPEN) return EVENTSOURCE_DEFAULT;
+    pthread_mutex_lock(&gate->mutex);
+    gate->blocked++;
+    pthread_cond_broadcast(&gate->changed);
+    while (!late && !gate->released) late = pthread_cond_timedwait(&gate->changed, &gate->mutex, &deadline);
+    CHECK(!late);
+    pthread_mutex_unlock(&gate->mutex);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void callbacks_that_block_hold_back_only_their_own_streams(void) {
+    enum { CLIENTS = 16 };
+    gate_t gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct timespec deadline = check_deadline();
+    recorder_t *blocked[CLIENTS], *r = recorder_new("/events?count=3&per_connection=1");
+    int late = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        blocked[i] = recorder_new("/hang-body");
+        blocked[i]->then = block_at_gate;
+        blocked[i]->pointer = &gate;
+        start(blocked[i]);
+    }
+    pthread_mutex_lock(&gate.mutex);
+    while (!late && gate.blocked < CLIENTS) late = pthread_cond_timedwait(&gate.changed, &gate.mutex, &deadline);
+    CHECK(!late);
+    pthread_mutex_unlock(&gate.mutex);
+
+    start(r);
+    WAIT_FOR(r, "event", 3);
+    stop(r);
+    recorder_end(r);
+
+    pthread_mutex_lock(&gate.mutex);
+    gate.released = 1;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.mutex);
+    for (int i = 0; i < CLIENTS; i++) {
+        WAIT_FOR(blocked[i], "event", 1);
+        recorder_end(blocked[i]);
+    }
+}
+
+/* Calls everything that is legal while the client runs. */
+static void *use_everything(void *es) {
+    for (int i = 0; i < 200; i++) {
+        eventsource_state_t state;
+        eventsource_stats_t stats = {.size = sizeof stats};
+        eventsource_reconnect_t policy = {.size = sizeof policy};
+        char text[256];
+        CHECK_STATUS(eventsource_get_state(es, &state), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_get_stats(es, &stats), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_get_reconnect(es, &policy), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_get_last_event_id(es, text, sizeof text, NULL), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_get_last_error(es, text, sizeof text, NULL), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_set_last_event_id(es, "7"), EVENTSOURCE_OK);
+        CHECK_STATUS(eventsource_set_method(es, "PUT"), EVENTSOURCE_ERR_STATE);
+        CHECK_STATUS(eventsource_start(es), EVENTSOURCE_ERR_STATE);
+        if (i % 10 == 0) CHECK_STATUS(eventsource_reconnect_now(es), EVENTSOURCE_OK);
+    }
+    return NULL;
+}
+
+static void any_thread_may_use_a_client_at_any_time(void) {
+    recorder_t *r = recorder_new(EVERYTHING);
+    pthread_t threads[4];
+    retry_initial(r);
+    start(r);
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, use_everything, r->es);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    stop(r);
+    recorder_end(r);
+}
+
+/* ---- Nothing is left behind -------------------------------------------------------------------------------------- */
+
+/* How many entries a folder of /proc/self has; -1 where there is none. */
+static int entries(const char *path) {
+    int count = 0;
+    DIR *folder = opendir(path);
+    if (!folder) return -1;
+    while (readdir(folder)) count++;
+    closedir(folder);
+    return count;
+}
+
+/* The system removes a thread from the list a moment after it has been joined, and tells nobody; hence the loop. */
+static void check_threads(int expected) {
+    int64_t deadline = now_ms() + (check_failed() ? 0 : 10000 * check_slow);
+    while (entries("/proc/self/task") != expected && now_ms() < deadline) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+    }
+    CHECK_NUMBER(entries("/proc/self/task"), expected);
+}
+
+static void no_thread_remains_after_the_last_free(void) {
+    int before = entries("/proc/self/task");
+    recorder_t *r = recorder_new("/hang-body"), *other = recorder_new("/hang-body");
+    check_threads(before); /* making clients takes no threads */
+    start(r);
+    start(other);
+    WAIT_FOR(r, "event", 1);
+    WAIT_FOR(other, "event", 1);
+    CHECK(before == -1 || entries("/proc/self/task") > before);
+    recorder_end(r);
+    CHECK(before == -1 || entries("/proc/self/task") > before);
+    recorder_end(other);
+    check_threads(before);
+}
+
+static void no_thread_remains_after_a_free_in_the_last_callback(void) {
+    int before = entries("/proc/self/task");
+    recorder_t *r = recorder_of_everything();
+    r->then = free_in;
+    r->number = ON_CLOSE;
+    start(r);
+    recorder_end_freed(r, lines_up_to(ON_CLOSE));
+    check_threads(before);
+}
+
+static void starting_and_freeing_again_and_again_leaves_nothing_behind(void) {
+    static const char *const UP_TO[] = {"", "request", "open", "event", "error"};
+    int threads = entries("/proc/self/task"), files = entries("/proc/self/fd");
+    for (int round = 0; round < 50; round++) {
+        recorder_t *r = recorder_of_everything();
+        start(r);
+        if (*UP_TO[round % 5]) WAIT_FOR(r, UP_TO[round % 5], 1);
+        if (round % 2) stop(r);
+        recorder_end(r);
+    }
+    check_threads(threads);
+    CHECK_NUMBER(entries("/proc/self/fd"), files);
+}
+
+CHECK_MAIN(TEST(on_close_comes_once_and_last_after_stop),
+           TEST(on_close_comes_once_and_last_after_free),
+           TEST(on_close_comes_once_and_last_after_204),
+           TEST(on_close_comes_once_and_last_after_a_final_error),
+           TEST(a_client_that_never_started_has_no_on_close),
+           TEST(user_data_is_destroyed_when_it_is_replaced_and_when_the_client_is_freed),
+           TEST(destroy_may_use_the_client_when_user_data_is_replaced),
+           TEST(free_returns_after_the_callback_that_is_running),
+           TEST(stop_in_any_callback_lets_nothing_follow_but_on_close),
+           TEST(free_in_any_callback_takes_effect_when_it_returns),
+           TEST(a_callback_may_free_another_client),
+           TEST(wait_in_any_callback_is_refused_instead_of_a_deadlock),
+           TEST(wait_gives_up_after_its_time_and_does_not_stop_the_client),
+           TEST(any_number_of_threads_may_wait),
+           TEST(stop_is_fine_when_nothing_runs),
+           TEST(a_client_that_runs_cannot_be_started_not_even_in_on_close),
+           TEST(a_closed_client_starts_again_after_its_last_event),
+           TEST(stop_and_free_cut_a_silent_stream_short),
+           TEST(stop_and_free_cut_a_request_short),
+           TEST(stop_and_free_cut_the_wait_for_an_answer_short),
+           TEST(stop_and_free_cut_a_tls_handshake_short),
+           TEST(stop_and_free_cut_connecting_short),
+           TEST(stop_and_free_cut_the_wait_for_the_next_attempt_short),
+           TEST(stop_never_blocks),
+           TEST(many_clients_run_at_once),
+           TEST(callbacks_that_block_hold_back_only_their_own_streams),
+           TEST(any_thread_may_use_a_client_at_any_time),
+           TEST(no_thread_remains_after_the_last_free),
+           TEST(no_thread_remains_after_a_free_in_the_last_callback),
+           TEST(starting_and_freeing_again_and_again_leaves_nothing_behind))
