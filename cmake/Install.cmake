@@ -1,0 +1,48 @@
+# Install rules: library, header, licence, and the package's description for CMake and pkg-config. Both find the library
+# relative to themselves, so that the prefix can be moved.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# Completed in two steps: here with what is known now, by Stage.cmake with the system's libraries, for which a
+# placeholder has to survive this step.
+set(EVENTSOURCE_NATIVE_LIBRARIES "@EVENTSOURCE_NATIVE_LIBRARIES@")
+
+set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/eventsource")
+set(runtime_dir "${CMAKE_INSTALL_LIBDIR}")
+if(WIN32)
+    set(runtime_dir "${CMAKE_INSTALL_BINDIR}")
+endif()
+configure_package_config_file(cmake/eventsourceConfig.cmake.in "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake.in"
+    INSTALL_DESTINATION "${config_dir}"
+    PATH_VARS runtime_dir CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR
+    NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+# As the SONAME says: what works with one 0.x works with every later one.
+write_basic_package_version_file("${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
+    COMPATIBILITY SameMajorVersion)
+
+set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(IS_ABSOLUTE "${pkgconfig_dir}")
+    set(pkgconfig_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+    file(RELATIVE_PATH up "/${pkgconfig_dir}" /)
+    cmake_path(APPEND pkgconfig_prefix "\${pcfiledir}" "${up}")
+    string(REGEX REPLACE "/$" "" pkgconfig_prefix "${pkgconfig_prefix}")
+endif()
+# An absolute folder takes the prefix's place.
+cmake_path(APPEND pkgconfig_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
+cmake_path(APPEND pkgconfig_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
+configure_file(cmake/eventsource.pc.in "${EVENTSOURCE_PACKAGE}/eventsource.pc.in" @ONLY)
+
+list(TRANSFORM shared_names PREPEND "${EVENTSOURCE_STAGE}/" OUTPUT_VARIABLE shared_paths)
+install(FILES ${shared_paths} DESTINATION "${runtime_dir}")
+install(FILES "${EVENTSOURCE_STAGE}/${static}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+if(import_library)
+    install(FILES "${EVENTSOURCE_STAGE}/${import_library}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
+install(FILES include/eventsource.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES
+    "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake"
+    "${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
+    DESTINATION "${config_dir}")
+install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" DESTINATION "${pkgconfig_dir}")

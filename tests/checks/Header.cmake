@@ -1,0 +1,20 @@
+# Compiles a file that has nothing but the header, and one that has it twice:
+#   cmake -D HEADER=<.h> -D COMPILER=<path> -D STANDARD=<c99, c++11, …> -D WORK=<folder> -P Header.cmake
+cmake_minimum_required(VERSION 3.25)
+
+set(extension c)
+if(STANDARD MATCHES "\\+\\+")
+    set(extension cpp)
+endif()
+file(MAKE_DIRECTORY "${WORK}")
+file(WRITE "${WORK}/alone.${extension}" "#include \"${HEADER}\"\n")
+file(WRITE "${WORK}/twice.${extension}" "#include \"${HEADER}\"\n#include \"${HEADER}\"\n")
+foreach(source alone twice)
+    execute_process(
+        COMMAND "${COMPILER}" -std=${STANDARD} -Wall -Wextra -Wpedantic -Werror -fsyntax-only
+            "${WORK}/${source}.${extension}"
+        RESULT_VARIABLE status ERROR_VARIABLE errors)
+    if(NOT status EQUAL 0)
+        message(FATAL_ERROR "${HEADER}, included ${source}, is no clean ${STANDARD}:\n${errors}")
+    endif()
+endforeach()
