@@ -2,7 +2,6 @@
 
 use super::callbacks::*;
 use super::client::eventsource_t;
-use super::guard::callback;
 use super::registry::{Callbacks, Registered};
 use super::request::eventsource_request_t;
 use super::status::{eventsource_status_t, *};
@@ -53,7 +52,7 @@ impl Handler for Delivery {
         };
         let mut request = eventsource_request_t::new(attempt, self.es.client());
         // SAFETY: a callback of the registered type; the request lives until it has returned.
-        callback(|| unsafe { on_request(self.es(), &raw mut request, self.user) });
+        unsafe { on_request(self.es(), &raw mut request, self.user) };
     }
 
     fn on_open(&mut self, opened: &Opened) {
@@ -72,7 +71,7 @@ impl Handler for Delivery {
             header_count: headers.len(),
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        callback(|| unsafe { on_open(self.es(), &raw const response, self.user) });
+        unsafe { on_open(self.es(), &raw const response, self.user) };
     }
 
     fn on_event(&mut self, event: &Event<'_>) {
@@ -81,7 +80,7 @@ impl Handler for Delivery {
         };
         let event = event_payload(event);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        callback(|| unsafe { on_event(self.es(), &raw const event, self.user) });
+        unsafe { on_event(self.es(), &raw const event, self.user) };
     }
 
     fn on_comment(&mut self, text: Text<'_>) {
@@ -90,7 +89,7 @@ impl Handler for Delivery {
         };
         let comment = comment_payload(text);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        callback(|| unsafe { on_comment(self.es(), &raw const comment, self.user) });
+        unsafe { on_comment(self.es(), &raw const comment, self.user) };
     }
 
     fn on_error(&mut self, failure: &Failure) -> Decision {
@@ -118,7 +117,7 @@ impl Handler for Delivery {
             body_len: body.len(),
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        let decision = callback(|| unsafe { on_error(self.es(), &raw const error, self.user) });
+        let decision = unsafe { on_error(self.es(), &raw const error, self.user) };
         match decision {
             d if d == eventsource_decision_t::EVENTSOURCE_RECONNECT as i32 => Decision::Reconnect,
             d if d == eventsource_decision_t::EVENTSOURCE_STOP as i32 => Decision::Stop,
@@ -150,7 +149,7 @@ impl Handler for Delivery {
             code,
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        callback(|| unsafe { on_close(self.es(), &raw const close, self.user) });
+        unsafe { on_close(self.es(), &raw const close, self.user) };
     }
 }
 

@@ -5,6 +5,7 @@ use super::client::eventsource_t;
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use crate::panics;
+use crate::runtime;
 use crate::stream::{Invalid, InvalidKind, Refused};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -176,12 +177,13 @@ thread_local! {
     static CALLBACKS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether this thread is inside a callback of the library, of whichever client: there nothing may wait.
+/// Whether this thread is inside a callback of the library, of whichever client: there nothing may wait. The library's
+/// own threads run the caller's code in callbacks only.
 pub fn in_callback() -> bool {
-    CALLBACKS.get() > 0
+    runtime::is_library_thread() || CALLBACKS.get() > 0
 }
 
-/// Runs a C callback, so that calls made inside it know where they are.
+/// Runs a C callback that may come on a thread of the caller's: a parser's, the log's, a `destroy`.
 pub fn callback<T>(run: impl FnOnce() -> T) -> T {
     struct Leave;
     impl Drop for Leave {

@@ -15,7 +15,8 @@ use std::io;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use threads::{is_ours, spawn};
+pub use threads::is_library_thread;
+use threads::spawn;
 use tokio::sync::oneshot;
 
 /// How many threads may look names up at once: one that waits for a dead resolver cannot be interrupted.
@@ -99,7 +100,7 @@ impl Drop for Runtime {
         let mut threads = self.pool.shut_down();
         threads.extend(self.io_thread.take());
         // The last client can be freed inside its own callback: a thread cannot wait for itself, and they all end soon.
-        if !is_ours() {
+        if !is_library_thread() {
             for thread in threads {
                 let _ = thread.join();
             }

@@ -10,7 +10,7 @@
 //! thread, and it adds as many threads as there are already: two hundred callbacks that block one after another are
 //! overtaken in eight looks, and a machine that is merely slow gains few.
 
-use super::threads::{is_ours, spawn};
+use super::threads::{is_library_thread, spawn};
 use crate::log::{self, Level};
 use crate::sync::lock;
 use async_task::Runnable;
@@ -119,7 +119,7 @@ impl Pool {
 
     /// A dispatch thread's life.
     fn work(&self) {
-        debug_assert!(is_ours());
+        debug_assert!(is_library_thread());
         let _reactor = self.tokio.enter();
         while let Some(task) = self.take() {
             task.run();

@@ -12,7 +12,7 @@ thread_local! {
 }
 
 /// Whether this thread is one of the library's.
-pub fn is_ours() -> bool {
+pub fn is_library_thread() -> bool {
     OURS.get()
 }
 

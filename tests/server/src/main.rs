@@ -3,28 +3,35 @@
 mod routes;
 
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use test_server::Server;
+use test_server::{Identity, Server};
 
 const USAGE: &str = "\
-Usage: test-server [--port-file FILE] [--for SECONDS] [--ignore-stdin]
-       test-server [--port-file FILE] [--for SECONDS] --run -- PROGRAM ARGUMENTS...
+Usage: test-server [--port-file FILE] [--tls [--ca-file FILE]] [--for SECONDS] [--ignore-stdin]
+       test-server [--port-file FILE] [--tls [--ca-file FILE]] [--for SECONDS]
+                   --run -- PROGRAM ARGUMENTS...
 
 An HTTP server on an ephemeral port of 127.0.0.1 that answers right and wrong, to test clients of
 Server-Sent Events. Prints one line, `listening on http://127.0.0.1:PORT`, and runs until its
 standard input ends or SIGTERM.
 
   --port-file FILE   also write the bare port number to FILE, whole or not at all
+  --tls              serve https://localhost:PORT, with a certificate and an authority made for this
+                     run
+  --ca-file FILE     write the authority's certificate to FILE, whole or not at all
   --for SECONDS      run no longer than this (default 600)
   --ignore-stdin     go on when standard input ends; in a script's background it does so at once
-  --run              run PROGRAM, with {url} in its arguments replaced by http://127.0.0.1:PORT, and
-                     end with its exit status; print nothing. When the time is up, or a signal ends
-                     PROGRAM, say so and end with 1
+  --run              run PROGRAM and end with its exit status; print nothing. When the time is up, or
+                     a signal ends PROGRAM, say so and end with 1. In the arguments is replaced:
+                     {url}     the server's URL, as http://127.0.0.1:PORT
+                     {silent}  the host and port of a server that lets connect and never says a word
+                     {ca}      with --tls, the authority's file: that of --ca-file, or a temporary one
   --help             print this
 
 Routes (values are percent-decoded):
@@ -33,6 +40,8 @@ Routes (values are percent-decoded):
 
 struct Options {
     port_file: Option<PathBuf>,
+    tls: bool,
+    ca_file: Option<PathBuf>,
     lifetime: Duration,
     ignore_stdin: bool,
     /// A program to run and its arguments.
@@ -63,6 +72,8 @@ fn main() -> ExitCode {
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let mut options = Options {
         port_file: None,
+        tls: false,
+        ca_file: None,
         lifetime: Duration::from_secs(600),
         ignore_stdin: false,
         program: None,
@@ -72,6 +83,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--port-file" => options.port_file = Some(value()?.into()),
+            "--tls" => options.tls = true,
+            "--ca-file" => options.ca_file = Some(value()?.into()),
             "--for" => {
                 let seconds: u32 = value()?.parse().map_err(|_| "--for needs whole seconds")?;
                 options.lifetime = Duration::from_secs(seconds.into());
@@ -89,17 +102,78 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
     if to_run && options.program.is_none() {
         return Err("--run needs a program after --".into());
     }
+    if options.ca_file.is_some() && !options.tls {
+        return Err("--ca-file needs --tls".into());
+    }
     Ok(Some(options))
 }
 
 fn run(options: &Options) -> io::Result<ExitCode> {
-    let server = Server::start(routes::answer);
+    let identity = options.tls.then(|| Identity::generate(&["localhost"]));
+    let ca_pem = identity
+        .as_ref()
+        .map(|identity| identity.ca_pem().to_owned());
+    let server = match identity {
+        Some(identity) => Server::start_tls(identity, routes::answer),
+        None => Server::start(routes::answer),
+    };
+    let ca_file = match (ca_pem, &options.ca_file) {
+        (Some(pem), Some(file)) => Some(CaFile::written(file.clone(), &pem)?),
+        (Some(pem), None) if options.program.is_some() => Some(CaFile::temporary(&pem)?),
+        _ => None,
+    };
+    // Last, so that who waits for it finds the rest.
     if let Some(file) = &options.port_file {
         write_atomically(file, &format!("{}\n", server.port()))?;
     }
-    match &options.program {
-        Some((program, arguments)) => run_program(&server, program, arguments, options.lifetime),
-        None => serve(&server, options).map(|()| ExitCode::SUCCESS),
+    let Some((program, arguments)) = &options.program else {
+        return serve(&server, options).map(|()| ExitCode::SUCCESS);
+    };
+    // The system lets connect up to the backlog; nobody ever accepts.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let mut values = vec![
+        ("{url}", server.url("")),
+        ("{silent}", silent.local_addr()?.to_string()),
+    ];
+    if let Some(ca_file) = &ca_file {
+        values.push(("{ca}", ca_file.path.display().to_string()));
+    }
+    let arguments = arguments.iter().map(|argument| {
+        let fill_in = |text: String, (name, value): &(&str, String)| text.replace(name, value);
+        values.iter().fold(argument.clone(), fill_in)
+    });
+    run_program(program, arguments, options.lifetime)
+}
+
+/// The file that clients learn the authority from.
+struct CaFile {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl CaFile {
+    fn written(path: PathBuf, pem: &str) -> io::Result<CaFile> {
+        write_atomically(&path, pem)?;
+        Ok(CaFile {
+            path,
+            temporary: false,
+        })
+    }
+
+    /// One that goes with this value.
+    fn temporary(pem: &str) -> io::Result<CaFile> {
+        let name = format!("test-server-ca-{}.pem", process::id());
+        let mut file = CaFile::written(env::temp_dir().join(name), pem)?;
+        file.temporary = true;
+        Ok(file)
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -123,16 +197,12 @@ fn serve(server: &Server, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs a program that knows the server, and passes its exit status on.
+/// Runs a program, and passes its exit status on.
 fn run_program(
-    server: &Server,
     program: &str,
-    arguments: &[String],
+    arguments: impl Iterator<Item = String>,
     limit: Duration,
 ) -> io::Result<ExitCode> {
-    let arguments = arguments
-        .iter()
-        .map(|argument| argument.replace("{url}", &server.url("")));
     let mut child = Command::new(program)
         .args(arguments)
         .spawn()

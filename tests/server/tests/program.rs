@@ -1,10 +1,16 @@
 //! The program, as C tests start it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
+
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 fn start(arguments: &[&str]) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_test-server"))
@@ -106,6 +112,79 @@ fn serves_while_the_program_runs() {
 }
 
 #[test]
+fn serves_https_with_an_authority_of_its_own() {
+    let file = std::env::temp_dir().join(format!("test-server-ca-{}", std::process::id()));
+    let file = file.to_str().expect("a path");
+    let (mut child, line) = start(&["--tls", "--ca-file", file]);
+    let pem = fs::read_to_string(file).expect("a CA file");
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"), "{pem}");
+    let port = line.trim().strip_prefix("listening on https://localhost:");
+    let port = port.expect("a URL").parse().expect("a port");
+
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+    roots.add(authority).expect("an authority");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let client = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let socket = TcpStream::connect(("127.0.0.1", port)).expect("a server");
+    let mut stream = StreamOwned::new(client, socket);
+    stream
+        .write_all(b"GET /status/204 HTTP/1.1\r\n\r\n")
+        .expect("a sent request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+
+    drop(child.stdin.take());
+    assert_ends(child);
+    fs::remove_file(file).expect("a CA file that stays");
+}
+
+#[test]
+fn tells_the_program_the_authority_as_long_as_it_runs() {
+    let output = run(
+        &["--tls"],
+        r#"echo "$1"; echo "$2"; grep -c BEGIN "$2""#,
+        &["{url}", "{ca}"],
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = text.lines().collect();
+    let [url, ca, certificates] = lines[..] else {
+        panic!("{output:?}");
+    };
+    assert!(url.starts_with("https://localhost:"), "{url}");
+    assert_eq!(certificates, "1");
+    assert!(!fs::exists(ca).expect("an answer"), "{ca} is left behind");
+
+    let file = std::env::temp_dir().join(format!("test-server-run-ca-{}", std::process::id()));
+    let file = file.to_str().expect("a path");
+    let output = run(&["--tls", "--ca-file", file], r#"echo "$1""#, &["{ca}"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{file}\n"));
+    fs::remove_file(file).expect("a CA file that stays");
+}
+
+#[test]
+fn has_a_port_that_never_says_a_word() {
+    let (mut child, line) = start(&["--run", "--", "sh", "-c", "echo $0; cat", "{silent}"]);
+    let mut stream = TcpStream::connect(line.trim()).expect("a server");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .expect("a sent request");
+    stream
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .expect("a timeout");
+    let error = stream.read(&mut [0]).expect_err("silence");
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    drop(child.stdin.take());
+    assert_ends(child);
+}
+
+#[test]
 fn tells_of_a_program_that_a_signal_ends() {
     let output = run(&[], "kill -9 $$", &[]);
     assert_eq!(output.status.code(), Some(1));
@@ -124,7 +203,7 @@ fn kills_the_program_when_its_time_is_up() {
 }
 
 #[test]
-fn refuses_to_run_nothing() {
+fn refuses_options_that_lack_others() {
     let program = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_test-server"))
             .args(arguments)
@@ -137,6 +216,9 @@ fn refuses_to_run_nothing() {
         let (code, text) = program(arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {text}");
     }
+    let (code, text) = program(&["--ca-file", "file"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("--ca-file needs --tls"), "{text}");
     let (code, text) = program(&["--run", "--", "/no/such/program"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("cannot run /no/such/program"), "{text}");
