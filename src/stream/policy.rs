@@ -32,35 +32,42 @@ pub fn judge(status: u16, headers: &HeaderMap, check_content_type: bool) -> Verd
 
 /// Why a 200 is no event stream, if it is none.
 fn unreadable(headers: &HeaderMap, check_content_type: bool) -> Option<Error> {
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value: &hyper::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()))
-    };
     if check_content_type {
-        let content_type = text(CONTENT_TYPE);
-        let essence = content_type
-            .as_deref()
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim();
-        if !essence.eq_ignore_ascii_case("text/event-stream") {
-            let said = content_type.as_deref().unwrap_or("no type");
+        let mime_type = mime_type(headers);
+        let said = mime_type.as_deref().unwrap_or("of no type");
+        if !said.eq_ignore_ascii_case("text/event-stream") {
             return Some(Error::new(
                 ErrorKind::ContentType,
                 format!("the response is {said}, not text/event-stream"),
             ));
         }
     }
-    match text(CONTENT_ENCODING) {
-        Some(coding) if !coding.trim().eq_ignore_ascii_case("identity") => Some(Error::new(
+    let coding = headers.get(CONTENT_ENCODING)?;
+    let coding = String::from_utf8_lossy(coding.as_bytes());
+    (!coding.trim().eq_ignore_ascii_case("identity")).then(|| {
+        Error::new(
             ErrorKind::ContentEncoding,
             format!("the response is encoded as {coding}"),
-        )),
-        _ => None,
-    }
+        )
+    })
+}
+
+/// The MIME type without its parameters, as the Fetch standard extracts it: of several, the last that is one.
+fn mime_type(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(CONTENT_TYPE).iter();
+    let list: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    let list = list.join(",");
+    let mut quoted = false;
+    list.split(|c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
+    .map(|entry| entry.split(';').next().unwrap_or_default().trim())
+    .filter(|essence| essence.contains('/') && *essence != "*/*")
+    // Not from the back: what is quoted is known only from the front.
+    .fold(None, |_, essence| Some(essence.to_owned()))
 }
 
 /// Whether what went wrong may pass by itself.
@@ -102,15 +109,11 @@ mod tests {
     use hyper::http::HeaderValue;
 
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        fields
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.parse().expect("a name"),
-                    HeaderValue::from_static(value),
-                )
-            })
-            .collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
     }
 
     fn kind(status: u16, fields: &[(&'static str, &'static str)]) -> Option<ErrorKind> {
@@ -150,6 +153,24 @@ mod tests {
                 judge(200, &headers(fields), false),
                 Verdict::Stream
             ));
+        }
+    }
+
+    #[test]
+    fn of_several_types_the_last_valid_one_counts() {
+        for (fields, is_stream) in [
+            (&["text/html", "text/event-stream"][..], true),
+            (&["text/event-stream", "text/html"], false),
+            (&["text/html, text/event-stream"], true),
+            (&["text/event-stream, */*", "nonsense"], true),
+            (&["text/event-stream; x=\"a, text/html\""], true),
+        ] {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|value| ("content-type", *value))
+                .collect();
+            let expected = (!is_stream).then_some(ErrorKind::ContentType);
+            assert_eq!(kind(200, &fields), expected, "{fields:?}");
         }
     }
 
