@@ -438,15 +438,18 @@ static eventsource_t *new_client(tail_t *tail) {
 
 /* ---- The program ----------------------------------------------------------------------------------------------- */
 
-static void on_signal(int signal) {
-    (void)signal;
+/* From the second signal on, should stdout be stuck, they end the program by themselves. */
+static void on_signal(int number) {
+    (void)number;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     wake_main();
 }
 
-/* SIGINT and SIGTERM end the program in good order; a second one, should stdout be stuck, by brute force. SIGPIPE would
- * kill it before it could notice that its output is closed. */
+/* SIGINT and SIGTERM end the program in good order. SIGPIPE would kill it before it could notice that its output is
+ * closed, if it ever came: the library's threads, which print, block it. */
 static void catch_signals(void) {
-    struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction stop = {.sa_handler = on_signal};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);

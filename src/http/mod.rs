@@ -73,7 +73,7 @@ pub async fn open(mut request: Request, options: &Options) -> Result<Response, E
         let followed = if redirects == options.max_redirects {
             Err(Error::new(
                 ErrorKind::TooManyRedirects,
-                format!("more than {} redirects", options.max_redirects),
+                format!("more redirects than the limit of {}", options.max_redirects),
             ))
         } else {
             redirect::follow(

@@ -1,0 +1,195 @@
+# tail's options do what they say.
+# sh options.sh TAIL URL SILENT, where SILENT is the host and port of a server that never says a word.
+. "$(dirname "$0")/check.sh"
+silent=$3
+
+# ---- The request, as /echo tells it ----
+
+expect 'without options the request is a plain GET' --count 1 "$url/echo?a=b" <<'END'
+message: {"method":"GET","target":"/echo?a=b","headers":[["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","libeventsource/VERSION"],
+["host","HOST"]],"body":""}
+exit 0
+stderr: open: 200 from URL/echo?a=b
+stderr: closed
+END
+
+expect '-H adds headers, repeated ones too, and replaces the default ones' --count 1 \
+    -H 'X-One: a' -H 'X-Two:b:c' -H 'x-one: 	 d' -H 'User-Agent: me' -H 'X-Empty:' "$url/echo" <<'END'
+message: {"method":"GET","target":"/echo","headers":[["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","me"],
+["x-one","a"],
+["x-one","d"],
+["x-two","b:c"],
+["x-empty",""],
+["host","HOST"]],"body":""}
+exit 0
+stderr: open: 200 from URL/echo
+stderr: closed
+END
+
+expect '-d sends a body, by POST' --count 1 -d 'a "body"' "$url/echo" <<'END'
+message: {"method":"POST","target":"/echo","headers":[["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","libeventsource/VERSION"],
+["host","HOST"],
+["content-length","8"]],"body":"a \"body\""}
+exit 0
+stderr: open: 200 from URL/echo
+stderr: closed
+END
+
+expect '-X sets the method, also where there is a body, and in any order' --count 1 -X PUT -d body "$url/echo" <<'END'
+message: {"method":"PUT","target":"/echo","headers":[["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","libeventsource/VERSION"],
+["host","HOST"],
+["content-length","4"]],"body":"body"}
+exit 0
+stderr: open: 200 from URL/echo
+stderr: closed
+END
+
+# user:pass:word
+expect '-u sends basic authentication; a password may hold colons' --count 1 -u user:pass:word "$url/echo" <<'END'
+message: {"method":"GET","target":"/echo","headers":[["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","libeventsource/VERSION"],
+["authorization","Basic dXNlcjpwYXNzOndvcmQ="],
+["host","HOST"]],"body":""}
+exit 0
+stderr: open: 200 from URL/echo
+stderr: closed
+END
+
+expect '--last-event-id is sent; values may follow = or a short option at once; options may follow the URL' \
+    "$url/echo" --count=1 --last-event-id=a=b -XOPTIONS '-HX-One: a' <<'END'
+message (id a=b): {"method":"OPTIONS","target":"/echo","headers":[["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","libeventsource/VERSION"],
+["x-one","a"],
+["last-event-id","a=b"],
+["host","HOST"]],"body":""}
+exit 0
+stderr: open: 200 from URL/echo
+stderr: closed
+END
+
+expect 'after -- there are no more options' --count 1 -- "$url/events" <<'END'
+message (id 1): event 1
+exit 0
+stderr: open: 200 from URL/events
+stderr: closed
+END
+
+# ---- Reconnecting ----
+
+expect 'with --no-reconnect a lost stream is final' --json --no-reconnect "$url/events?per_connection=1" <<END
+$open
+{"kind":"event","type":"message","data":"event 1","id":"1"}
+{"kind":"error","code":"EVENTSOURCE_ERR_END_OF_STREAM","status":0,"message":"the server ended the stream","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+
+expect_interrupted 'with --retry-initial a first attempt that fails is retried' TERM 2 \
+    --json --retry-initial --delay 10 "$url/status/503" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_HTTP_STATUS","status":503,"message":"the server answered 503","will_retry":true,"delay_ms":N}
+{"kind":"error","code":"EVENTSOURCE_ERR_HTTP_STATUS","status":503,"message":"the server answered 503","will_retry":true,"delay_ms":N}
+{"kind":"closed"}
+exit 0
+END
+
+# delay RULE LOW HIGH ARGUMENTS...: the delay after a first failure; jitter adds up to a half.
+delay() {
+    check "$1"
+    low=$2 high=$3
+    shift 3
+    seen=$(interrupt TERM 1 --json --retry-initial "$@" "$url/status/503")
+    delay=${seen#*'"delay_ms":'}
+    delay=${delay%%\}*}
+    if [ "$delay" -ge "$low" ] && [ "$delay" -le "$high" ]; then
+        seen="from $low to $high ms"
+    fi
+    verdict "from $low to $high ms" "$seen"
+}
+delay 'the first delay is a second by default' 1000 1500
+delay '--delay sets the first delay' 30000 45000 --delay 30000
+delay '--max-delay limits it' 20000 30000 --delay 30000 --max-delay 20000
+
+# ---- Limits ----
+
+two_redirects="$url/redirect?to=/redirect%3Fto=/events"
+expect '--max-redirects N follows N redirects' --max-redirects 2 --count 1 "$two_redirects" <<'END'
+message (id 1): event 1
+exit 0
+stderr: open: 200 from URL/events
+stderr: closed
+END
+expect '--max-redirects N follows no more than N redirects' --json --max-redirects 1 "$two_redirects" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_TOO_MANY_REDIRECTS","status":302,"message":"more redirects than the limit of 1","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+expect '--max-redirects 0 follows none' --json --max-redirects 0 "$url/redirect?to=/events" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_TOO_MANY_REDIRECTS","status":302,"message":"more redirects than the limit of 0","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+
+expect 'an event within --max-event-size arrives' --json --max-event-size 100 --count 1 "$url/big?bytes=50" <<END
+$open
+{"kind":"event","type":"message","data":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx","id":""}
+{"kind":"closed"}
+exit 0
+END
+expect 'an event over --max-event-size is an error' --json --max-event-size 100 --no-reconnect "$url/big?bytes=150" <<END
+$open
+{"kind":"error","code":"EVENTSOURCE_ERR_EVENT_TOO_LARGE","status":0,"message":"an event is larger than the limit of 100 bytes","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+
+expect '--read-timeout ends a stream that has gone silent' --json --read-timeout 0.5 --no-reconnect "$url/hang-body" <<END
+$open
+{"kind":"event","type":"message","data":"before the silence","id":""}
+{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no byte within 500ms","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+expect '--read-timeout ends the wait for an answer' --json --read-timeout .05 "$url/hang" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no response within 50ms","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+expect '--connect-timeout ends the wait for a connection' --json --connect-timeout=0.05 "https://$silent" <<END
+{"kind":"error","code":"EVENTSOURCE_ERR_CONNECT_TIMEOUT","status":0,"message":"no connection to https://$silent within 50ms","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+expect 'a timeout that is too small for milliseconds is not taken for none' --json --read-timeout 0.0001 "$url/hang" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no response within 1ms","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+
+# ---- Help ----
+
+check '--help names every option and ends with 0'
+help=$(run --help 2>&1; echo "exit $?")
+missing=
+for option in -H -X -d -u --last-event-id --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
+    --retry-initial --max-redirects --max-event-size --cacert --insecure --count --json --help; do
+    case $help in
+    'Usage: tail [options] URL
+'*"
+  $option "*'
+exit 0') ;;
+    *) missing="$missing $option" ;;
+    esac
+done
+verdict '' "$missing"
+
+conclude
