@@ -381,7 +381,8 @@ typedef struct eventsource_event_t {
      */
     size_t data_len;
     /**
-     * The last event id as of this event; empty when there is none. NUL-terminated UTF-8.
+     * The last event id as of this event; empty when there is none. One with control characters is kept, but HTTP has
+     * no way to send it back. NUL-terminated UTF-8.
      */
     const char *last_event_id;
     /**

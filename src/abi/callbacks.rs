@@ -20,7 +20,8 @@ pub struct eventsource_event_t {
     pub data: *const c_char,
     /// Bytes of `data`, without the NUL.
     pub data_len: usize,
-    /// The last event id as of this event; empty when there is none. NUL-terminated UTF-8.
+    /// The last event id as of this event; empty when there is none. One with control characters is kept, but HTTP has
+    /// no way to send it back. NUL-terminated UTF-8.
     pub last_event_id: *const c_char,
     /// Bytes of `last_event_id`, without the NUL.
     pub last_event_id_len: usize,

@@ -65,9 +65,20 @@ fn mime_type(headers: &HeaderMap) -> Option<String> {
         c == ',' && !quoted
     })
     .map(|entry| entry.split(';').next().unwrap_or_default().trim())
-    .filter(|essence| essence.contains('/') && *essence != "*/*")
+    .filter(|essence| is_mime_type(essence))
     // Not from the back: what is quoted is known only from the front.
     .fold(None, |_, essence| Some(essence.to_owned()))
+}
+
+/// Whether this is a type and a subtype, each an HTTP token.
+fn is_mime_type(essence: &str) -> bool {
+    let is_token = |text: &str| {
+        let is_tchar =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !text.is_empty() && text.bytes().all(is_tchar)
+    };
+    let parts = essence.split_once('/');
+    essence != "*/*" && parts.is_some_and(|(main, sub)| is_token(main) && is_token(sub))
 }
 
 /// Whether what went wrong may pass by itself.
@@ -162,7 +173,10 @@ mod tests {
             (&["text/html", "text/event-stream"][..], true),
             (&["text/event-stream", "text/html"], false),
             (&["text/html, text/event-stream"], true),
-            (&["text/event-stream, */*", "nonsense"], true),
+            (
+                &["text/event-stream, */*", "nonsense", "text /html", "/html"],
+                true,
+            ),
             (&["text/event-stream; x=\"a, text/html\""], true),
         ] {
             let fields: Vec<_> = fields

@@ -186,6 +186,7 @@ class Chromium:
 
     def __init__(self, program, build):
         self.program, self.build = program, build
+        self.process = None
         self.log = open(build / "chromium.log", "wb")
 
     def version(self):
@@ -203,12 +204,19 @@ class Chromium:
         return self.process.poll() is not None
 
     def close(self):
+        if self.process is None:
+            return
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         self.process.wait()
         self.profile.cleanup()
+
+    def close_and_exit(self, *_):
+        """For SIGTERM, which would leave a browser without us."""
+        self.close()
+        os._exit(1)
 
 
 async def compare(comparison, chromium, tail):
@@ -247,6 +255,7 @@ def main():
     options.build = options.build.resolve()
     options.build.mkdir(parents=True, exist_ok=True)
     chromium = Chromium(need("chromium", "apt-get install --no-install-recommends chromium"), options.build)
+    signal.signal(signal.SIGTERM, chromium.close_and_exit)
     numbers = range(options.count) if options.case is None else [options.case]
     report, began = Report(), time.monotonic()
 
