@@ -293,6 +293,15 @@ fn promise_5_a_slow_callback_makes_the_server_wait() {
     subject.stop();
 }
 
+/// Gives the client's handler a bug in one of its callbacks.
+fn panic_in(subject: &mut Subject, callback: &'static str) {
+    subject.on_told(move |told| {
+        let here = format!("{told:?}").starts_with(callback);
+        assert!(!here, "a bug in {callback}");
+        Decision::Default
+    });
+}
+
 #[test]
 fn promise_6_a_panic_closes_that_client_and_no_other() {
     let server = Server::start(held_open);
@@ -302,13 +311,7 @@ fn promise_6_a_panic_closes_that_client_and_no_other() {
     for panic_at in ["Request", "Open", "Comment", "Event"] {
         let mut subject = Subject::new(&server.url("/"));
         subject.on_request(|_| {});
-        subject.on_told(move |told| {
-            assert!(
-                !format!("{told:?}").starts_with(panic_at),
-                "a bug in {panic_at}"
-            );
-            Decision::Default
-        });
+        panic_in(&mut subject, panic_at);
         subject.start();
         let lost = subject.error();
         assert_eq!((lost.kind, lost.retry_in), (ErrorKind::Panic, None));
@@ -329,13 +332,7 @@ fn promise_6_a_panic_in_the_last_callbacks_still_ends_the_run() {
     let server = Server::start(|exchange| exchange.respond(404, &[], b""));
     for panic_at in ["Error", "Close"] {
         let mut subject = Subject::new(&server.url("/"));
-        subject.on_told(move |told| {
-            assert!(
-                !format!("{told:?}").starts_with(panic_at),
-                "a bug in {panic_at}"
-            );
-            Decision::Default
-        });
+        panic_in(&mut subject, panic_at);
         subject.start();
         assert!(subject.client.wait(Some(LIMIT)), "{panic_at}");
     }

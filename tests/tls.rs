@@ -18,13 +18,7 @@ fn server(identity: &Identity) -> Server {
 fn failure(url: &str, trusted: Option<&Identity>) -> Lost {
     let mut subject = Subject::with_defaults(url);
     if let Some(identity) = trusted {
-        subject.configure(|settings| {
-            settings
-                .http
-                .tls
-                .set_extra_roots(identity.ca_pem().as_bytes())
-                .expect("a CA");
-        });
+        subject.trust(identity);
     }
     subject.start();
     subject.error()
@@ -35,13 +29,7 @@ fn a_server_with_a_trusted_certificate_is_read() {
     let identity = Identity::generate(&["localhost"]);
     let server = server(&identity);
     let mut subject = Subject::new(&server.url("/"));
-    subject.configure(|settings| {
-        settings
-            .http
-            .tls
-            .set_extra_roots(identity.ca_pem().as_bytes())
-            .expect("a CA");
-    });
+    subject.trust(&identity);
     subject.start();
     assert_eq!(subject.events(1), ["secret"]);
 }
@@ -112,13 +100,7 @@ fn an_abrupt_end_of_a_tls_stream_is_not_taken_for_its_end() {
         exchange.abort();
     });
     let mut subject = Subject::new(&server.url("/"));
-    subject.configure(|settings| {
-        settings
-            .http
-            .tls
-            .set_extra_roots(identity.ca_pem().as_bytes())
-            .expect("a CA");
-    });
+    subject.trust(&identity);
     subject.start();
     assert_eq!(subject.events(1), ["whole"]);
     assert_eq!(subject.error().kind, ErrorKind::Disconnected);

@@ -73,8 +73,9 @@ pub unsafe extern "C" fn eventsource_parser_new(
 ) -> eventsource_status_t {
     call(|| {
         // SAFETY: the header's rules for pointers.
-        let (out, options) =
-            unsafe { (self::out(out, "out")?, sized_read(options, "the options")?) };
+        let out = unsafe { self::out(out, "out")? };
+        // SAFETY: as above.
+        let options = unsafe { sized_read(options, "the options")? };
         let limit = match options.max_event_size {
             0 => crate::stream::DEFAULT_MAX_EVENT_SIZE,
             limit => limit,

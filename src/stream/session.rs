@@ -84,7 +84,7 @@ impl Run {
         let mut cause = None;
         loop {
             // An interrupt drops the attempt where it stands: in the resolver, the handshake, the stream or the wait.
-            let next = tokio::select! {
+            cause = tokio::select! {
                 biased;
                 interrupt = control.interrupted() => match interrupt {
                     Interrupt::Stop => return Close::Stopped,
@@ -95,7 +95,6 @@ impl Run {
                     ControlFlow::Break(close) => return close,
                 },
             };
-            cause = next;
         }
     }
 

@@ -10,6 +10,7 @@ use eventsource::stream::{
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
+use test_server::Identity;
 
 /// The longest that a test waits for anything.
 pub const LIMIT: Duration = Duration::from_secs(10);
@@ -88,6 +89,14 @@ impl Subject {
 
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
         self.client.configure(change).expect("not running");
+    }
+
+    /// Trusts the authority of a server's identity.
+    pub fn trust(&self, identity: &Identity) {
+        self.configure(|settings| {
+            let pem = identity.ca_pem().as_bytes();
+            settings.http.tls.set_extra_roots(pem).expect("a CA");
+        });
     }
 
     /// What `on_request` does; without, the handler does not want it.
