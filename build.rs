@@ -10,13 +10,14 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Files of `src/abi` with public items, in the order in which the header presents them.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "status.rs",
     "client.rs",
     "callbacks.rs",
     "settings.rs",
     "questions.rs",
     "request.rs",
+    "runtime.rs",
     "parser.rs",
     "library.rs",
 ];

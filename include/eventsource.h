@@ -26,20 +26,26 @@
  *
  * UNITS. Durations are milliseconds in int64_t, sizes bytes in size_t, enumerations and switches int32_t.
  *
- * CALLBACKS. After eventsource_start they run on the library's threads: for one client one at a time, in the order of
- * the stream, not always on the same thread; for different clients at the same time. A payload and the text in it live
- * until the callback returns. A callback may block: it holds back its own stream (the server is made to wait through
- * TCP), not the others. It may call any function of the library; eventsource_wait answers EVENTSOURCE_ERR_IN_CALLBACK
- * there, and eventsource_free takes effect when the callback returns. It must return: no longjmp, no C++ exception may
- * leave it. Its stack has 2 MiB.
+ * CALLBACKS. After eventsource_start they run on the library's threads, or where eventsource_dispatch_t says: for one
+ * client one at a time, in the order of the stream, not always on the same thread; for different clients at the same
+ * time. A payload and the text in it live until the callback returns. A callback may block: it holds back its own stream
+ * (the server is made to wait through TCP), not the others, unless there are 1024 threads of them or dispatch is inline. It may
+ * call any function of the library; what would wait (eventsource_wait, eventsource_runtime_dispatch) answers
+ * EVENTSOURCE_ERR_IN_CALLBACK there, and eventsource_free takes effect when the callback returns. It must return: if an
+ * exception leaves it, the process is aborted; after a longjmp out of it anything may happen. Its stack has 2 MiB.
  *
  * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
  * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user
  * data is called exactly once, after every callback has returned, also for a client that never started.
  *
  * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
- * eventsource*. The library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment
- * variables.
+ * eventsource*. However many clients there are, one thread serves them and one watches it; more come while callbacks
+ * block, up to one for each processor when there is more to do than one can, and up to 16 to look host names up. The
+ * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
+ *
+ * FORK. In a child process, what the parent made answers EVENTSOURCE_ERR_FORKED and can be freed; new clients work (as far
+ * as anything does between fork and exec in a process with threads). Parsers go on working. A child that is made inside
+ * a callback must not return from it.
  */
 
 #ifndef EVENTSOURCE_H
@@ -135,6 +141,10 @@ enum eventsource_status_t
      * The library has a bug: a panic was caught before it reached the caller. The client closes.
      */
     EVENTSOURCE_ERR_PANIC = 13,
+    /**
+     * The client or runtime was made by this process's parent, before `fork`.
+     */
+    EVENTSOURCE_ERR_FORKED = 14,
     /**
      * The host's name could not be resolved.
      */
@@ -296,6 +306,37 @@ typedef int32_t eventsource_decision_t;
 #endif // __cplusplus
 
 /**
+ * Where callbacks run.
+ */
+enum eventsource_dispatch_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * On the library's threads; while a callback blocks, other threads serve the other clients. The default.
+     */
+    EVENTSOURCE_DISPATCH_ISOLATED = 0,
+    /**
+     * On the runtime's one thread. It costs least, and is for callbacks that never block: one that does holds up every
+     * client of the runtime, the end of a client in `eventsource_free` included.
+     */
+    EVENTSOURCE_DISPATCH_INLINE = 1,
+    /**
+     * On threads of the program's, in `eventsource_runtime_dispatch`, and nowhere else but in `eventsource_free` and
+     * `eventsource_runtime_free`. For event loops, and for what must stay on one thread.
+     */
+    EVENTSOURCE_DISPATCH_MANUAL = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_dispatch_t eventsource_dispatch_t;
+#else
+typedef int32_t eventsource_dispatch_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much is logged; each level includes those before it.
  */
 enum eventsource_log_level_t
@@ -342,6 +383,12 @@ typedef struct eventsource_parser_t eventsource_parser_t;
  * thread. Changes hold for this attempt and its redirects; the next attempt starts from the client's settings.
  */
 typedef struct eventsource_request_t eventsource_request_t;
+
+/**
+ * Threads that clients share. Programs that are content with the default need none: it is made at the first start and
+ * gone after the last free.
+ */
+typedef struct eventsource_runtime_t eventsource_runtime_t;
 
 /**
  * A client: one event stream, kept alive over reconnects.
@@ -395,6 +442,16 @@ typedef struct eventsource_event_t {
  * Receives an event. @param user the pointer given to `eventsource_set_user_data`
  */
 typedef void (*eventsource_event_fn)(struct eventsource_t *es, const struct eventsource_event_t *event, void *user);
+
+/**
+ * Receives the events of one read. @param events pointers to `count` events, in the order of the stream; they and what
+ * they point at live until the callback returns @param count at least 1
+ * @param user the pointer given to `eventsource_set_user_data`
+ */
+typedef void (*eventsource_events_fn)(struct eventsource_t *es,
+                                      const struct eventsource_event_t *const *events,
+                                      size_t count,
+                                      void *user);
 
 /**
  * A comment line, alive during the callback.
@@ -658,6 +715,48 @@ typedef struct eventsource_stats_t {
 } eventsource_stats_t;
 
 /**
+ * Told of a thread. @param user the pointer given with it
+ */
+typedef void (*eventsource_thread_fn)(void *user);
+
+/**
+ * What a runtime is told when it is made. All but `size` may be zero.
+ */
+typedef struct eventsource_runtime_options_t {
+    /**
+     * Bytes of this struct as the caller compiled it: `sizeof(eventsource_runtime_options_t)`.
+     */
+    size_t size;
+    /**
+     * Where callbacks run: an `eventsource_dispatch_t`. 0: isolated.
+     */
+    int32_t dispatch;
+    /**
+     * How many threads may run streams at the same time, blocked ones not counted: 1 to 1024; with inline and manual
+     * dispatch, 1. 0: one for each processor. A single thread does everything until that is too much for it.
+     */
+    int32_t threads;
+    /**
+     * What the threads' names begin with; the system may cut it (Linux after 15 bytes). NULL: `"eventsource"`. Copied.
+     */
+    const char *thread_name;
+    /**
+     * Called on each thread that runs callbacks, before the first, as to attach it to a virtual machine. May be NULL; not
+     * called with manual dispatch.
+     */
+    eventsource_thread_fn on_thread_start;
+    /**
+     * Called on each such thread after its last callback. May be NULL.
+     */
+    eventsource_thread_fn on_thread_stop;
+    /**
+     * Handed to both as it is. It must live until `eventsource_runtime_free` has returned, or, if that is called inside
+     * a callback, until the last thread has stopped.
+     */
+    void *user;
+} eventsource_runtime_options_t;
+
+/**
  * Receives an event, inside `eventsource_parser_feed`.
  */
 typedef void (*eventsource_parser_event_fn)(struct eventsource_parser_t *parser,
@@ -754,7 +853,7 @@ eventsource_status_t eventsource_new(const char *url, struct eventsource_t **out
  * Returns at once; everything that happens is told through callbacks. May be called again once the client has
  * closed: after `eventsource_wait`, not yet inside `on_close`. The last event id and the statistics are kept.
  *
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already, `ERR_RUNTIME`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already or its runtime has been freed, `ERR_RUNTIME`
  *
  * Any thread, also inside callbacks.
  */
@@ -775,11 +874,13 @@ eventsource_status_t eventsource_stop(struct eventsource_t *es);
  *
  * @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
  * @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
- *         `ERR_IN_CALLBACK` inside any callback of the library
+ *         `ERR_IN_CALLBACK` inside any callback of the library, `ERR_STATE` for `EVENTSOURCE_FOREVER` with manual dispatch:
+ *         its end needs somebody who dispatches
  *
  * Any thread but the library's.
  */
-eventsource_status_t eventsource_wait(struct eventsource_t *es, int64_t timeout_ms);
+eventsource_status_t eventsource_wait(struct eventsource_t *es,
+                                      int64_t timeout_ms);
 
 /**
  * Stops the client and releases it. NULL is fine.
@@ -789,9 +890,42 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es, int64_t timeout_
  * that callback returns; then `on_close` comes, then `destroy`. Another client must not be used any more; its
  * `on_close` and `destroy` come on its own time, or, if it does not run, its `destroy` before this returns.
  *
+ * With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
+ * there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
+ *
  * Any thread, once.
  */
 void eventsource_free(struct eventsource_t *es);
+
+/**
+ * Makes the client read no more of its stream, so that the server has to wait, through TCP. Until
+ * `eventsource_resume`, no event and no comment comes, apart from a callback that is running and, if that is
+ * `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
+ * be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
+ *
+ * @return `EVENTSOURCE_OK`, also when the client is paused already or does not run: then it starts paused; `ERR_NULL`
+ *
+ * Any thread, any time, inside any callback.
+ */
+eventsource_status_t eventsource_pause(struct eventsource_t *es);
+
+/**
+ * Ends a pause: the stream goes on where it was held.
+ *
+ * @return `EVENTSOURCE_OK`, also when the client is not paused; `ERR_NULL`
+ *
+ * Any thread, any time, inside any callback.
+ */
+eventsource_status_t eventsource_resume(struct eventsource_t *es);
+
+/**
+ * Sets whose threads the client runs on.
+ *
+ * @param runtime may be shared by any number of clients, and freed before them: that stops them. NULL, the default, for
+ *        the threads that all such clients of the process share
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_runtime(struct eventsource_t *es, struct eventsource_runtime_t *runtime);
 
 /**
  * Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No
@@ -830,6 +964,18 @@ eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_
 eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
                                                const char *type,
                                                eventsource_event_fn callback);
+
+/**
+ * Sets the callback that receives all events that came with one read in one call, for languages in which each call is
+ * dear. While it is set, no event goes to the callbacks of `eventsource_on_event` and `eventsource_on_event_type`. NULL
+ * removes it.
+ *
+ * A batch ends before a comment for which there is a callback, and before and after an event with more than 16 KiB.
+ * `eventsource_stop` and `eventsource_pause` take effect between batches.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_on_events(struct eventsource_t *es, eventsource_events_fn callback);
 
 /**
  * Sets the callback for comments. NULL removes it.
@@ -1095,6 +1241,58 @@ eventsource_status_t eventsource_request_set_url(struct eventsource_request_t *r
 eventsource_status_t eventsource_request_set_body(struct eventsource_request_t *request, const void *body, size_t len);
 
 /**
+ * Makes a runtime and its threads. `eventsource_set_runtime` puts a client on it.
+ *
+ * @param options copied; its `size` must be set. NULL for the defaults
+ * @param out receives the runtime, which the caller owns and gives to `eventsource_runtime_free`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_RUNTIME`
+ *
+ * Any thread, also inside callbacks.
+ */
+eventsource_status_t eventsource_runtime_new(const struct eventsource_runtime_options_t *options,
+                                             struct eventsource_runtime_t **out);
+
+/**
+ * Stops all clients of the runtime, ends its threads and releases it. NULL is fine.
+ *
+ * Outside callbacks it returns when each client's `on_close` has returned (with manual dispatch it calls them) and no
+ * thread is left. Inside a callback it returns at once, and all that happens on its own time. The clients remain the
+ * caller's to free; until another runtime is set, `eventsource_start` answers `ERR_STATE` for them.
+ *
+ * Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
+ */
+void eventsource_runtime_free(struct eventsource_runtime_t *runtime);
+
+/**
+ * Runs callbacks that are due, on this thread, in turns: one turn is all events and comments of one read of one client,
+ * or one other callback. Turns that become due meanwhile are left to the next call. Only for manual dispatch.
+ *
+ * Several threads may dispatch at the same time; the callbacks of one client still come one at a time.
+ *
+ * @param timeout_ms how long to wait, in milliseconds, for a callback to become due if none is; `EVENTSOURCE_FOREVER` for
+ *        no limit, 0 not to wait
+ * @param max the most turns; 0 for as many as are due
+ * @param ran receives how many turns have been run, 0 after the time has run out; may be NULL. A turn need not contain a
+ *        callback: a read can end in the middle of an event.
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` unless dispatch is manual, `ERR_IN_CALLBACK` inside any
+ *         callback of the library, `ERR_FORKED`
+ */
+eventsource_status_t eventsource_runtime_dispatch(struct eventsource_runtime_t *runtime,
+                                                  int64_t timeout_ms,
+                                                  size_t max,
+                                                  size_t *ran);
+
+/**
+ * Tells which file descriptor is readable while callbacks are due, for `poll` and whatever is built on it. Only for manual
+ * dispatch, and not on Windows.
+ *
+ * @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`
+ */
+eventsource_status_t eventsource_runtime_fd(struct eventsource_runtime_t *runtime,
+                                            int32_t *fd);
+
+/**
  * Makes a parser.
  *
  * @param options copied; its `size` must be set
@@ -1159,7 +1357,7 @@ int32_t eventsource_version_number(void);
  * @param fn called on any thread, by several at once; NULL to log nowhere
  * @param level the most detailed `eventsource_log_level_t` wanted
  * @param user handed to `fn` as it is. When this function returns, the callback set before is not running and will
- *        not be called again.
+ *        not be called again. A child process after `fork` has no log callback until it sets one.
  * @return `EVENTSOURCE_OK`; `ERR_VALUE` for a level that does not exist; `ERR_IN_CALLBACK` inside a log callback
  *
  * Any thread.

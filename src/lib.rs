@@ -12,6 +12,6 @@ pub mod http;
 mod log;
 mod panics;
 pub mod parser;
-mod runtime;
+pub mod runtime;
 pub mod stream;
 mod sync;

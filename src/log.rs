@@ -1,6 +1,7 @@
 //! The library's log: one sink for the process, none by default. No line holds a header's value, a body, event data, or
 //! a URL's user information or query.
 
+use crate::sync::PerProcess;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -28,7 +29,7 @@ pub type Sink = Box<dyn Fn(Level, &CStr) + Send + Sync>;
 #[derive(Debug)]
 pub struct InSink;
 
-static SINK: RwLock<Option<Sink>> = RwLock::new(None);
+static SINK: PerProcess<RwLock<Option<Sink>>> = PerProcess::new();
 /// The most detailed level wanted; 0 for none. Beside the lock, so that a line nobody wants costs one load.
 static WANTED: AtomicI32 = AtomicI32::new(0);
 
@@ -45,7 +46,7 @@ pub fn set(sink: Option<(Level, Sink)>) -> Result<(), InSink> {
         Some((level, sink)) => (level as i32, Some(sink)),
         None => (0, None),
     };
-    let mut current = SINK.write().unwrap_or_else(PoisonError::into_inner);
+    let mut current = SINK.get().write().unwrap_or_else(PoisonError::into_inner);
     *current = sink;
     WANTED.store(level, Ordering::Relaxed);
     Ok(())
@@ -65,7 +66,7 @@ pub fn write(level: Level, message: fmt::Arguments<'_>) {
     );
     if let (Ok(line), Some(sink)) = (
         CString::new(line),
-        &*SINK.read().unwrap_or_else(PoisonError::into_inner),
+        &*SINK.get().read().unwrap_or_else(PoisonError::into_inner),
     ) {
         sink(level, &line);
     }

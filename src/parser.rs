@@ -216,23 +216,25 @@ impl Parser {
         }
     }
 
-    /// Reads the next bytes of the stream and hands what they complete to `sink`.
+    /// Reads the next bytes of the stream, hands what they complete to `sink`, and answers how many it has read: all,
+    /// unless `sink` answers `Break`. Then the rest is what comes next, unless the parser is [reset](Self::reset). The
+    /// event of a block whose id is answered so is handed over all the same.
     ///
-    /// When `sink` answers `Break`, and on an error, the rest of the input is dropped and the parser
-    /// [reset](Self::reset). A caller that survives a panic of `sink` has to reset it.
+    /// An error resets the parser. A caller that survives a panic of `sink` has to reset it.
     pub fn feed(
         &mut self,
         input: &[u8],
         sink: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, TooLarge> {
-        let Err(stop) = self.read(input, sink) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        // Also because a value that was cut off may hold bytes that have yet to be decoded.
-        self.reset();
-        match stop {
-            Stop::Asked => Ok(ControlFlow::Break(())),
-            Stop::TooLarge => Err(TooLarge { limit: self.limit }),
+    ) -> Result<usize, TooLarge> {
+        let mut rest = input;
+        match self.read(&mut rest, sink) {
+            Ok(()) => Ok(input.len()),
+            Err(Stop::Asked) => Ok(input.len() - rest.len()),
+            Err(Stop::TooLarge) => {
+                // Also because a value that was cut off may hold bytes that have yet to be decoded.
+                self.reset();
+                Err(TooLarge { limit: self.limit })
+            }
         }
     }
 
@@ -269,10 +271,17 @@ impl Parser {
         }
     }
 
+    /// Whether [`shrink`](Self::shrink) is worth its while.
+    pub fn has_much_to_spare(&mut self) -> bool {
+        let spare = |buffer: &mut Vec<u8>| buffer.capacity() - buffer.len();
+        self.buffers().into_iter().map(spare).max() > Some(4 * KEPT_CAPACITY)
+    }
+
     // Below, `inline(always)` is for the fields: the optimiser, left to itself, asks at every step of every line which
     // one it is, at a third more instructions per event.
 
-    fn read(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
+    /// Reads `input`, and leaves in it what follows the line at which the sink stopped it.
+    fn read(&mut self, input: &mut &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
         let mut rest = self.skip_bom(input);
         self.input_is_utf8 = rest.is_ascii() || simdutf8::basic::from_utf8(rest).is_ok();
         if !rest.is_empty() && mem::take(&mut self.after_cr) {
@@ -285,7 +294,10 @@ impl Parser {
                 [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
                 [] => ending,
             };
-            self.end_line(line, sink)?;
+            if let Err(stop) = self.end_line(line, sink) {
+                *input = rest;
+                return Err(stop);
+            }
         }
         if !rest.is_empty()
             && let Some((mut value, bytes)) = self.value_in(rest)
@@ -414,8 +426,9 @@ impl Parser {
             }
             Field::Retry(Some(time)) => sink.accept(Item::Retry(time))?,
             Field::Comment => {
-                sink.accept(Item::Comment(terminate(&mut self.scratch)))?;
+                let accepted = sink.accept(Item::Comment(terminate(&mut self.scratch)));
                 self.scratch.clear();
+                accepted?;
             }
             Field::Event | Field::Retry(None) | Field::Ignored => {}
         }
@@ -424,8 +437,9 @@ impl Parser {
 
     /// A blank line: the standard's "dispatch the event".
     fn dispatch(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
+        let mut accepted = Ok(());
         if mem::take(&mut self.id_is_set) {
-            self.commit_id(sink)?;
+            accepted = self.commit_id(sink);
         }
         if let Some(last_line_feed) = self.data.last_mut() {
             *last_line_feed = 0;
@@ -435,15 +449,17 @@ impl Parser {
                 terminate(&mut self.event_type)
             };
             let (data, last_event_id) = (Text::new(&self.data), Text::new(&self.last_event_id));
-            sink.accept(Item::Event(Event {
+            let event = Event {
                 event_type,
                 data,
                 last_event_id,
-            }))?;
+            };
+            // Also if the sink has had enough with its id, which says that it has been delivered.
+            accepted = sink.accept(Item::Event(event)).and(accepted);
             self.data.clear();
         }
         self.event_type.clear();
-        Ok(())
+        accepted
     }
 
     fn commit_id(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {

@@ -535,8 +535,8 @@ fn the_last_event_id_can_be_set() {
 }
 
 #[test]
-fn break_drops_the_rest_of_the_input() {
-    let stream = b"\xEF\xBB\xBF: a\nretry: 1\nid: 1\nevent: b\ndata: b\n\ndata: c\n\n: d\ndata: e";
+fn break_leaves_the_rest_of_the_input_to_be_read_or_dropped() {
+    let stream = b"\xEF\xBB\xBF: a\nretry: 1\nid: 1\nevent: b\ndata: b\n\ndata: c\r\n\r\n: d\rdata: e\r\rdata: f";
     let all = parse([&stream[..]]);
     for stop in 1..all.len() {
         let mut parser = Parser::new(UNLIMITED);
@@ -549,9 +549,17 @@ fn break_drops_the_rest_of_the_input() {
                 ControlFlow::Continue(())
             }
         });
-        assert_eq!(fed, Ok(ControlFlow::Break(())));
-        assert_eq!(got, all[..stop]);
+        // An event is not parted from its id.
+        let expected = stop + usize::from(matches!(all[stop - 1], Got::LastEventId(_)));
+        assert_eq!(got, all[..expected]);
+        let read = fed.expect("within the limit");
+
+        if stop % 2 == 0 {
+            got.extend(items(&mut parser, &stream[read..]));
+            assert_eq!(got, all);
+        }
         // Ready for another stream, with nothing left of this one but its ID.
+        parser.reset();
         let id = parser.last_event_id().as_str().to_owned();
         assert_eq!(
             items(&mut parser, "\u{FEFF}data: f\n\n".as_bytes()),
@@ -622,7 +630,7 @@ fn what_is_not_kept_does_not_count() {
     ] {
         assert_eq!(
             parser.feed(piece.as_bytes(), &mut |_| ControlFlow::Continue(())),
-            Ok(ControlFlow::Continue(()))
+            Ok(piece.len())
         );
     }
     assert_eq!(items(&mut parser, b"data: abcd\n\n"), [message("abcd")]);
@@ -706,11 +714,11 @@ fn a_long_line_is_held_once() {
                 ControlFlow::Continue(())
             })
         };
-        assert_eq!(feed(b"data: "), Ok(ControlFlow::Continue(())));
+        assert_eq!(feed(b"data: "), Ok(6));
         for _ in 0..LINE / piece.len() {
-            assert_eq!(feed(&piece), Ok(ControlFlow::Continue(())));
+            assert_eq!(feed(&piece), Ok(piece.len()));
         }
-        assert_eq!(feed(b"\n\n"), Ok(ControlFlow::Continue(())));
+        assert_eq!(feed(b"\n\n"), Ok(2));
     });
     assert_eq!(got, LINE);
     assert!(held.peak <= LINE + SMALL, "{} bytes", held.peak);
@@ -730,7 +738,7 @@ fn no_event_costs_an_allocation() {
                     count += 1;
                     ControlFlow::Continue(())
                 });
-                assert_eq!(fed, Ok(ControlFlow::Continue(())));
+                assert_eq!(fed, Ok(piece.len()));
             }
         };
         // Buffers change places, so it takes some rounds until each has its capacity.
@@ -749,7 +757,7 @@ fn shrink_gives_back_what_a_large_event_took() {
             let mut parser = Parser::new(UNLIMITED);
             let input = format!("{line}{large}\n\nid: 1\n\nid: 2\n\n");
             let fed = parser.feed(input.as_bytes(), &mut |_| ControlFlow::Continue(()));
-            assert_eq!(fed, Ok(ControlFlow::Continue(())));
+            assert_eq!(fed, Ok(input.len()));
             drop(input);
             assert!(Allocations::held_now() >= large.len(), "{line}");
             parser.shrink();
@@ -768,10 +776,9 @@ fn shrink_keeps_what_small_events_need() {
     let mut parser = Parser::new(UNLIMITED);
     let mut round = || {
         for _ in 0..4 {
-            let fed = parser.feed(b"event: a\nid: 1\ndata: b\n: c\n\nid: 2\n\n", &mut |_| {
-                ControlFlow::Continue(())
-            });
-            assert_eq!(fed, Ok(ControlFlow::Continue(())));
+            let input = b"event: a\nid: 1\ndata: b\n: c\n\nid: 2\n\n";
+            let fed = parser.feed(input, &mut |_| ControlFlow::Continue(()));
+            assert_eq!(fed, Ok(input.len()));
         }
         parser.shrink();
     };
@@ -829,7 +836,7 @@ fn no_input_costs_more_than_linear_time() {
             for piece in input.chunks(size.min(input.len())) {
                 assert_eq!(
                     parser.feed(piece, &mut |_| ControlFlow::Continue(())),
-                    Ok(ControlFlow::Continue(()))
+                    Ok(piece.len())
                 );
             }
             cpu_time() - begun
@@ -948,7 +955,7 @@ fn items(parser: &mut Parser, input: &[u8]) -> Vec<Got> {
         got.push(Got::from(item));
         ControlFlow::Continue(())
     });
-    assert_eq!(fed, Ok(ControlFlow::Continue(())));
+    assert_eq!(fed, Ok(input.len()));
     got
 }
 

@@ -368,7 +368,7 @@ fn promise_7_the_librarys_threads_are_named_and_block_all_signals() {
             names.push(name);
         }
     }
-    for expected in ["eventsource", "eventsource-io", "eventsource-dns"] {
+    for expected in ["eventsource", "eventsource-wd", "eventsource-dns"] {
         assert!(
             names.iter().any(|name| name == expected),
             "{expected} in {names:?}"

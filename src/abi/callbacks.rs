@@ -147,6 +147,18 @@ pub type eventsource_event_fn = Option<
     ),
 >;
 
+/// Receives the events of one read. @param events pointers to `count` events, in the order of the stream; they and what
+/// they point at live until the callback returns @param count at least 1
+/// @param user the pointer given to `eventsource_set_user_data`
+pub type eventsource_events_fn = Option<
+    unsafe extern "C" fn(
+        es: *mut eventsource_t,
+        events: *const *const eventsource_event_t,
+        count: usize,
+        user: *mut c_void,
+    ),
+>;
+
 /// Receives a comment.
 pub type eventsource_comment_fn = Option<
     unsafe extern "C" fn(
@@ -259,6 +271,27 @@ pub unsafe extern "C" fn eventsource_on_event_type(
             es.configure_callbacks(|callbacks| {
                 callbacks.registered.set_on_event_type(event_type, callback)
             })
+        })
+    }
+}
+
+/// Sets the callback that receives all events that came with one read in one call, for languages in which each call is
+/// dear. While it is set, no event goes to the callbacks of `eventsource_on_event` and `eventsource_on_event_type`. NULL
+/// removes it.
+///
+/// A batch ends before a comment for which there is a callback, and before and after an event with more than 16 KiB.
+/// `eventsource_stop` and `eventsource_pause` take effect between batches.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_on_events(
+    es: *mut eventsource_t,
+    callback: eventsource_events_fn,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            es.configure_callbacks(|callbacks| callbacks.registered.on_events = callback)
         })
     }
 }

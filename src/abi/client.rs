@@ -1,15 +1,17 @@
 //! A client's life: made, started, stopped, waited for, freed.
 
 use super::delivery::Delivery;
-use super::guard::{Refusal, call, client_call, contain, in_callback, out, text};
+use super::guard::{
+    Process, Refusal, call, client_call, contain, in_callback, may_wait, out, text, time_limit,
+};
 use super::registry::Callbacks;
+use super::runtime::eventsource_runtime_t;
 use super::status::{eventsource_status_t, *};
 use crate::stream::Client;
 use crate::sync::lock;
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// For `eventsource_wait`: wait without a limit.
 pub const EVENTSOURCE_FOREVER: i64 = -1;
@@ -22,12 +24,17 @@ pub struct eventsource_t {
     // In the order in which they go: the callbacks' user data before the client, which may end the runtime.
     callbacks: Mutex<Callbacks>,
     client: Client,
+    process: Process,
     freed: AtomicBool,
 }
 
 impl eventsource_t {
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) fn process(&self) -> Process {
+        self.process
     }
 
     /// Changes what may change only while the client does not run.
@@ -58,6 +65,7 @@ pub unsafe extern "C" fn eventsource_new(
         let es = Arc::new(eventsource_t {
             callbacks: Mutex::default(),
             client: Client::new(url)?,
+            process: Process::current(),
             freed: AtomicBool::new(false),
         });
         out.write(Arc::into_raw(es).cast_mut());
@@ -70,7 +78,7 @@ pub unsafe extern "C" fn eventsource_new(
 /// Returns at once; everything that happens is told through callbacks. May be called again once the client has
 /// closed: after `eventsource_wait`, not yet inside `on_close`. The last event id and the statistics are kept.
 ///
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already, `ERR_RUNTIME`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already or its runtime has been freed, `ERR_RUNTIME`
 ///
 /// Any thread, also inside callbacks.
 #[unsafe(no_mangle)]
@@ -112,7 +120,8 @@ pub unsafe extern "C" fn eventsource_stop(es: *mut eventsource_t) -> eventsource
 ///
 /// @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
 /// @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
-///         `ERR_IN_CALLBACK` inside any callback of the library
+///         `ERR_IN_CALLBACK` inside any callback of the library, `ERR_STATE` for `EVENTSOURCE_FOREVER` with manual dispatch:
+///         its end needs somebody who dispatches
 ///
 /// Any thread but the library's.
 #[unsafe(no_mangle)]
@@ -123,19 +132,12 @@ pub unsafe extern "C" fn eventsource_wait(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            let timeout = match timeout_ms {
-                EVENTSOURCE_FOREVER => None,
-                ms => Some(Duration::from_millis(u64::try_from(ms).map_err(|_| {
-                    Refusal::new(
-                        EVENTSOURCE_ERR_VALUE,
-                        "the timeout is neither EVENTSOURCE_FOREVER nor ≥ 0",
-                    )
-                })?)),
-            };
-            if in_callback() {
+            let timeout = time_limit(timeout_ms)?;
+            may_wait()?;
+            if timeout.is_none() && es.client.is_dispatched_manually() {
                 return Err(Refusal::new(
-                    EVENTSOURCE_ERR_IN_CALLBACK,
-                    "waiting inside a callback would deadlock",
+                    EVENTSOURCE_ERR_STATE,
+                    "nobody may be there to dispatch meanwhile",
                 ));
             }
             if es.client.wait(timeout) {
@@ -157,6 +159,9 @@ pub unsafe extern "C" fn eventsource_wait(
 /// that callback returns; then `on_close` comes, then `destroy`. Another client must not be used any more; its
 /// `on_close` and `destroy` come on its own time, or, if it does not run, its `destroy` before this returns.
 ///
+/// With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
+/// there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
+///
 /// Any thread, once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
@@ -169,14 +174,83 @@ pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
         if client.freed.swap(true, Ordering::AcqRel) {
             return;
         }
-        client.client.stop();
-        if !in_callback() {
-            client.client.wait(None);
+        if !client.process.is_current() {
+            return free_in_child(client);
+        }
+        if in_callback() {
+            client.client.stop();
+        } else {
+            client.client.finish();
         }
         // SAFETY: the reference that eventsource_new gave out; `freed` makes sure that it is taken back once. A run
         // that still goes on, inside a callback, holds its own.
         drop(unsafe { Arc::from_raw(es) });
     });
+}
+
+/// What can be released of a client of the parent process: the caller's part. The rest may be in use by threads that
+/// this process does not have, and its sockets are registered with a reactor that the parent shares; it stays.
+fn free_in_child(client: &eventsource_t) {
+    if let Ok(mut callbacks) = client.callbacks.try_lock() {
+        drop(std::mem::take(&mut callbacks.user_data));
+    }
+}
+
+/// Makes the client read no more of its stream, so that the server has to wait, through TCP. Until
+/// `eventsource_resume`, no event and no comment comes, apart from a callback that is running and, if that is
+/// `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
+/// be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
+///
+/// @return `EVENTSOURCE_OK`, also when the client is paused already or does not run: then it starts paused; `ERR_NULL`
+///
+/// Any thread, any time, inside any callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_pause(es: *mut eventsource_t) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            es.client.set_paused(true);
+            Ok(())
+        })
+    }
+}
+
+/// Ends a pause: the stream goes on where it was held.
+///
+/// @return `EVENTSOURCE_OK`, also when the client is not paused; `ERR_NULL`
+///
+/// Any thread, any time, inside any callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_resume(es: *mut eventsource_t) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            es.client.set_paused(false);
+            Ok(())
+        })
+    }
+}
+
+/// Sets whose threads the client runs on.
+///
+/// @param runtime may be shared by any number of clients, and freed before them: that stops them. NULL, the default, for
+///        the threads that all such clients of the process share
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_runtime(
+    es: *mut eventsource_t,
+    runtime: *mut eventsource_runtime_t,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            let runtime = runtime
+                .as_ref()
+                .map(|runtime| runtime.shared())
+                .transpose()?;
+            Ok(es.client.set_runtime(runtime)?)
+        })
+    }
 }
 
 /// Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No

@@ -1,5 +1,6 @@
 //! The one place where the library calls C: turns what a run tells its handler into callbacks.
 
+use super::batch::Batch;
 use super::callbacks::*;
 use super::client::eventsource_t;
 use super::registry::{Callbacks, Registered};
@@ -18,6 +19,7 @@ pub struct Delivery {
     es: Arc<eventsource_t>,
     callbacks: Registered,
     user: *mut c_void,
+    batch: Batch,
 }
 
 // SAFETY: `user` is only handed to the callbacks; see UserData.
@@ -28,12 +30,36 @@ impl Delivery {
         Delivery {
             callbacks: callbacks.registered.clone(),
             user: callbacks.user_data.user,
+            batch: Batch::default(),
             es,
         }
     }
 
     fn es(&self) -> *mut eventsource_t {
         Arc::as_ptr(&self.es).cast_mut()
+    }
+
+    fn batch_event(&mut self, event: &Event<'_>) {
+        if Batch::is_too_large(event) {
+            self.hand_over_batch();
+            let event = event_payload(event);
+            self.on_events(&[&raw const event]);
+        } else if self.batch.add(event) {
+            self.hand_over_batch();
+        }
+    }
+
+    fn hand_over_batch(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.hand_over(|events| self.on_events(events));
+        self.batch = batch;
+    }
+
+    fn on_events(&self, events: &[*const eventsource_event_t]) {
+        if let Some(on_events) = self.callbacks.on_events {
+            // SAFETY: a callback of the registered type; the payloads live until it has returned.
+            unsafe { on_events(self.es(), events.as_ptr(), events.len(), self.user) };
+        }
     }
 }
 
@@ -75,6 +101,9 @@ impl Handler for Delivery {
     }
 
     fn on_event(&mut self, event: &Event<'_>) {
+        if self.callbacks.on_events.is_some() {
+            return self.batch_event(event);
+        }
         let Some(on_event) = self.callbacks.for_type(event.event_type.as_str()) else {
             return;
         };
@@ -83,10 +112,15 @@ impl Handler for Delivery {
         unsafe { on_event(self.es(), &raw const event, self.user) };
     }
 
+    fn on_read_end(&mut self) {
+        self.hand_over_batch();
+    }
+
     fn on_comment(&mut self, text: Text<'_>) {
         let Some(on_comment) = self.callbacks.on_comment else {
             return;
         };
+        self.hand_over_batch();
         let comment = comment_payload(text);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
         unsafe { on_comment(self.es(), &raw const comment, self.user) };

@@ -1,15 +1,15 @@
 //! What every call from C goes through: panics stop here, pointers and strings are checked here, and a refusal becomes
 //! a status and the client's last-error text here.
 
-use super::client::eventsource_t;
+use super::client::{EVENTSOURCE_FOREVER, eventsource_t};
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use crate::panics;
-use crate::runtime;
+pub use crate::runtime::{callback, in_callback};
 use crate::stream::{Invalid, InvalidKind, Refused};
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_void};
+use std::time::Duration;
 
 /// Why a call is refused: its status, and the text that `eventsource_get_last_error` then gives.
 #[derive(Debug)]
@@ -28,6 +28,13 @@ impl Refusal {
 
     pub fn null(what: &str) -> Refusal {
         Refusal::new(EVENTSOURCE_ERR_NULL, format!("{what} is NULL"))
+    }
+
+    pub fn runtime(error: &std::io::Error) -> Refusal {
+        Refusal::new(
+            EVENTSOURCE_ERR_RUNTIME,
+            format!("the runtime could not be started: {error}"),
+        )
     }
 }
 
@@ -49,10 +56,7 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Invalid(invalid) => invalid.into(),
             Refused::State(message) => Refusal::new(EVENTSOURCE_ERR_STATE, message),
-            Refused::Runtime(error) => Refusal::new(
-                EVENTSOURCE_ERR_RUNTIME,
-                format!("the runtime could not be started: {error}"),
-            ),
+            Refused::Runtime(error) => Refusal::runtime(&error),
         }
     }
 }
@@ -81,9 +85,45 @@ pub unsafe fn client_call(
 ) -> eventsource_status_t {
     call(|| {
         // SAFETY: the caller's promise.
-        let es = unsafe { es.as_ref() }.ok_or_else(|| Refusal::null("the client"))?;
+        let es = unsafe { client(es)? };
         contained(|| body(es)).inspect_err(|refusal| es.client().set_last_error(&refusal.message))
     })
+}
+
+/// A client that this process may use.
+///
+/// # Safety
+/// As for [`client_call`], for as long as the result is used.
+pub unsafe fn client<'a>(es: *const eventsource_t) -> Result<&'a eventsource_t, Refusal> {
+    // SAFETY: the caller's promise.
+    let es = unsafe { es.as_ref() }.ok_or_else(|| Refusal::null("the client"))?;
+    es.process().check()?;
+    Ok(es)
+}
+
+/// The process that made a handle. In a child of it the handle's locks may be held for ever, by threads that the child
+/// does not have.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(u32);
+
+impl Process {
+    pub fn current() -> Process {
+        Process(std::process::id())
+    }
+
+    pub fn is_current(self) -> bool {
+        self.0 == std::process::id()
+    }
+
+    pub fn check(self) -> Result<(), Refusal> {
+        if self.is_current() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            EVENTSOURCE_ERR_FORKED,
+            "the handle is of the parent process",
+        ))
+    }
 }
 
 /// A panic becomes a refusal: nothing unwinds into C.
@@ -161,6 +201,40 @@ pub unsafe fn out<'a, T>(
     unsafe { out.cast::<std::mem::MaybeUninit<T>>().as_mut() }.ok_or_else(|| Refusal::null(what))
 }
 
+/// A time limit in milliseconds; `None` for `EVENTSOURCE_FOREVER`.
+pub fn time_limit(timeout_ms: i64) -> Result<Option<Duration>, Refusal> {
+    if timeout_ms == EVENTSOURCE_FOREVER {
+        return Ok(None);
+    }
+    let ms = u64::try_from(timeout_ms).map_err(|_| {
+        Refusal::new(
+            EVENTSOURCE_ERR_VALUE,
+            "the timeout is neither EVENTSOURCE_FOREVER nor ≥ 0",
+        )
+    })?;
+    Ok(Some(Duration::from_millis(ms)))
+}
+
+/// For what waits: inside a callback it would wait for ever.
+pub fn may_wait() -> Result<(), Refusal> {
+    if in_callback() {
+        return Err(Refusal::new(
+            EVENTSOURCE_ERR_IN_CALLBACK,
+            "waiting inside a callback would deadlock",
+        ));
+    }
+    Ok(())
+}
+
+/// The caller's pointer, which the header says is used on the library's threads.
+#[derive(Clone, Copy)]
+pub struct User(pub *mut c_void);
+
+// SAFETY: the library never looks behind the pointer.
+unsafe impl Send for User {}
+// SAFETY: as above.
+unsafe impl Sync for User {}
+
 /// A switch: 0 or 1, nothing else, so that later versions can give other numbers a meaning.
 pub fn switch(value: i32, what: &str) -> Result<bool, Refusal> {
     match value {
@@ -171,29 +245,6 @@ pub fn switch(value: i32, what: &str) -> Result<bool, Refusal> {
             format!("{what} must be 0 or 1, not {value}"),
         )),
     }
-}
-
-thread_local! {
-    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
-}
-
-/// Whether this thread is inside a callback of the library, of whichever client: there nothing may wait. The library's
-/// own threads run the caller's code in callbacks only.
-pub fn in_callback() -> bool {
-    runtime::is_library_thread() || CALLBACKS.get() > 0
-}
-
-/// Runs a C callback that may come on a thread of the caller's: a parser's, the log's, a `destroy`.
-pub fn callback<T>(run: impl FnOnce() -> T) -> T {
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            CALLBACKS.set(CALLBACKS.get() - 1);
-        }
-    }
-    CALLBACKS.set(CALLBACKS.get() + 1);
-    let _leave = Leave;
-    run()
 }
 
 /// Reads a struct that begins with its own size, as its caller compiled it.

@@ -1,6 +1,6 @@
 //! The library as a whole: its version and its log.
 
-use super::guard::{Refusal, call, callback};
+use super::guard::{Refusal, User, call, callback};
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use std::ffi::{c_char, c_void};
@@ -55,7 +55,7 @@ pub type eventsource_log_fn =
 /// @param fn called on any thread, by several at once; NULL to log nowhere
 /// @param level the most detailed `eventsource_log_level_t` wanted
 /// @param user handed to `fn` as it is. When this function returns, the callback set before is not running and will
-///        not be called again.
+///        not be called again. A child process after `fork` has no log callback until it sets one.
 /// @return `EVENTSOURCE_OK`; `ERR_VALUE` for a level that does not exist; `ERR_IN_CALLBACK` inside a log callback
 ///
 /// Any thread.
@@ -65,13 +65,6 @@ pub unsafe extern "C" fn eventsource_set_log_callback(
     level: i32,
     user: *mut c_void,
 ) -> eventsource_status_t {
-    /// The caller's pointer, which the header says is used on any thread.
-    struct User(*mut c_void);
-    // SAFETY: the library never looks behind the pointer.
-    unsafe impl Send for User {}
-    // SAFETY: as above.
-    unsafe impl Sync for User {}
-
     call(|| {
         let level = match level {
             0 => None,

@@ -8,6 +8,7 @@
 #![allow(non_camel_case_types)] // The names are C's.
 #![allow(clippy::missing_safety_doc)] // The header says once, for all functions, what a caller owes a pointer.
 
+mod batch;
 mod callbacks;
 mod client;
 mod delivery;
@@ -17,6 +18,7 @@ mod parser;
 mod questions;
 mod registry;
 mod request;
+mod runtime;
 mod settings;
 mod status;
 
@@ -26,5 +28,6 @@ pub use library::*;
 pub use parser::*;
 pub use questions::*;
 pub use request::*;
+pub use runtime::*;
 pub use settings::*;
 pub use status::*;

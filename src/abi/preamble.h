@@ -26,18 +26,24 @@
  *
  * UNITS. Durations are milliseconds in int64_t, sizes bytes in size_t, enumerations and switches int32_t.
  *
- * CALLBACKS. After eventsource_start they run on the library's threads: for one client one at a time, in the order of
- * the stream, not always on the same thread; for different clients at the same time. A payload and the text in it live
- * until the callback returns. A callback may block: it holds back its own stream (the server is made to wait through
- * TCP), not the others. It may call any function of the library; eventsource_wait answers EVENTSOURCE_ERR_IN_CALLBACK
- * there, and eventsource_free takes effect when the callback returns. It must return: no longjmp, no C++ exception may
- * leave it. Its stack has 2 MiB.
+ * CALLBACKS. After eventsource_start they run on the library's threads, or where eventsource_dispatch_t says: for one
+ * client one at a time, in the order of the stream, not always on the same thread; for different clients at the same
+ * time. A payload and the text in it live until the callback returns. A callback may block: it holds back its own stream
+ * (the server is made to wait through TCP), not the others, unless there are 1024 threads of them or dispatch is inline. It may
+ * call any function of the library; what would wait (eventsource_wait, eventsource_runtime_dispatch) answers
+ * EVENTSOURCE_ERR_IN_CALLBACK there, and eventsource_free takes effect when the callback returns. It must return: if an
+ * exception leaves it, the process is aborted; after a longjmp out of it anything may happen. Its stack has 2 MiB.
  *
  * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
  * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user
  * data is called exactly once, after every callback has returned, also for a client that never started.
  *
  * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
- * eventsource*. The library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment
- * variables.
+ * eventsource*. However many clients there are, one thread serves them and one watches it; more come while callbacks
+ * block, up to one for each processor when there is more to do than one can, and up to 16 to look host names up. The
+ * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
+ *
+ * FORK. In a child process, what the parent made answers EVENTSOURCE_ERR_FORKED and can be freed; new clients work (as far
+ * as anything does between fork and exec in a process with threads). Parsers go on working. A child that is made inside
+ * a callback must not return from it.
  */

@@ -1,7 +1,7 @@
 //! Questions about a client: any thread, any time.
 
 use super::client::eventsource_t;
-use super::guard::{client_call, out, sized_write, text_out};
+use super::guard::{call, client, client_call, out, sized_write, text_out};
 use super::status::eventsource_status_t;
 use crate::stream::State;
 use std::ffi::c_char;
@@ -84,15 +84,8 @@ pub unsafe extern "C" fn eventsource_get_last_error(
     capacity: usize,
     len: *mut usize,
 ) -> eventsource_status_t {
-    super::guard::call(|| {
-        // SAFETY: the header's rules for pointers.
-        unsafe {
-            let es = es
-                .as_ref()
-                .ok_or_else(|| super::guard::Refusal::null("the client"))?;
-            text_out(&es.client().last_error(), buffer, capacity, len)
-        }
-    })
+    // SAFETY: the header's rules for pointers.
+    call(|| unsafe { text_out(&client(es)?.client().last_error(), buffer, capacity, len) })
 }
 
 /// What a client has done since it was made.

@@ -18,6 +18,7 @@ pub struct Callbacks {
 pub struct Registered {
     pub on_event: eventsource_event_fn,
     on_event_type: HashMap<Box<str>, eventsource_event_fn>,
+    pub on_events: eventsource_events_fn,
     pub on_comment: eventsource_comment_fn,
     pub on_open: eventsource_open_fn,
     pub on_error: eventsource_error_fn,

@@ -38,6 +38,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_RUNTIME = 12,
     /// The library has a bug: a panic was caught before it reached the caller. The client closes.
     EVENTSOURCE_ERR_PANIC = 13,
+    /// The client or runtime was made by this process's parent, before `fork`.
+    EVENTSOURCE_ERR_FORKED = 14,
 
     /// The host's name could not be resolved.
     EVENTSOURCE_ERR_RESOLVE = 32,
@@ -129,6 +131,7 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_BUFFER "the buffer is too small"
         EVENTSOURCE_ERR_RUNTIME "the system refused threads or descriptors"
         EVENTSOURCE_ERR_PANIC "internal error"
+        EVENTSOURCE_ERR_FORKED "the handle is of the parent process"
         EVENTSOURCE_ERR_RESOLVE "the host's name could not be resolved"
         EVENTSOURCE_ERR_CONNECT "no connection could be made"
         EVENTSOURCE_ERR_CONNECT_TIMEOUT "connecting took too long"

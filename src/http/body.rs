@@ -68,16 +68,24 @@ impl Body {
         }
     }
 
-    /// Waits for more of the body and lends it; `None` at its end.
-    pub async fn read(&mut self) -> Result<Option<&[u8]>, Error> {
+    /// Waits for more of the body, which [`bytes`](Self::bytes) then lends; false at its end. Nothing is lost by dropping
+    /// the future.
+    pub async fn read(&mut self) -> Result<bool, Error> {
+        // First, so that the memory can be used again.
+        self.lent = Bytes::new();
         self.lent = match poll_fn(|cx| self.poll_data(cx)).await? {
             Some(data) => data,
-            None => return Ok(None),
+            None => return Ok(false),
         };
         if let Some(silence) = &mut self.silence {
             silence.broken();
         }
-        Ok(Some(&self.lent))
+        Ok(true)
+    }
+
+    /// What the last read has brought.
+    pub fn bytes(&self) -> &[u8] {
+        &self.lent
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
@@ -105,9 +113,8 @@ impl Body {
         let mut excerpt = Vec::new();
         // However it ends, what has come by then is the excerpt.
         let _ = timeout(patience, async {
-            while excerpt.len() < limit
-                && let Ok(Some(data)) = self.read().await
-            {
+            while excerpt.len() < limit && self.read().await.is_ok_and(|more| more) {
+                let data = self.bytes();
                 excerpt.extend_from_slice(&data[..data.len().min(limit - excerpt.len())]);
             }
         })

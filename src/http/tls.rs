@@ -2,7 +2,7 @@
 
 use super::error::{Error, ErrorKind};
 use super::request::{Invalid, InvalidKind};
-use crate::sync::lock;
+use crate::sync::{PerProcess, lock};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -20,7 +20,7 @@ pub struct Tls {
 }
 
 /// The configuration of clients with the default policy, for as long as one of them lives.
-static DEFAULT_CONFIG: Mutex<Weak<ClientConfig>> = Mutex::new(Weak::new());
+static DEFAULT_CONFIG: PerProcess<Mutex<Weak<ClientConfig>>> = PerProcess::new();
 
 impl Tls {
     /// Trusts certificates beside the platform's.
@@ -64,7 +64,7 @@ impl Tls {
         let config = if self.insecure || !self.extra_roots.is_empty() {
             Arc::new(self.build()?)
         } else {
-            let mut shared = lock(&DEFAULT_CONFIG);
+            let mut shared = lock(DEFAULT_CONFIG.get());
             match shared.upgrade() {
                 Some(config) => config,
                 None => {

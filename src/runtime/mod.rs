@@ -1,23 +1,39 @@
-//! The owned runtime: threads that run streams and nothing else, made when the first stream starts and gone with the
-//! last reference.
+//! The owned runtime: threads that run streams and nothing else, made when the first stream starts and gone with the last
+//! reference.
 //!
-//! One I/O thread drives tokio's reactor and timers and never runs a stream. The streams, callbacks included, are
-//! polled by the dispatch threads of a [`Pool`], which grows when callbacks block all of them: so a blocked callback
-//! delays neither the reactor nor, for long, anybody else.
+//! A stream is one future, callbacks included. The [`scheduler`] says which thread polls it and which one drives tokio's
+//! reactor meanwhile; this module has the threads that do so. Three ways of dispatch are one mechanism:
+//!
+//! - isolated: a [`watchdog`] calls more threads in when callbacks block those that there are;
+//! - inline: it does not;
+//! - manual: nor is there a need to, because the callbacks are run by the host's threads ([`turns`]).
 
-mod pool;
+mod scheduler;
 mod threads;
+mod turns;
+mod watchdog;
 
-use crate::sync::{Slot, lock};
-use pool::Pool;
-use std::future::Future;
-use std::io;
-use std::sync::{Arc, Mutex, Weak};
-use std::thread::JoinHandle;
+use crate::log::{self, Level};
+use crate::sync::{Condvar, Mutex, PerProcess, Slot, lock};
+use async_task::Runnable;
+use scheduler::{Limits, Next, Scheduler, Worker};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
+use std::task::Poll;
+use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
-pub use threads::is_library_thread;
-use threads::spawn;
-use tokio::sync::oneshot;
+use std::{io, iter};
+pub use threads::{callback, in_callback};
+use tokio::runtime::Runtime as Tokio;
+pub use turns::RunId;
+use turns::Turns;
+use watchdog::Watchdog;
+
+/// The most threads a runtime has; beyond that, a blocked callback delays others.
+const MOST_THREADS: usize = 1024;
 
 /// How many threads may look names up at once: one that waits for a dead resolver cannot be interrupted.
 const RESOLVER_THREADS: usize = 16;
@@ -25,85 +41,459 @@ const RESOLVER_THREADS: usize = 16;
 /// How long the end of the runtime waits for those threads: they are gone at once unless the resolver hangs.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(50);
 
-/// The runtime that streams share. Dropping it ends its threads; outside of them, it waits until they have gone.
-#[derive(Debug)]
-pub struct Runtime {
-    pool: Arc<Pool>,
-    io_thread: Option<JoinHandle<()>>,
-    /// Dropped to end the I/O thread.
-    stop_io: Option<oneshot::Sender<()>>,
+/// Where callbacks run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dispatch {
+    /// On the runtime's threads; one that blocks is replaced.
+    #[default]
+    Isolated,
+    /// On the runtime's one thread.
+    Inline,
+    /// In [`Runtime::dispatch`].
+    Manual,
 }
 
-static SHARED: Mutex<Weak<Runtime>> = Mutex::new(Weak::new());
+/// Something to do on each thread that runs callbacks.
+pub type Hook = Box<dyn Fn() + Send + Sync>;
+
+/// What a runtime is told when it is made.
+pub struct Options {
+    /// Where callbacks run.
+    pub dispatch: Dispatch,
+    /// How many threads may run streams at the same time, blocked ones not counted; `None` for one per processor. Only one
+    /// does unless that is too much for it.
+    pub threads: Option<usize>,
+    /// What the names of threads begin with.
+    pub thread_name: String,
+    /// Before a thread's first callback.
+    pub on_thread_start: Option<Hook>,
+    /// After its last.
+    pub on_thread_stop: Option<Hook>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            dispatch: Dispatch::default(),
+            threads: None,
+            thread_name: "eventsource".into(),
+            on_thread_start: None,
+            on_thread_stop: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("dispatch", &self.dispatch)
+            .field("threads", &self.threads)
+            .field("thread_name", &self.thread_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that can be asked to end.
+pub trait Stop: Send + Sync {
+    /// Asks; does not wait.
+    fn stop(&self);
+}
+
+/// The runtime has been closed.
+#[derive(Debug)]
+pub struct Closed;
+
+/// A runtime that streams share. Dropping it ends its threads; outside callbacks, it waits until they have gone.
+#[derive(Debug)]
+pub struct Runtime(Arc<Core>);
+
+/// What the threads share.
+struct Core {
+    scheduler: Scheduler<Runnable, Watchdog>,
+    turns: Option<Turns>,
+    options: Options,
+    tokio: Mutex<Option<Arc<Tokio>>>,
+    runs: Mutex<Runs>,
+    run_ended: Condvar,
+    /// The watchdog's, and those of the other threads.
+    watching: Mutex<Option<JoinHandle<()>>>,
+    working: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Runs {
+    closed: bool,
+    last_id: RunId,
+    stops: HashMap<RunId, Arc<dyn Stop>>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+static SHARED: PerProcess<Mutex<Weak<Runtime>>> = PerProcess::new();
 
 impl Runtime {
     /// The process's shared runtime, made if there is none.
     pub fn shared() -> io::Result<Arc<Runtime>> {
-        let mut shared = lock(&SHARED);
+        let mut shared = lock(SHARED.get());
         if let Some(runtime) = shared.upgrade() {
             return Ok(runtime);
         }
-        let runtime = Arc::new(Runtime::new()?);
+        let runtime = Arc::new(Runtime::new(Options::default())?);
         *shared = Arc::downgrade(&runtime);
         Ok(runtime)
     }
 
-    fn new() -> io::Result<Runtime> {
-        let (stop_io, stopped) = oneshot::channel::<()>();
-        let started = Arc::new(Slot::default());
-        let io_thread = {
-            let started = started.clone();
-            spawn("eventsource-io", move || drive(&started, stopped))?
+    /// A runtime of one's own.
+    pub fn new(options: Options) -> io::Result<Runtime> {
+        let is_isolated = options.dispatch == Dispatch::Isolated;
+        let parallel = options
+            .threads
+            .or_else(|| available_parallelism().map(Into::into).ok());
+        let limits = Limits {
+            parallel: parallel.unwrap_or(1),
+            threads: if is_isolated { MOST_THREADS } else { 1 },
         };
-        // Where this fails, the I/O thread has ended or is about to, with nothing in its hands.
-        let pool = started.take()?;
-        Ok(Runtime {
-            pool,
-            io_thread: Some(io_thread),
-            stop_io: Some(stop_io),
-        })
-    }
-
-    /// Runs a future to its end on the dispatch threads. It must contain its own panics.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.pool.spawn(future);
-    }
-}
-
-/// The I/O thread's life. It makes the reactor itself, because tokio would leave a trace of the making on the thread that
-/// does it, and that is not ours.
-fn drive(started: &Slot<io::Result<Arc<Pool>>>, stopped: oneshot::Receiver<()>) {
-    let made = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_name("eventsource-dns")
-        .max_blocking_threads(RESOLVER_THREADS)
-        .build()
-        .and_then(|tokio| Ok((Pool::new(tokio.handle().clone())?, tokio)));
-    let (pool, tokio) = match made {
-        Ok(made) => made,
-        Err(error) => return started.put(Err(error)),
-    };
-    started.put(Ok(pool.clone()));
-    tokio.block_on(async {
-        tokio::select! {
-            _ = stopped => {}
-            () = pool.watch() => {}
+        let watchdog = if is_isolated {
+            Watchdog::new()?
+        } else {
+            Watchdog::none()
+        };
+        let turns = match options.dispatch {
+            Dispatch::Manual => Some(Turns::new()?),
+            _ => None,
+        };
+        let core = Arc::new(Core {
+            scheduler: Scheduler::new(limits, watchdog),
+            turns,
+            options,
+            tokio: Mutex::default(),
+            runs: Mutex::default(),
+            run_ended: Condvar::new(),
+            watching: Mutex::default(),
+            working: Mutex::default(),
+        });
+        let started = Arc::new(Slot::default());
+        {
+            let started = started.clone();
+            core.start_thread(move |core| core.begin(&started))?;
         }
-    });
-    // Not just dropped: that would wait for a resolver that hangs.
-    tokio.shutdown_timeout(RESOLVER_PATIENCE);
+        // Where this fails, the thread has ended or is about to, with nothing in its hands.
+        started.take()?;
+        let runtime = Runtime(core);
+        if is_isolated {
+            let core = runtime.0.clone();
+            let name = format!("{}-wd", core.options.thread_name);
+            let watching = threads::spawn(&name, move || core.watch())?;
+            *lock(&runtime.0.watching) = Some(watching);
+        }
+        Ok(runtime)
+    }
+
+    /// Runs a future to its end. It must contain its own panics. Until it has ended, `stop` is what ends it when the
+    /// runtime is closed.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        stop: Arc<dyn Stop>,
+        future: impl FnOnce(Stage) -> F,
+    ) -> Result<RunId, Closed> {
+        let run = self.0.register(stop)?;
+        let id = run.id;
+        let stage = Stage::new(self.0.turns.is_some());
+        let place = stage.clone();
+        let future = future(stage);
+        let core = self.0.clone();
+        let schedule = move |task| core.schedule(id, &place, task);
+        let (task, detached) = async_task::spawn(
+            async move {
+                future.await;
+                drop(run);
+            },
+            schedule,
+        );
+        detached.detach();
+        task.schedule();
+        Ok(id)
+    }
+
+    /// Where callbacks run.
+    pub fn dispatch_mode(&self) -> Dispatch {
+        self.0.options.dispatch
+    }
+
+    /// Runs what is due on this thread, `max` turns at most, after a wait of `limit` at most for the first. What becomes
+    /// due meanwhile waits for the next call, so that a busy stream does not keep the caller for ever. Answers how many
+    /// turns have been run; `None` unless dispatch is manual.
+    pub fn dispatch(&self, limit: Option<Duration>, max: usize) -> Option<usize> {
+        let turns = self.0.turns.as_ref()?;
+        let due = turns.wait(limit).min(max);
+        let taken = iter::from_fn(|| turns.take()).take(due);
+        Some(taken.map(|task| callback(|| task.run())).count())
+    }
+
+    /// A descriptor that is readable while callbacks are due; `None` unless dispatch is manual.
+    #[cfg(unix)]
+    pub fn fd(&self) -> Option<std::os::fd::RawFd> {
+        self.0.turns.as_ref().map(Turns::fd)
+    }
+
+    /// Gives a run that has been asked to end the turns it needs for that, if dispatch is manual; returns when it has
+    /// ended. Must not be called inside a callback.
+    pub fn finish(&self, run: RunId) {
+        let has_ended = || !lock(&self.0.runs).stops.contains_key(&run);
+        if let Some(turns) = &self.0.turns {
+            while let Some(task) = turns.until_ended(run, has_ended) {
+                callback(|| task.run());
+            }
+        }
+    }
+
+    /// Asks all runs to end, and the threads after them; there can be no new ones. Outside callbacks, returns when all that
+    /// has happened.
+    pub fn close(&self) {
+        let core = &*self.0;
+        let stops: Vec<_> = {
+            let mut runs = lock(&core.runs);
+            runs.closed = true;
+            runs.stops.values().cloned().collect()
+        };
+        for stop in stops {
+            stop.stop();
+        }
+        if !in_callback() {
+            let have_ended = |runs: &Runs| runs.stops.is_empty();
+            if let Some(turns) = &core.turns {
+                while let Some(task) = turns.until_all_ended(|| have_ended(&lock(&core.runs))) {
+                    callback(|| task.run());
+                }
+            }
+            drop(
+                core.run_ended
+                    .wait_while(lock(&core.runs), |runs| !have_ended(runs))
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        }
+        core.shut_down_if_over();
+        core.join();
+    }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        drop(self.stop_io.take());
-        let mut threads = self.pool.shut_down();
-        threads.extend(self.io_thread.take());
-        // The last client can be freed inside its own callback: a thread cannot wait for itself, and they all end soon.
-        if !is_library_thread() {
-            for thread in threads {
-                let _ = thread.join();
+        self.0.shut_down();
+        self.0.join();
+    }
+}
+
+/// Runs, and what a thread does.
+impl Core {
+    fn register(self: &Arc<Core>, stop: Arc<dyn Stop>) -> Result<Run, Closed> {
+        let mut runs = lock(&self.runs);
+        if runs.closed {
+            return Err(Closed);
+        }
+        runs.last_id += 1;
+        let id = runs.last_id;
+        runs.stops.insert(id, stop);
+        drop(runs);
+        Ok(Run {
+            id,
+            core: self.clone(),
+        })
+    }
+
+    fn schedule(&self, run: RunId, stage: &Stage, task: Runnable) {
+        match &self.turns {
+            Some(turns) if stage.is_due() => turns.push(run, task),
+            // A task that is woken after the end is dropped here, and with it the future.
+            _ => drop(self.scheduler.push(task)),
+        }
+    }
+
+    fn start_thread(self: &Arc<Core>, life: impl FnOnce(&Core) + Send + 'static) -> io::Result<()> {
+        let core = self.clone();
+        let handle = threads::spawn(&self.options.thread_name, move || life(&core))?;
+        let mut working = lock(&self.working);
+        // Those of threads that have left are only in the way.
+        working.retain(|handle| !handle.is_finished());
+        working.push(handle);
+        Ok(())
+    }
+
+    /// The first thread's life. It makes the reactor itself, because tokio would leave a trace of the making on the thread
+    /// that does it, and that is not ours.
+    fn begin(&self, started: &Slot<io::Result<()>>) {
+        let made = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name(format!("{}-dns", self.options.thread_name))
+            .max_blocking_threads(RESOLVER_THREADS)
+            .build();
+        let tokio = match made {
+            Ok(tokio) => Arc::new(tokio),
+            Err(error) => return started.put(Err(error)),
+        };
+        *lock(&self.tokio) = Some(tokio.clone());
+        started.put(Ok(()));
+        self.work(tokio);
+    }
+
+    /// The life of every other thread.
+    fn join_in(&self) {
+        let tokio = lock(&self.tokio).clone();
+        if let Some(tokio) = tokio {
+            self.work(tokio);
+        }
+    }
+
+    fn work(&self, tokio: Arc<Tokio>) {
+        let hook = |hook: &Option<Hook>| {
+            if let Some(hook) = hook {
+                hook();
+            }
+        };
+        hook(&self.options.on_thread_start);
+        {
+            let _reactor = tokio.enter();
+            let mut worker = Worker::default();
+            loop {
+                match self.scheduler.next(&mut worker) {
+                    Next::Run(task) => drop(task.run()),
+                    Next::Park => tokio.block_on(poll_fn(|cx| self.scheduler.poll_park(cx))),
+                    Next::Look => tokio.block_on(tokio::task::yield_now()),
+                    Next::Leave => break,
+                }
+            }
+        }
+        hook(&self.options.on_thread_stop);
+        drop(tokio);
+        if self.scheduler.left() {
+            self.end();
+        }
+    }
+
+    /// The watchdog's life.
+    fn watch(self: &Arc<Core>) {
+        while !self.scheduler.is_shut_down() {
+            self.scheduler.alarm().wait();
+            for _ in 0..self.scheduler.tick() {
+                if let Err(error) = self.start_thread(Core::join_in) {
+                    log::write(
+                        Level::Warning,
+                        format_args!("no thread in place of a blocked one: {error}"),
+                    );
+                    if self.scheduler.not_started() {
+                        self.end();
+                    }
+                }
             }
         }
     }
+
+    /// The last thread has left.
+    fn end(&self) {
+        let tokio = lock(&self.tokio).take();
+        if let Some(tokio) = tokio.and_then(Arc::into_inner) {
+            // Not just dropped: that would wait for a resolver that hangs.
+            tokio.shutdown_timeout(RESOLVER_PATIENCE);
+        }
+    }
+
+    fn shut_down_if_over(&self) {
+        let runs = lock(&self.runs);
+        if runs.closed && runs.stops.is_empty() {
+            drop(runs);
+            self.shut_down();
+        }
+    }
+
+    fn shut_down(&self) {
+        let queue = self.scheduler.shut_down();
+        // Outside the lock: a future may do anything when it is dropped.
+        drop(queue);
+        self.scheduler.alarm().ring();
+    }
+
+    /// Waits for the threads, which all end soon; but a callback may be what they wait for.
+    fn join(&self) {
+        if in_callback() || !self.scheduler.is_shut_down() {
+            return;
+        }
+        // First who starts the others.
+        let watching = lock(&self.watching).take();
+        if let Some(watching) = watching {
+            let _ = watching.join();
+        }
+        let working = std::mem::take(&mut *lock(&self.working));
+        for thread in working {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A run's entry in its runtime.
+struct Run {
+    id: RunId,
+    core: Arc<Core>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let core = &*self.core;
+        lock(&core.runs).stops.remove(&self.id);
+        core.run_ended.notify_all();
+        if let Some(turns) = &core.turns {
+            turns.run_ended();
+        }
+        core.shut_down_if_over();
+    }
+}
+
+/// Where a run is: with its I/O, or where its callbacks may be called. Both are the same place unless dispatch is manual.
+#[derive(Clone, Debug)]
+pub struct Stage(Option<Arc<AtomicBool>>);
+
+impl Stage {
+    fn new(is_manual: bool) -> Stage {
+        Stage(is_manual.then(Arc::default))
+    }
+
+    /// Goes where callbacks may be called.
+    pub async fn enter(&self) {
+        if let Some(due) = &self.0 {
+            due.store(true, Ordering::Relaxed);
+            reschedule().await;
+        }
+    }
+
+    /// Goes back to the I/O, if it has left.
+    pub async fn leave(&self) {
+        if let Some(due) = &self.0
+            && due.swap(false, Ordering::Relaxed)
+        {
+            reschedule().await;
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let due = self.0.as_ref();
+        due.is_some_and(|due| due.load(Ordering::Relaxed))
+    }
+}
+
+/// Goes to the end of the queue that is now the right one.
+pub async fn reschedule() {
+    let mut is_back = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut is_back, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -1,4 +1,5 @@
-//! How the library's threads are made: named, and deaf to signals, which belong to the host's own threads.
+//! How the library's threads are made: named, and deaf to signals, which belong to the host's own threads. And how a
+//! thread knows that it is inside a callback.
 
 use std::cell::Cell;
 use std::io;
@@ -9,11 +10,31 @@ const STACK: usize = 2 * 1024 * 1024;
 
 thread_local! {
     static OURS: Cell<bool> = const { Cell::new(false) };
+    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Whether this thread is one of the library's.
 pub fn is_library_thread() -> bool {
     OURS.get()
+}
+
+/// Whether this thread is inside a callback of the library, of whichever client: there nothing may wait. The library's
+/// own threads run the caller's code in callbacks only.
+pub fn in_callback() -> bool {
+    is_library_thread() || CALLBACKS.get() > 0
+}
+
+/// Runs callbacks on a thread that may be the caller's.
+pub fn callback<T>(run: impl FnOnce() -> T) -> T {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            CALLBACKS.set(CALLBACKS.get() - 1);
+        }
+    }
+    CALLBACKS.set(CALLBACKS.get() + 1);
+    let _leave = Leave;
+    run()
 }
 
 /// Starts a thread.

@@ -4,20 +4,20 @@ use super::control::{Control, Interrupt};
 use super::handler::Handler;
 use super::session;
 use super::settings::Settings;
-use super::shared::{Shared, State, Stats};
+use super::shared::{RunState, Running, Shared, State, Stats};
 use crate::http::{Invalid, InvalidKind};
-use crate::runtime::Runtime;
+use crate::runtime::{Dispatch, Runtime};
 use crate::sync::lock;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{io, mem};
 
 /// One event stream, kept alive. Any thread may call any method at any time; none blocks but [`Client::wait`].
 #[derive(Debug)]
 pub struct Client {
     settings: Mutex<Settings>,
     shared: Arc<Shared>,
-    /// From the first start on, so that a restart needs no new threads.
+    /// The one that was set; else the shared one from the first start on, so that a restart needs no new threads.
     runtime: Mutex<Option<Arc<Runtime>>>,
 }
 
@@ -60,17 +60,25 @@ impl Client {
 
     /// Does something that must not happen while the client runs; it cannot be started meanwhile.
     pub fn while_stopped<T>(&self, act: impl FnOnce() -> T) -> Result<T, Refused> {
-        let running = lock(&self.shared.run);
-        match &*running {
+        let run = lock(&self.shared.run);
+        match run.current {
             None => Ok(act()),
             Some(_) => Err(Refused::State("the client is running")),
         }
     }
 
+    /// Sets whose threads its runs are on; `None` for those that all clients share.
+    pub fn set_runtime(&self, runtime: Option<Arc<Runtime>>) -> Result<(), Refused> {
+        // What it replaces may be a runtime's last reference, which is not to be dropped under a lock.
+        let replaced = self.while_stopped(|| mem::replace(&mut *lock(&self.runtime), runtime))?;
+        drop(replaced);
+        Ok(())
+    }
+
     /// Starts a run.
     pub fn start(&self, handler: impl FnOnce() -> Box<dyn Handler>) -> Result<(), Refused> {
         let mut run = lock(&self.shared.run);
-        if run.is_some() {
+        if run.current.is_some() {
             return Err(Refused::State("the client is running already"));
         }
         let runtime = {
@@ -82,40 +90,48 @@ impl Client {
                     .clone(),
             }
         };
-        let control = Arc::new(Control::default());
-        *run = Some(control.clone());
-        self.shared.set_state(State::Connecting);
-        runtime.spawn(session::run(
-            self.shared.clone(),
-            control,
-            self.settings(),
-            handler(),
-        ));
+        let control = Arc::new(Control::new(run.paused));
+        let spawned = runtime.spawn(control.clone(), |stage| {
+            self.shared.set_state(State::Connecting);
+            let (shared, control) = (self.shared.clone(), control.clone());
+            session::run(shared, control, stage, self.settings(), handler())
+        });
+        let id = spawned.map_err(|_| Refused::State("the client's runtime has been freed"))?;
+        run.current = Some(Running { control, id });
         Ok(())
     }
 
     /// Asks the run to close, if there is one.
     pub fn stop(&self) {
-        if let Some(control) = &*lock(&self.shared.run) {
-            control.interrupt(Interrupt::Stop);
+        if let Some(run) = &lock(&self.shared.run).current {
+            run.control.interrupt(Interrupt::Stop);
         }
     }
 
     /// Asks the run to connect anew.
     pub fn reconnect_now(&self) -> Result<(), Refused> {
-        match &*lock(&self.shared.run) {
-            Some(control) => {
-                control.interrupt(Interrupt::Reconnect);
+        match &lock(&self.shared.run).current {
+            Some(run) => {
+                run.control.interrupt(Interrupt::Reconnect);
                 Ok(())
             }
             None => Err(Refused::State("the client is not running")),
         }
     }
 
+    /// Sets whether the client reads its stream, in this run and those to come.
+    pub fn set_paused(&self, paused: bool) {
+        let mut run = lock(&self.shared.run);
+        run.paused = paused;
+        if let Some(run) = &run.current {
+            run.control.set_paused(paused);
+        }
+    }
+
     /// Waits until no run is left; false when the time runs out first. Must not be called by a handler.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let run = lock(&self.shared.run);
-        let running = |run: &mut Option<Arc<Control>>| run.is_some();
+        let running = |run: &mut RunState| run.current.is_some();
         match timeout {
             None => {
                 drop(
@@ -131,6 +147,25 @@ impl Client {
                 !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
             }
         }
+    }
+
+    /// Whether somebody else has to see to it that callbacks run.
+    pub fn is_dispatched_manually(&self) -> bool {
+        let runtime = lock(&self.runtime);
+        let mode = runtime.as_ref().map(|runtime| runtime.dispatch_mode());
+        mode == Some(Dispatch::Manual)
+    }
+
+    /// Ends the run and waits for that. Where dispatch is manual, its last callbacks run here. Must not be called by a
+    /// handler.
+    pub fn finish(&self) {
+        self.stop();
+        let id = lock(&self.shared.run).current.as_ref().map(|run| run.id);
+        let runtime = lock(&self.runtime).clone();
+        if let (Some(id), Some(runtime)) = (id, runtime) {
+            runtime.finish(id);
+        }
+        self.wait(None);
     }
 
     /// What the client is doing.

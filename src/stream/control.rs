@@ -1,7 +1,9 @@
-//! How other threads interrupt a run.
+//! How other threads interrupt a run, and make it pause.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use tokio::sync::Notify;
+use crate::runtime::Stop;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Mutex, lock};
+use std::task::{Context, Poll, Waker};
 
 /// What a run is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +16,24 @@ pub enum Interrupt {
 
 const STOP: u8 = 1;
 const RECONNECT: u8 = 2;
+const PAUSE: u8 = 4;
 
 /// Carries interrupts to the run. A stop outranks a reconnect and is never taken back.
 #[derive(Debug, Default)]
 pub struct Control {
     asked: AtomicU8,
-    changed: Notify,
+    /// The run's task, once it has looked: everything in it waits with the same one.
+    run: Mutex<Option<Waker>>,
 }
 
 impl Control {
+    /// For a run that begins paused, or not.
+    pub fn new(paused: bool) -> Control {
+        let control = Control::default();
+        control.set_paused(paused);
+        control
+    }
+
     /// Asks; never blocks.
     pub fn interrupt(&self, interrupt: Interrupt) {
         let bit = match interrupt {
@@ -30,26 +41,78 @@ impl Control {
             Interrupt::Reconnect => RECONNECT,
         };
         self.asked.fetch_or(bit, Ordering::Release);
-        self.changed.notify_one();
+        self.wake();
     }
 
-    /// Whether something has been asked: then nothing more is delivered. One load, for every event.
-    pub fn is_interrupted(&self) -> bool {
+    /// Makes the run pause, or go on.
+    pub fn set_paused(&self, paused: bool) {
+        if paused {
+            self.asked.fetch_or(PAUSE, Ordering::Release);
+        } else {
+            self.asked.fetch_and(!PAUSE, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    /// Whether something has been asked: then no further event is delivered, for now or for good. One load, for every
+    /// event.
+    pub fn holds_events(&self) -> bool {
         self.asked.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether the run has been asked to close or to connect anew.
+    pub fn is_interrupted(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) & (STOP | RECONNECT) != 0
+    }
+
     /// Waits for an interrupt and takes it.
-    pub async fn interrupted(&self) -> Interrupt {
-        loop {
+    pub fn poll_interrupt(&self, cx: &mut Context<'_>) -> Poll<Interrupt> {
+        self.poll(cx, |control| {
+            if !control.is_interrupted() {
+                return None;
+            }
             // Of a reconnect only this bit is cleared, so that a stop that comes meanwhile is not lost.
-            let asked = self.asked.fetch_and(!RECONNECT, Ordering::Acquire);
-            if asked & STOP != 0 {
-                return Interrupt::Stop;
+            match control.asked.fetch_and(!RECONNECT, Ordering::Acquire) {
+                asked if asked & STOP != 0 => Some(Interrupt::Stop),
+                asked if asked & RECONNECT != 0 => Some(Interrupt::Reconnect),
+                _ => None,
             }
-            if asked & RECONNECT != 0 {
-                return Interrupt::Reconnect;
-            }
-            self.changed.notified().await;
+        })
+    }
+
+    /// Waits until the run need not pause.
+    pub fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll(cx, |control| {
+            let is_paused = control.asked.load(Ordering::Acquire) & PAUSE != 0;
+            (!is_paused).then_some(())
+        })
+    }
+
+    fn poll<T>(&self, cx: &mut Context<'_>, look: impl Fn(&Control) -> Option<T>) -> Poll<T> {
+        if let Some(found) = look(self) {
+            return Poll::Ready(found);
         }
+        let mut run = lock(&self.run);
+        if run.as_ref().is_some_and(|run| run.will_wake(cx.waker())) {
+            // It was there before the look, so whatever came after that has woken it.
+            return Poll::Pending;
+        }
+        *run = Some(cx.waker().clone());
+        drop(run);
+        look(self).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn wake(&self) {
+        // Outside the lock: whoever is woken may look at once.
+        let run = lock(&self.run).clone();
+        if let Some(run) = run {
+            run.wake();
+        }
+    }
+}
+
+impl Stop for Control {
+    fn stop(&self) {
+        self.interrupt(Interrupt::Stop);
     }
 }

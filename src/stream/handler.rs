@@ -27,6 +27,9 @@ pub trait Handler: Send {
     /// An event.
     fn on_event(&mut self, _event: &Event<'_>) {}
 
+    /// What a read had to tell has been told: the bytes that had come when it was made.
+    fn on_read_end(&mut self) {}
+
     /// A comment.
     fn on_comment(&mut self, _text: Text<'_>) {}
 

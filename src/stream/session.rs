@@ -10,20 +10,27 @@ use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
 use crate::parser::{Item, Parser};
+use crate::runtime::{Stage, reschedule};
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
 
 /// How many reads a stream may take before others get a turn.
 const READS_PER_TURN: u32 = 16;
+
+/// How long a stream is silent before it gives back memory that it does not need for now.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Lives a client's run from its start to `on_close`, whatever happens.
 pub async fn run(
     shared: Arc<Shared>,
     control: Arc<Control>,
+    stage: Stage,
     settings: Settings,
     handler: Box<dyn Handler>,
 ) {
@@ -36,14 +43,14 @@ pub async fn run(
         settings,
         handler,
         control,
+        stage: stage.clone(),
         first_attempt: true,
         failed_attempts: 0,
         credentials_renewed: false,
     };
-    let close = match contained(run.live()).await {
-        Ok(close) => close,
-        Err(panic) => run.panicked(panic),
-    };
+    let ended = contained(run.live()).await;
+    stage.enter().await;
+    let close = ended.unwrap_or_else(|panic| run.panicked(panic));
     shared.set_state(State::Closed);
     run.log(Level::Info, format_args!("{close}"));
     // Each of these may run code of the handler's. The order is promised: on_close, then the handler is gone and with
@@ -58,7 +65,7 @@ async fn contained<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     poll_fn(|cx| match panics::contain(|| future.as_mut().poll(cx)) {
         Ok(poll) => poll.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
+        Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
 }
@@ -66,6 +73,7 @@ async fn contained<T>(future: impl Future<Output = T>) -> Result<T, String> {
 struct Run {
     shared: Arc<Shared>,
     control: Arc<Control>,
+    stage: Stage,
     settings: Settings,
     handler: Box<dyn Handler>,
     parser: Parser,
@@ -83,10 +91,12 @@ impl Run {
         let control = self.control.clone();
         let mut cause = None;
         loop {
+            // An attempt may have been dropped inside a callback's turn.
+            self.stage.leave().await;
             // An interrupt drops the attempt where it stands: in the resolver, the handshake, the stream or the wait.
             cause = tokio::select! {
                 biased;
-                interrupt = control.interrupted() => match interrupt {
+                interrupt = poll_fn(|cx| control.poll_interrupt(cx)) => match interrupt {
                     Interrupt::Stop => return Close::Stopped,
                     Interrupt::Reconnect => None,
                 },
@@ -127,8 +137,8 @@ impl Run {
             );
         }
         if self.handler.wants_request() {
-            self.handler.on_request(&mut attempt);
-            self.heed_interrupt().await;
+            self.in_callback(|run| run.handler.on_request(&mut attempt))
+                .await;
         }
         self.shared.counters.attempt();
         let response = http::open(attempt.request, &self.settings.http).await?;
@@ -149,13 +159,13 @@ impl Run {
         self.parser.reset();
         self.shared.counters.open();
         self.shared.set_state(State::Open);
-        self.handler.on_open(&Opened {
+        let opened = Opened {
             url: response.url.as_str(),
             status: response.status,
             http_version: response.http_version,
             headers: &response.headers,
-        });
-        self.heed_interrupt().await;
+        };
+        self.in_callback(|run| run.handler.on_open(&opened)).await;
         Ok(Some(response.body))
     }
 
@@ -164,21 +174,21 @@ impl Run {
         let mut delivered = false;
         let mut reads = 0;
         let error = loop {
-            let bytes = match body.read().await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => {
+            self.resumed().await;
+            match self.read(&mut body).await {
+                Ok(true) => {}
+                Ok(false) => {
                     break Error::new(ErrorKind::EndOfStream, "the server ended the stream");
                 }
                 Err(error) => break error,
-            };
-            self.shared.counters.read(bytes.len());
-            if let Err(error) = self.feed(bytes, &mut delivered) {
+            }
+            self.shared.counters.read(body.bytes().len());
+            if let Err(error) = self.deliver(body.bytes(), &mut delivered).await {
                 break error;
             }
-            self.heed_interrupt().await;
             reads += 1;
             if reads % READS_PER_TURN == 0 {
-                yield_now().await;
+                reschedule().await;
             }
         };
         self.backoff.stream_ended(Health {
@@ -191,8 +201,35 @@ impl Run {
         error
     }
 
-    /// Parses what was read and delivers what it completes.
-    fn feed(&mut self, bytes: &[u8], delivered: &mut bool) -> Result<(), Error> {
+    /// Reads on. A stream that falls silent gives back what a large event took: at once would be too soon, if another one
+    /// is to follow.
+    async fn read(&mut self, body: &mut Body) -> Result<bool, Error> {
+        if self.parser.has_much_to_spare() {
+            match timeout(IDLE, body.read()).await {
+                Ok(read) => return read,
+                Err(_) => self.parser.shrink(),
+            }
+        }
+        body.read().await
+    }
+
+    /// Waits while the program wants a pause.
+    async fn resumed(&mut self) {
+        poll_fn(|cx| self.control.poll_resumed(cx)).await;
+    }
+
+    /// Parses what was read and delivers what it completes; what comes after a pause, after that.
+    async fn deliver(&mut self, mut bytes: &[u8], delivered: &mut bool) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let fed = self.in_callback(|run| run.feed(bytes, delivered)).await;
+            bytes = &bytes[fed?..];
+            self.resumed().await;
+        }
+        Ok(())
+    }
+
+    /// Parses bytes and delivers what they complete. Answers how many it has parsed: all, unless that was interrupted.
+    fn feed(&mut self, bytes: &[u8], delivered: &mut bool) -> Result<usize, Error> {
         self.adopt_last_event_id();
         let Run {
             parser,
@@ -218,18 +255,16 @@ impl Run {
                     last.value.clear();
                     last.value.push_str(id.as_str());
                     last.set_by_program = false;
-                    // Whoever stops now gets the event of this block, too: its id says that it was delivered.
-                    return ControlFlow::Continue(());
                 }
             }
-            if control.is_interrupted() {
+            if control.holds_events() {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         });
-        fed.map(drop)
-            .map_err(|too_large| Error::new(ErrorKind::EventTooLarge, too_large.to_string()))
+        handler.on_read_end();
+        fed.map_err(|too_large| Error::new(ErrorKind::EventTooLarge, too_large.to_string()))
     }
 
     /// Takes over an id that the program has set.
@@ -265,8 +300,7 @@ impl Run {
             Some(_) => State::Waiting,
             None => State::Closed,
         });
-        let decision = self.tell(&failure);
-        self.heed_interrupt().await;
+        let decision = self.in_callback(|run| run.tell(&failure)).await;
         let delay = match (decision, failure.retry_in) {
             (Decision::Stop, _) => return ControlFlow::Break(Close::Stopped),
             (_, Some(delay)) => delay,
@@ -349,23 +383,15 @@ impl Run {
         log::write(level, format_args!("{origin}: {message}"));
     }
 
-    /// After a callback: what was asked in it comes before anything else. `live` drops the attempt here.
-    async fn heed_interrupt(&mut self) {
+    /// Calls what calls the handler, where that may be called. What was asked in it comes before anything else: `live`
+    /// drops the attempt here.
+    async fn in_callback<T>(&mut self, call: impl FnOnce(&mut Run) -> T) -> T {
+        self.stage.enter().await;
+        let answer = call(self);
         if self.control.is_interrupted() {
             pending::<()>().await;
         }
+        self.stage.leave().await;
+        answer
     }
-}
-
-/// Goes to the end of the queue.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }

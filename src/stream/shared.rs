@@ -1,6 +1,7 @@
 //! What a client and its run share: the way to interrupt it, and what anybody may ask about it.
 
 use super::control::Control;
+use crate::runtime::RunId;
 use crate::sync::lock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -44,8 +45,8 @@ pub struct Stats {
 /// What a client and its run share.
 #[derive(Debug)]
 pub struct Shared {
-    /// The way to interrupt the run, while there is one.
-    pub run: Mutex<Option<Arc<Control>>>,
+    /// What goes on between a start and its end.
+    pub run: Mutex<RunState>,
     /// Notified when the run has ended.
     pub closed: Condvar,
     state: AtomicU8,
@@ -53,6 +54,24 @@ pub struct Shared {
     last_error: Mutex<String>,
     /// What the run counts.
     pub counters: Counters,
+}
+
+/// Whether a client runs.
+#[derive(Debug, Default)]
+pub struct RunState {
+    /// The run, while there is one.
+    pub current: Option<Running>,
+    /// What the program wants of it, and of the next.
+    pub paused: bool,
+}
+
+/// A run, as others may reach it.
+#[derive(Debug)]
+pub struct Running {
+    /// The way to interrupt it.
+    pub control: Arc<Control>,
+    /// Its name in its runtime.
+    pub id: RunId,
 }
 
 /// The last event id, which outlives connections, runs, and both of its writers.
@@ -113,7 +132,7 @@ impl Shared {
 
     /// The run has ended: its handler has been told and dropped.
     pub fn ended(&self) {
-        *lock(&self.run) = None;
+        lock(&self.run).current = None;
         self.closed.notify_all();
     }
 }

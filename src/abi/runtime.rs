@@ -1,0 +1,230 @@
+//! Runtimes: the threads that clients run on, where the shared default is not what a program wants.
+
+use super::guard::{
+    Process, Refusal, User, call, contain, may_wait, optional_text, out, sized_read, time_limit,
+};
+use super::status::{eventsource_status_t, *};
+use crate::runtime::{Dispatch, Hook, Options, Runtime};
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+/// Where callbacks run.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum eventsource_dispatch_t {
+    /// On the library's threads; while a callback blocks, other threads serve the other clients. The default.
+    EVENTSOURCE_DISPATCH_ISOLATED = 0,
+    /// On the runtime's one thread. It costs least, and is for callbacks that never block: one that does holds up every
+    /// client of the runtime, the end of a client in `eventsource_free` included.
+    EVENTSOURCE_DISPATCH_INLINE = 1,
+    /// On threads of the program's, in `eventsource_runtime_dispatch`, and nowhere else but in `eventsource_free` and
+    /// `eventsource_runtime_free`. For event loops, and for what must stay on one thread.
+    EVENTSOURCE_DISPATCH_MANUAL = 2,
+}
+
+/// Told of a thread. @param user the pointer given with it
+pub type eventsource_thread_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
+
+/// What a runtime is told when it is made. All but `size` may be zero.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct eventsource_runtime_options_t {
+    /// Bytes of this struct as the caller compiled it: `sizeof(eventsource_runtime_options_t)`.
+    pub size: usize,
+    /// Where callbacks run: an `eventsource_dispatch_t`. 0: isolated.
+    pub dispatch: i32,
+    /// How many threads may run streams at the same time, blocked ones not counted: 1 to 1024; with inline and manual
+    /// dispatch, 1. 0: one for each processor. A single thread does everything until that is too much for it.
+    pub threads: i32,
+    /// What the threads' names begin with; the system may cut it (Linux after 15 bytes). NULL: `"eventsource"`. Copied.
+    pub thread_name: *const c_char,
+    /// Called on each thread that runs callbacks, before the first, as to attach it to a virtual machine. May be NULL; not
+    /// called with manual dispatch.
+    pub on_thread_start: eventsource_thread_fn,
+    /// Called on each such thread after its last callback. May be NULL.
+    pub on_thread_stop: eventsource_thread_fn,
+    /// Handed to both as it is. It must live until `eventsource_runtime_free` has returned, or, if that is called inside
+    /// a callback, until the last thread has stopped.
+    pub user: *mut c_void,
+}
+
+/// Threads that clients share. Programs that are content with the default need none: it is made at the first start and
+/// gone after the last free.
+pub struct eventsource_runtime_t {
+    runtime: Arc<Runtime>,
+    process: Process,
+}
+
+impl eventsource_runtime_t {
+    /// For a client to hold.
+    pub(super) fn shared(&self) -> Result<Arc<Runtime>, Refusal> {
+        self.process.check()?;
+        Ok(self.runtime.clone())
+    }
+}
+
+/// Makes a runtime and its threads. `eventsource_set_runtime` puts a client on it.
+///
+/// @param options copied; its `size` must be set. NULL for the defaults
+/// @param out receives the runtime, which the caller owns and gives to `eventsource_runtime_free`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_RUNTIME`
+///
+/// Any thread, also inside callbacks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_runtime_new(
+    options: *const eventsource_runtime_options_t,
+    out: *mut *mut eventsource_runtime_t,
+) -> eventsource_status_t {
+    call(|| {
+        // SAFETY: the header's rules for pointers.
+        let (out, options) = unsafe {
+            let out = self::out(out, "out")?;
+            match options.is_null() {
+                true => (out, Options::default()),
+                false => (out, read_options(&sized_read(options, "the options")?)?),
+            }
+        };
+        let runtime = Runtime::new(options).map_err(|error| Refusal::runtime(&error))?;
+        out.write(Box::into_raw(Box::new(eventsource_runtime_t {
+            runtime: Arc::new(runtime),
+            process: Process::current(),
+        })));
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `thread_name` is NULL or a string.
+unsafe fn read_options(from: &eventsource_runtime_options_t) -> Result<Options, Refusal> {
+    let refuse = |message: &'static str| Err(Refusal::new(EVENTSOURCE_ERR_VALUE, message));
+    let dispatch = match from.dispatch {
+        0 => Dispatch::Isolated,
+        1 => Dispatch::Inline,
+        2 => Dispatch::Manual,
+        _ => return refuse("no such dispatch"),
+    };
+    let threads = match from.threads {
+        0 => None,
+        1 => Some(1),
+        2..=1024 if dispatch == Dispatch::Isolated => usize::try_from(from.threads).ok(),
+        _ => return refuse("the number of threads is out of range"),
+    };
+    // SAFETY: the caller's promise.
+    let name = unsafe { optional_text(from.thread_name, "the threads' name")? };
+    let user = User(from.user);
+    let hook = |hook: eventsource_thread_fn| {
+        hook.map(|hook| -> Hook {
+            Box::new(move || {
+                let user = &user;
+                // SAFETY: a callback of the registered type, with the pointer that came with it.
+                unsafe { hook(user.0) };
+            })
+        })
+    };
+    let defaults = Options::default();
+    Ok(Options {
+        dispatch,
+        threads,
+        thread_name: name.map_or(defaults.thread_name, Into::into),
+        on_thread_start: hook(from.on_thread_start),
+        on_thread_stop: hook(from.on_thread_stop),
+    })
+}
+
+/// Stops all clients of the runtime, ends its threads and releases it. NULL is fine.
+///
+/// Outside callbacks it returns when each client's `on_close` has returned (with manual dispatch it calls them) and no
+/// thread is left. Inside a callback it returns at once, and all that happens on its own time. The clients remain the
+/// caller's to free; until another runtime is set, `eventsource_start` answers `ERR_STATE` for them.
+///
+/// Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_runtime_free(runtime: *mut eventsource_runtime_t) {
+    contain(|| {
+        // SAFETY: the header's rules for pointers.
+        let is_ours = unsafe { runtime.as_ref() }.is_some_and(|this| this.process.is_current());
+        if is_ours {
+            // SAFETY: made by eventsource_runtime_new and, by the header's rules, freed once.
+            let this = unsafe { Box::from_raw(runtime) };
+            this.runtime.close();
+        }
+    });
+}
+
+/// Runs callbacks that are due, on this thread, in turns: one turn is all events and comments of one read of one client,
+/// or one other callback. Turns that become due meanwhile are left to the next call. Only for manual dispatch.
+///
+/// Several threads may dispatch at the same time; the callbacks of one client still come one at a time.
+///
+/// @param timeout_ms how long to wait, in milliseconds, for a callback to become due if none is; `EVENTSOURCE_FOREVER` for
+///        no limit, 0 not to wait
+/// @param max the most turns; 0 for as many as are due
+/// @param ran receives how many turns have been run, 0 after the time has run out; may be NULL. A turn need not contain a
+///        callback: a read can end in the middle of an event.
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` unless dispatch is manual, `ERR_IN_CALLBACK` inside any
+///         callback of the library, `ERR_FORKED`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_runtime_dispatch(
+    runtime: *mut eventsource_runtime_t,
+    timeout_ms: i64,
+    max: usize,
+    ran: *mut usize,
+) -> eventsource_status_t {
+    call(|| {
+        // SAFETY: the header's rules for pointers.
+        let runtime = unsafe { manual(runtime)? };
+        let timeout = time_limit(timeout_ms)?;
+        may_wait()?;
+        let max = if max == 0 { usize::MAX } else { max };
+        let turns = runtime.dispatch(timeout, max).unwrap_or_default();
+        // SAFETY: as above.
+        if let Some(ran) = unsafe { ran.as_mut() } {
+            *ran = turns;
+        }
+        Ok(())
+    })
+}
+
+/// Tells which file descriptor is readable while callbacks are due, for `poll` and whatever is built on it. Only for manual
+/// dispatch, and not on Windows.
+///
+/// @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_runtime_fd(
+    runtime: *mut eventsource_runtime_t,
+    fd: *mut i32,
+) -> eventsource_status_t {
+    call(|| {
+        // SAFETY: the header's rules for pointers.
+        let (runtime, fd) = unsafe { (manual(runtime)?, out(fd, "fd")?) };
+        match runtime.fd() {
+            Some(number) => {
+                fd.write(number);
+                Ok(())
+            }
+            None => Err(not_manual()),
+        }
+    })
+}
+
+/// A runtime whose callbacks wait for the caller.
+///
+/// # Safety
+/// `runtime` is NULL or a runtime that is not freed while the result is used.
+unsafe fn manual<'a>(runtime: *mut eventsource_runtime_t) -> Result<&'a Runtime, Refusal> {
+    // SAFETY: the caller's promise.
+    let this = unsafe { runtime.as_ref() }.ok_or_else(|| Refusal::null("the runtime"))?;
+    this.process.check()?;
+    match this.runtime.dispatch_mode() {
+        Dispatch::Manual => Ok(&this.runtime),
+        _ => Err(not_manual()),
+    }
+}
+
+fn not_manual() -> Refusal {
+    Refusal::new(
+        EVENTSOURCE_ERR_STATE,
+        "the runtime runs callbacks on its own threads",
+    )
+}
