@@ -15,6 +15,17 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits until `condition` holds.
+pub fn wait<'a, T>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    condition: impl Fn(&T) -> bool,
+) -> MutexGuard<'a, T> {
+    condvar
+        .wait_while(guard, |value| !condition(value))
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Waits until `condition` holds, but no longer than `limit`.
 pub fn wait_for<'a, T>(
     condvar: &Condvar,
@@ -102,12 +113,7 @@ impl<T> Slot<T> {
         loop {
             match slot.take() {
                 Some(value) => return value,
-                None => {
-                    slot = self
-                        .filled
-                        .wait(slot)
-                        .unwrap_or_else(PoisonError::into_inner)
-                }
+                None => slot = wait(&self.filled, slot, Option::is_some),
             }
         }
     }

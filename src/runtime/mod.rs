@@ -14,14 +14,14 @@ mod turns;
 mod watchdog;
 
 use crate::log::{self, Level};
-use crate::sync::{Condvar, Mutex, PerProcess, Slot, lock};
+use crate::sync::{Condvar, Mutex, PerProcess, Slot, lock, wait};
 use async_task::Runnable;
 use scheduler::{Limits, Next, Scheduler, Worker};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
@@ -272,11 +272,7 @@ impl Runtime {
                     callback(|| task.run());
                 }
             }
-            drop(
-                core.run_ended
-                    .wait_while(lock(&core.runs), |runs| !have_ended(runs))
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            drop(wait(&core.run_ended, lock(&core.runs), have_ended));
         }
         core.shut_down_if_over();
         core.join();

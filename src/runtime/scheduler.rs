@@ -268,10 +268,10 @@ impl<T, A: Alarm> Scheduler<T, A> {
         state.starting += started;
         state.threads += started;
 
-        let hurried = match called + started {
-            0 => state.hurried.saturating_sub(1),
-            _ if live == 0 => HURRIED_TICKS,
-            _ => 0,
+        let hurried = if live == 0 && called + started > 0 {
+            HURRIED_TICKS
+        } else {
+            state.hurried.saturating_sub(1)
         };
         match (mem::replace(&mut state.hurried, hurried), hurried) {
             (0, 1..) => self.alarm.hurry(),

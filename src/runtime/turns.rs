@@ -4,20 +4,21 @@
 //! queue, with at most one read's bytes in its hands, and is not read for meanwhile: so nothing piles up when nobody
 //! comes, and the server is made to wait through TCP.
 
-use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait_for};
+use crate::sync::{Condvar, Mutex, lock, wait, wait_for};
 use async_task::Runnable;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 /// Names a run of its runtime.
 pub type RunId = u64;
 
+type Due = VecDeque<(RunId, Runnable)>;
+
 /// The queue.
 #[derive(Debug)]
 pub struct Turns {
-    due: Mutex<VecDeque<(RunId, Runnable)>>,
+    due: Mutex<Due>,
     /// A turn has become due, or a run has ended.
     changed: Condvar,
     signal: Signal,
@@ -53,10 +54,7 @@ impl Turns {
         let due = lock(&self.due);
         let due = match limit {
             Some(limit) => wait_for(&self.changed, due, limit, |due| !due.is_empty()),
-            None => self
-                .changed
-                .wait_while(due, |due| due.is_empty())
-                .unwrap_or_else(PoisonError::into_inner),
+            None => wait(&self.changed, due, |due| !due.is_empty()),
         };
         due.len()
     }
@@ -84,24 +82,17 @@ impl Turns {
         is_wanted: impl Fn(RunId) -> bool,
         is_over: impl Fn() -> bool,
     ) -> Option<Runnable> {
-        let mut due = lock(&self.due);
-        loop {
-            if is_over() {
-                return None;
-            }
-            if let Some(index) = due.iter().position(|(run, _)| is_wanted(*run)) {
-                let (_, task) = due.remove(index)?;
-                self.taken(&due);
-                return Some(task);
-            }
-            due = self
-                .changed
-                .wait(due)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let wanted = |due: &Due| due.iter().position(|(run, _)| is_wanted(*run));
+        let mut due = wait(&self.changed, lock(&self.due), |due| {
+            is_over() || wanted(due).is_some()
+        });
+        let index = wanted(&due)?;
+        let (_, task) = due.remove(index)?;
+        self.taken(&due);
+        Some(task)
     }
 
-    fn taken(&self, due: &MutexGuard<'_, VecDeque<(RunId, Runnable)>>) {
+    fn taken(&self, due: &Due) {
         if due.is_empty() {
             self.signal.lower();
         }

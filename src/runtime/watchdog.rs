@@ -156,10 +156,7 @@ mod portable {
                 let before = *setting;
                 let unchanged = |now: &mut Setting| now.number == before.number;
                 if before.period.is_zero() {
-                    setting = self
-                        .changed
-                        .wait_while(setting, unchanged)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    setting = wait(&self.changed, setting, |now| now.number != before.number);
                     continue;
                 }
                 let (now, wait) = self

@@ -1,14 +1,15 @@
 //! The handle on a client.
 
-use super::control::{Control, Interrupt};
+use super::control::Interrupt;
+use super::gate::WrongState;
 use super::handler::Handler;
 use super::session;
 use super::settings::Settings;
-use super::shared::{RunState, Running, Shared, State, Stats};
+use super::shared::{Shared, State, Stats};
 use crate::http::{Invalid, InvalidKind};
-use crate::runtime::{Dispatch, Runtime};
+use crate::runtime::{Closed, Dispatch, Runtime};
 use crate::sync::lock;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{io, mem};
 
@@ -38,6 +39,12 @@ impl From<Invalid> for Refused {
     }
 }
 
+impl From<WrongState> for Refused {
+    fn from(_: WrongState) -> Refused {
+        Refused::State("the client is running already")
+    }
+}
+
 impl Client {
     /// A client that has not started.
     pub fn new(url: &str) -> Result<Client, Invalid> {
@@ -60,11 +67,8 @@ impl Client {
 
     /// Does something that must not happen while the client runs; it cannot be started meanwhile.
     pub fn while_stopped<T>(&self, act: impl FnOnce() -> T) -> Result<T, Refused> {
-        let run = lock(&self.shared.run);
-        match run.current {
-            None => Ok(act()),
-            Some(_) => Err(Refused::State("the client is running")),
-        }
+        let done = self.shared.gate.while_stopped(act);
+        done.map_err(|WrongState| Refused::State("the client is running"))
     }
 
     /// Sets whose threads its runs are on; `None` for those that all clients share.
@@ -77,76 +81,44 @@ impl Client {
 
     /// Starts a run.
     pub fn start(&self, handler: impl FnOnce() -> Box<dyn Handler>) -> Result<(), Refused> {
-        let mut run = lock(&self.shared.run);
-        if run.current.is_some() {
-            return Err(Refused::State("the client is running already"));
-        }
-        let runtime = {
-            let mut runtime = lock(&self.runtime);
-            match &*runtime {
-                Some(runtime) => runtime.clone(),
-                None => runtime
-                    .insert(Runtime::shared().map_err(Refused::Runtime)?)
-                    .clone(),
-            }
-        };
-        let control = Arc::new(Control::new(run.paused));
-        let spawned = runtime.spawn(control.clone(), |stage| {
-            self.shared.set_state(State::Connecting);
-            let (shared, control) = (self.shared.clone(), control.clone());
-            session::run(shared, control, stage, self.settings(), handler())
-        });
-        let id = spawned.map_err(|_| Refused::State("the client's runtime has been freed"))?;
-        run.current = Some(Running { control, id });
-        Ok(())
+        self.shared.gate.start(|control| {
+            let runtime = self.running_runtime().map_err(Refused::Runtime)?;
+            let spawned = runtime.spawn(control.clone(), |stage| {
+                self.shared.set_state(State::Connecting);
+                let shared = self.shared.clone();
+                session::run(shared, control, stage, self.settings(), handler())
+            });
+            spawned.map_err(|Closed| Refused::State("the client's runtime has been freed"))
+        })
+    }
+
+    fn running_runtime(&self) -> io::Result<Arc<Runtime>> {
+        let mut runtime = lock(&self.runtime);
+        Ok(match &*runtime {
+            Some(runtime) => runtime.clone(),
+            None => runtime.insert(Runtime::shared()?).clone(),
+        })
     }
 
     /// Asks the run to close, if there is one.
     pub fn stop(&self) {
-        if let Some(run) = &lock(&self.shared.run).current {
-            run.control.interrupt(Interrupt::Stop);
-        }
+        let _ = self.shared.gate.interrupt(Interrupt::Stop);
     }
 
     /// Asks the run to connect anew.
     pub fn reconnect_now(&self) -> Result<(), Refused> {
-        match &lock(&self.shared.run).current {
-            Some(run) => {
-                run.control.interrupt(Interrupt::Reconnect);
-                Ok(())
-            }
-            None => Err(Refused::State("the client is not running")),
-        }
+        let asked = self.shared.gate.interrupt(Interrupt::Reconnect);
+        asked.map_err(|WrongState| Refused::State("the client is not running"))
     }
 
     /// Sets whether the client reads its stream, in this run and those to come.
     pub fn set_paused(&self, paused: bool) {
-        let mut run = lock(&self.shared.run);
-        run.paused = paused;
-        if let Some(run) = &run.current {
-            run.control.set_paused(paused);
-        }
+        self.shared.gate.set_paused(paused);
     }
 
     /// Waits until no run is left; false when the time runs out first. Must not be called by a handler.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        let run = lock(&self.shared.run);
-        let running = |run: &mut RunState| run.current.is_some();
-        match timeout {
-            None => {
-                drop(
-                    self.shared
-                        .closed
-                        .wait_while(run, running)
-                        .unwrap_or_else(PoisonError::into_inner),
-                );
-                true
-            }
-            Some(timeout) => {
-                let waited = self.shared.closed.wait_timeout_while(run, timeout, running);
-                !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-            }
-        }
+        self.shared.gate.wait(timeout)
     }
 
     /// Whether somebody else has to see to it that callbacks run.
@@ -160,10 +132,9 @@ impl Client {
     /// handler.
     pub fn finish(&self) {
         self.stop();
-        let id = lock(&self.shared.run).current.as_ref().map(|run| run.id);
         let runtime = lock(&self.runtime).clone();
-        if let (Some(id), Some(runtime)) = (id, runtime) {
-            runtime.finish(id);
+        if let (Some(run), Some(runtime)) = (self.shared.gate.run(), runtime) {
+            runtime.finish(run);
         }
         self.wait(None);
     }

@@ -6,6 +6,7 @@
 mod backoff;
 mod client;
 mod control;
+mod gate;
 mod handler;
 mod policy;
 mod session;

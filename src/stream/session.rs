@@ -57,7 +57,7 @@ pub async fn run(
     // it what it keeps alive, and only then whoever waits may go on.
     let _ = panics::contain(|| run.handler.on_close(close));
     let _ = panics::contain(|| drop(run));
-    shared.ended();
+    shared.gate.ended();
 }
 
 /// Polls a future; a panic in it becomes its message.

@@ -1,10 +1,9 @@
-//! What a client and its run share: the way to interrupt it, and what anybody may ask about it.
+//! What a client and its run share: the gate between them, and what anybody may ask about it.
 
-use super::control::Control;
+use super::gate::Gate;
 use crate::runtime::RunId;
-use crate::sync::lock;
+use crate::sync::{Mutex, MutexGuard, lock};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// What a client is doing.
@@ -45,33 +44,13 @@ pub struct Stats {
 /// What a client and its run share.
 #[derive(Debug)]
 pub struct Shared {
-    /// What goes on between a start and its end.
-    pub run: Mutex<RunState>,
-    /// Notified when the run has ended.
-    pub closed: Condvar,
+    /// Whether there is a run.
+    pub gate: Gate<RunId>,
     state: AtomicU8,
     last_event_id: Mutex<LastEventId>,
     last_error: Mutex<String>,
     /// What the run counts.
     pub counters: Counters,
-}
-
-/// Whether a client runs.
-#[derive(Debug, Default)]
-pub struct RunState {
-    /// The run, while there is one.
-    pub current: Option<Running>,
-    /// What the program wants of it, and of the next.
-    pub paused: bool,
-}
-
-/// A run, as others may reach it.
-#[derive(Debug)]
-pub struct Running {
-    /// The way to interrupt it.
-    pub control: Arc<Control>,
-    /// Its name in its runtime.
-    pub id: RunId,
 }
 
 /// The last event id, which outlives connections, runs, and both of its writers.
@@ -87,8 +66,7 @@ impl Shared {
     /// For a client that has not started.
     pub fn new() -> Shared {
         Shared {
-            run: Mutex::default(),
-            closed: Condvar::new(),
+            gate: Gate::new(),
             state: AtomicU8::new(State::Idle as u8),
             last_event_id: Mutex::default(),
             last_error: Mutex::default(),
@@ -128,12 +106,6 @@ impl Shared {
     /// Remembers what went wrong.
     pub fn set_last_error(&self, message: &str) {
         message.clone_into(&mut lock(&self.last_error));
-    }
-
-    /// The run has ended: its handler has been told and dropped.
-    pub fn ended(&self) {
-        lock(&self.run).current = None;
-        self.closed.notify_all();
     }
 }
 
