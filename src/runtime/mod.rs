@@ -195,27 +195,21 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Runs a future to its end. It must contain its own panics. Until it has ended, `stop` is what ends it when the
-    /// runtime is closed.
+    /// Runs a future to its end. It must contain its own panics, and drop its [`Entry`] last: until then the runtime waits
+    /// for it when it is closed, after `stop` has asked it to end.
     pub fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         stop: Arc<dyn Stop>,
-        future: impl FnOnce(Stage) -> F,
+        future: impl FnOnce(Stage, Entry) -> F,
     ) -> Result<RunId, Closed> {
-        let run = self.0.register(stop)?;
-        let id = run.id;
+        let entry = self.0.register(stop)?;
+        let id = entry.run;
         let stage = Stage::new(self.0.turns.is_some());
         let place = stage.clone();
-        let future = future(stage);
         let core = self.0.clone();
         let schedule = move |task| core.schedule(id, &place, task);
-        let (task, detached) = async_task::spawn(
-            async move {
-                future.await;
-                drop(run);
-            },
-            schedule,
-        );
+        // The future as it is: a wrapper would hold it twice, once before and once after its first poll.
+        let (task, detached) = async_task::spawn(future(stage, entry), schedule);
         detached.detach();
         task.schedule();
         Ok(id)
@@ -288,7 +282,7 @@ impl Drop for Runtime {
 
 /// Runs, and what a thread does.
 impl Core {
-    fn register(self: &Arc<Core>, stop: Arc<dyn Stop>) -> Result<Run, Closed> {
+    fn register(self: &Arc<Core>, stop: Arc<dyn Stop>) -> Result<Entry, Closed> {
         let mut runs = lock(&self.runs);
         if runs.closed {
             return Err(Closed);
@@ -297,8 +291,8 @@ impl Core {
         let id = runs.last_id;
         runs.stops.insert(id, stop);
         drop(runs);
-        Ok(Run {
-            id,
+        Ok(Entry {
+            run: id,
             core: self.clone(),
         })
     }
@@ -432,15 +426,16 @@ impl Core {
 }
 
 /// A run's entry in its runtime.
-struct Run {
-    id: RunId,
+#[derive(Debug)]
+pub struct Entry {
+    run: RunId,
     core: Arc<Core>,
 }
 
-impl Drop for Run {
+impl Drop for Entry {
     fn drop(&mut self) {
         let core = &*self.core;
-        lock(&core.runs).stops.remove(&self.id);
+        lock(&core.runs).stops.remove(&self.run);
         core.run_ended.notify_all();
         if let Some(turns) = &core.turns {
             turns.run_ended();

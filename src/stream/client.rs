@@ -83,10 +83,10 @@ impl Client {
     pub fn start(&self, handler: impl FnOnce() -> Box<dyn Handler>) -> Result<(), Refused> {
         self.shared.gate.start(|control| {
             let runtime = self.running_runtime().map_err(Refused::Runtime)?;
-            let spawned = runtime.spawn(control.clone(), |stage| {
+            let spawned = runtime.spawn(control.clone(), |stage, entry| {
                 self.shared.set_state(State::Connecting);
                 let shared = self.shared.clone();
-                session::run(shared, control, stage, self.settings(), handler())
+                session::run(shared, control, stage, entry, self.settings(), handler())
             });
             spawned.map_err(|Closed| Refused::State("the client's runtime has been freed"))
         })

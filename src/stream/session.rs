@@ -10,11 +10,11 @@ use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
 use crate::parser::{Item, Parser};
-use crate::runtime::{Stage, reschedule};
+use crate::runtime::{Entry, Stage, reschedule};
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,7 @@ pub async fn run(
     shared: Arc<Shared>,
     control: Arc<Control>,
     stage: Stage,
+    entry: Entry,
     settings: Settings,
     handler: Box<dyn Handler>,
 ) {
@@ -48,7 +49,10 @@ pub async fn run(
         failed_attempts: 0,
         credentials_renewed: false,
     };
-    let ended = contained(run.live()).await;
+    let ended = {
+        let mut live = pin!(run.live());
+        contained(live.as_mut()).await
+    };
     stage.enter().await;
     let close = ended.unwrap_or_else(|panic| run.panicked(panic));
     shared.set_state(State::Closed);
@@ -58,11 +62,11 @@ pub async fn run(
     let _ = panics::contain(|| run.handler.on_close(close));
     let _ = panics::contain(|| drop(run));
     shared.gate.ended();
+    drop(entry);
 }
 
 /// Polls a future; a panic in it becomes its message.
-async fn contained<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    let mut future = pin!(future);
+async fn contained<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, String> {
     poll_fn(|cx| match panics::contain(|| future.as_mut().poll(cx)) {
         Ok(poll) => poll.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),
@@ -141,7 +145,8 @@ impl Run {
                 .await;
         }
         self.shared.counters.attempt();
-        let response = http::open(attempt.request, &self.settings.http).await?;
+        // What opening a stream and telling of a refusal takes has a box of its own: an open stream is to be small.
+        let response = Box::pin(http::open(attempt.request, &self.settings.http)).await?;
         match policy::judge(
             response.status,
             &response.headers,
@@ -149,7 +154,9 @@ impl Run {
         ) {
             Verdict::Stream => {}
             Verdict::Close => return Ok(None),
-            Verdict::Error(error) => return Err(error.with_answer(response.into_answer().await)),
+            Verdict::Error(error) => {
+                return Err(error.with_answer(Box::pin(response.into_answer()).await));
+            }
         }
 
         self.log(Level::Info, format_args!("open"));
