@@ -1,109 +1,83 @@
-//! The body of a response, as a source that lends its bytes.
+//! The body of a response, which lends its bytes.
 
-use super::connect::Stream;
 use super::error::{Error, ErrorKind};
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1::Connection;
+use super::framing::Framing;
+use super::wire::Wire;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How much of a body an error tells, and how long it may take to arrive.
 const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
 
-/// hyper's half of a connection: it makes progress only while somebody polls it. It is polled together with what waits
-/// for it, so that a stream stays one task and dropping that closes the socket.
-#[derive(Debug)]
-pub struct Wire(Option<Connection<Stream, Full<Bytes>>>);
-
-impl Wire {
-    pub fn new(connection: Connection<Stream, Full<Bytes>>) -> Wire {
-        Wire(Some(connection))
-    }
-
-    /// Waits for something that needs the connection.
-    pub async fn drive<T>(
-        &mut self,
-        future: impl Future<Output = Result<T, hyper::Error>>,
-    ) -> Result<T, Error> {
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            self.poll(cx);
-            future.as_mut().poll(cx).map_err(Error::from)
-        })
-        .await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) {
-        if let Some(connection) = &mut self.0
-            && Pin::new(connection).poll(cx).is_ready()
-        {
-            // Its error, if any, also reaches whoever waits for the response or its body.
-            self.0 = None;
-        }
-    }
-}
-
 /// The body of a response.
 #[derive(Debug)]
 pub struct Body {
     wire: Wire,
-    incoming: Incoming,
-    /// What is lent: it stays until the next read.
-    lent: Bytes,
+    framing: Framing,
+    /// What came together with the head.
+    beginning: Vec<u8>,
     silence: Option<Silence>,
 }
 
 impl Body {
-    pub(super) fn new(wire: Wire, incoming: Incoming, read_timeout: Option<Duration>) -> Body {
+    pub(super) fn new(
+        wire: Wire,
+        framing: Framing,
+        beginning: Vec<u8>,
+        read_timeout: Option<Duration>,
+    ) -> Body {
         Body {
             wire,
-            incoming,
-            lent: Bytes::new(),
+            framing,
+            beginning,
             silence: read_timeout.map(Silence::new),
         }
     }
 
-    /// Waits for more of the body, which [`bytes`](Self::bytes) then lends; false at its end. Nothing is lost by dropping
-    /// the future.
-    pub async fn read(&mut self) -> Result<bool, Error> {
-        // First, so that the memory can be used again.
-        self.lent = Bytes::new();
-        self.lent = match poll_fn(|cx| self.poll_data(cx)).await? {
-            Some(data) => data,
-            None => return Ok(false),
-        };
-        if let Some(silence) = &mut self.silence {
-            silence.broken();
+    /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, in as many pieces as it came in, which
+    /// may be none. Answers whether more can follow. Nothing is lost by dropping the future.
+    pub async fn read(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> Result<bool, Error> {
+        poll_fn(|cx| self.poll_read(cx, limit, &mut take)).await
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        take: &mut impl FnMut(&[u8]),
+    ) -> Poll<Result<bool, Error>> {
+        let Body { wire, framing, .. } = self;
+        if framing.is_complete() {
+            return Poll::Ready(Ok(false));
         }
-        Ok(true)
-    }
-
-    /// What the last read has brought.
-    pub fn bytes(&self) -> &[u8] {
-        &self.lent
-    }
-
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        loop {
-            self.wire.poll(cx);
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(Ok(Some(data))),
-                    _ => {} // Trailers say nothing about events.
-                },
-                Poll::Pending => break,
+        if !self.beginning.is_empty() {
+            let beginning = std::mem::take(&mut self.beginning);
+            return Poll::Ready(framing.decode(&beginning, take).map(|()| true));
+        }
+        let read = wire.poll_read(cx, limit, |bytes| {
+            if !bytes.is_empty() {
+                return framing.decode(bytes, take).map(|()| true);
             }
-        }
-        match &mut self.silence {
-            Some(silence) => silence.poll(cx).map(Err),
-            None => Poll::Pending,
+            if framing.may_close() {
+                return Ok(false);
+            }
+            Err(Error::new(
+                ErrorKind::Disconnected,
+                "the connection ended before the response was complete",
+            ))
+        });
+        match (read, &mut self.silence) {
+            (Poll::Ready(read), silence) => {
+                if let Some(silence) = silence {
+                    silence.broken();
+                }
+                Poll::Ready(read?)
+            }
+            (Poll::Pending, Some(silence)) => Poll::Ready(Err(ready!(silence.poll(cx)))),
+            (Poll::Pending, None) => Poll::Pending,
         }
     }
 
@@ -113,9 +87,14 @@ impl Body {
         let mut excerpt = Vec::new();
         // However it ends, what has come by then is the excerpt.
         let _ = timeout(patience, async {
-            while excerpt.len() < limit && self.read().await.is_ok_and(|more| more) {
-                let data = self.bytes();
-                excerpt.extend_from_slice(&data[..data.len().min(limit - excerpt.len())]);
+            while excerpt.len() < limit {
+                let read = self.read(limit, |data| {
+                    let room = limit - excerpt.len();
+                    excerpt.extend_from_slice(&data[..data.len().min(room)]);
+                });
+                if !read.await.is_ok_and(|more| more) {
+                    break;
+                }
             }
         })
         .await;

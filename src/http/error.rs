@@ -141,35 +141,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// While a request is sent and its response read.
-impl From<hyper::Error> for Error {
-    fn from(error: hyper::Error) -> Error {
-        // A request that was cancelled names as its cause what ended the connection.
-        let innermost = causes(&error)
-            .filter_map(|cause| cause.downcast_ref())
-            .last()
-            .unwrap_or(&error);
-        let gone =
-            innermost.is_incomplete_message() || innermost.is_closed() || innermost.is_canceled();
-        let kind = if gone || causes(&error).any(is_socket_error) {
-            ErrorKind::Disconnected
-        } else {
-            ErrorKind::Protocol
-        };
-        Error::caused(kind, error.to_string(), &error)
-    }
-}
-
-/// Whether a socket failed. hyper reports broken chunk framing as an I/O error, too, of a kind that no socket makes.
-fn is_socket_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| {
-        !matches!(
-            error.kind(),
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-        )
-    })
-}
-
 /// An error and its causes, outermost first.
 pub fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),

@@ -1,20 +1,18 @@
 //! One request on one connection of its own, up to the head of the response.
 
-use super::body::{Body, Wire};
+use super::body::Body;
 use super::connect::connect;
 use super::error::{Error, ErrorKind};
+use super::framing::Framing;
+use super::head::{self, Head};
 use super::request::Request;
+use super::wire::Wire;
 use super::{Options, Response, origin};
 use crate::log::{self, Level};
-use http_body_util::Full;
-use hyper::client::conn::http1;
-use hyper::http::header::{HOST, HeaderValue};
-use hyper::{Uri, Version};
+use hyper::Uri;
+use hyper::http::Method;
+use std::future::poll_fn;
 use std::time::Duration;
-
-/// What one connection reads at a time, and so the largest response head: as much as Node.js allows. Fixed, because the
-/// size that hyper would choose by itself grows to hundreds of kilobytes for each stream and stays there.
-const READ_BUFFER: usize = 16 * 1024;
 
 /// Connects, sends the request, waits for the response's head.
 pub async fn exchange(request: &Request, options: &Options) -> Result<Response, Error> {
@@ -44,14 +42,8 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     )
     .await??;
 
-    let (mut sender, connection) = http1::Builder::new()
-        .writev(false)
-        .read_buf_exact_size(Some(READ_BUFFER))
-        .handshake(stream)
-        .await?;
-    let mut wire = Wire::new(connection);
-    let response = wire.drive(sender.send_request(message(request, &uri)?));
-    let response = within(options.read_timeout, response, |limit| {
+    let mut wire = Wire::new(stream, head::write(request, &uri), request.body.clone());
+    let (head, beginning) = within(options.read_timeout, read_head(&mut wire), |limit| {
         Error::new(
             ErrorKind::ReadTimeout,
             format!("no response within {limit:?}"),
@@ -59,38 +51,37 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     })
     .await??;
 
-    let (head, incoming) = response.into_parts();
+    let framing = Framing::of(head.status, request.method == Method::HEAD, &head.headers)?;
     Ok(Response {
         url: request.url().clone(),
-        status: head.status.as_u16(),
-        http_version: if head.version == Version::HTTP_10 {
-            10
-        } else {
-            11
-        },
+        status: head.status,
+        http_version: head.http_version,
         headers: head.headers,
-        body: Body::new(wire, incoming, options.read_timeout),
+        body: Body::new(wire, framing, beginning, options.read_timeout),
     })
 }
 
-/// The request in origin form (RFC 9112, section 3.2.1).
-fn message(request: &Request, uri: &Uri) -> Result<hyper::Request<Full<bytes::Bytes>>, Error> {
-    let impossible = |error: &(dyn std::error::Error + 'static)| {
-        Error::caused(ErrorKind::Protocol, "the request is malformed", error)
-    };
-    let host = uri.authority().map_or("", |authority| authority.as_str());
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let mut message = hyper::Request::new(Full::new(request.body.clone()));
-    *message.method_mut() = request.method.clone();
-    *message.uri_mut() = target
-        .parse()
-        .map_err(|error: hyper::http::uri::InvalidUri| impossible(&error))?;
-    *message.headers_mut() = request.headers.clone();
-    if !request.headers.contains_key(HOST) {
-        let host = HeaderValue::from_str(host).map_err(|error| impossible(&error))?;
-        message.headers_mut().insert(HOST, host);
+/// The response's head, and what came together with it of the body.
+async fn read_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
+    let mut bytes = Vec::new();
+    loop {
+        let room = head::LARGEST - bytes.len();
+        let read = poll_fn(|cx| {
+            wire.poll_read(cx, room, |read| {
+                bytes.extend_from_slice(read);
+                read.len()
+            })
+        });
+        if read.await? == 0 {
+            return Err(Error::new(
+                ErrorKind::Disconnected,
+                "the connection ended before the response's head was complete",
+            ));
+        }
+        if let Some((head, len)) = head::read(&bytes)? {
+            return Ok((head, bytes.split_off(len)));
+        }
     }
-    Ok(message)
 }
 
 /// Waits for a future for a limited time.

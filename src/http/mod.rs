@@ -1,16 +1,19 @@
 //! One request → one byte stream: connecting, TLS, redirects, and the response with its body.
 //!
-//! The seam to `stream` is [`open`], which answers with a [`Response`], and [`Body::read`], after which [`Body::bytes`]
-//! lends the next bytes of the body from whichever buffer they are in. How the body's bytes are framed on the wire is nobody's business
-//! outside this folder.
+//! The seam to `stream` is [`open`], which answers with a [`Response`], and [`Body::read`], which lends the next bytes of
+//! the body from the reading thread's buffer. How the body's bytes are framed on the wire is nobody's business outside this
+//! folder.
 
 mod body;
 mod connect;
 mod error;
 mod exchange;
+mod framing;
+mod head;
 mod redirect;
 mod request;
 mod tls;
+mod wire;
 
 pub use body::Body;
 pub use error::{Answer, Error, ErrorKind};

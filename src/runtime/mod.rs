@@ -453,6 +453,11 @@ impl Stage {
         Stage(is_manual.then(Arc::default))
     }
 
+    /// Whether callbacks run elsewhere than the I/O.
+    pub fn is_elsewhere(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Goes where callbacks may be called.
     pub async fn enter(&self) {
         if let Some(due) = &self.0 {

@@ -114,7 +114,7 @@ use portable::Timer;
 #[cfg(any(test, not(target_os = "linux")))]
 #[cfg_attr(target_os = "linux", allow(dead_code))]
 mod portable {
-    use crate::sync::{Condvar, Mutex, lock};
+    use crate::sync::{Condvar, Mutex, lock, wait};
     use std::io;
     use std::sync::PoisonError;
     use std::time::Duration;

@@ -21,7 +21,10 @@ use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
 /// How many reads a stream may take before others get a turn.
-const READS_PER_TURN: u32 = 16;
+const READS_PER_TURN: u32 = 4;
+
+/// How much is read where it has to be held until its callbacks can run.
+const READ_TO_HOLD: usize = 16 * 1024;
 
 /// How long a stream is silent before it gives back memory that it does not need for now.
 const IDLE: Duration = Duration::from_secs(1);
@@ -48,6 +51,8 @@ pub async fn run(
         first_attempt: true,
         failed_attempts: 0,
         credentials_renewed: false,
+        delivered: false,
+        held: Vec::new(),
     };
     let ended = {
         let mut live = pin!(run.live());
@@ -88,6 +93,10 @@ struct Run {
     failed_attempts: u32,
     /// New credentials have been asked for since the stream was last open.
     credentials_renewed: bool,
+    /// The stream has delivered an event.
+    delivered: bool,
+    /// Bytes of the stream that have been read and not yet parsed: because of a pause, or because callbacks run elsewhere.
+    held: Vec<u8>,
 }
 
 impl Run {
@@ -164,6 +173,7 @@ impl Run {
         self.failed_attempts = 0;
         self.credentials_renewed = false;
         self.parser.reset();
+        self.held.clear();
         self.shared.counters.open();
         self.shared.set_state(State::Open);
         let opened = Opened {
@@ -178,20 +188,19 @@ impl Run {
 
     /// Delivers a stream until it ends, and answers how.
     async fn stream(&mut self, mut body: Body) -> Error {
-        let mut delivered = false;
         let mut reads = 0;
+        self.delivered = false;
         let error = loop {
             self.resumed().await;
-            match self.read(&mut body).await {
+            let read = self.read(&mut body).await;
+            // What came before an error counts.
+            let delivered = self.deliver_held().await;
+            match read.and_then(|more| delivered.map(|()| more)) {
                 Ok(true) => {}
                 Ok(false) => {
                     break Error::new(ErrorKind::EndOfStream, "the server ended the stream");
                 }
                 Err(error) => break error,
-            }
-            self.shared.counters.read(body.bytes().len());
-            if let Err(error) = self.deliver(body.bytes(), &mut delivered).await {
-                break error;
             }
             reads += 1;
             if reads % READS_PER_TURN == 0 {
@@ -200,7 +209,7 @@ impl Run {
         };
         self.backoff.stream_ended(Health {
             open_for: self.shared.counters.open_for(),
-            delivered,
+            delivered: self.delivered,
             ended_cleanly: error.kind == ErrorKind::EndOfStream,
         });
         self.parser.reset();
@@ -212,12 +221,65 @@ impl Run {
     /// is to follow.
     async fn read(&mut self, body: &mut Body) -> Result<bool, Error> {
         if self.parser.has_much_to_spare() {
-            match timeout(IDLE, body.read()).await {
+            match timeout(IDLE, self.read_now(body)).await {
                 Ok(read) => return read,
                 Err(_) => self.parser.shrink(),
             }
         }
-        body.read().await
+        self.read_now(body).await
+    }
+
+    /// Reads once, and delivers what came from where it is, in the reading thread's buffer. What cannot be delivered there
+    /// and then is held.
+    async fn read_now(&mut self, body: &mut Body) -> Result<bool, Error> {
+        let limit = match self.stage.is_elsewhere() {
+            true => READ_TO_HOLD,
+            false => usize::MAX,
+        };
+        let mut is_first = true;
+        let mut delivered = Ok(());
+        let read = body.read(limit, |piece| {
+            if std::mem::take(&mut is_first) {
+                self.shared.counters.read();
+            }
+            self.shared.counters.bytes(piece.len());
+            if delivered.is_ok() {
+                delivered = self.take(piece);
+            }
+        });
+        let read = read.await;
+        self.handler.on_read_end();
+        self.heed_interrupt().await;
+        delivered.and(read)
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+        let delivered = match self.stage.is_elsewhere() || !self.held.is_empty() {
+            true => 0,
+            false => self.feed(piece)?,
+        };
+        self.held.extend_from_slice(&piece[delivered..]);
+        Ok(())
+    }
+
+    /// Delivers what is held, if anything is: what came in a pause, after that.
+    async fn deliver_held(&mut self) -> Result<(), Error> {
+        while !self.held.is_empty() {
+            self.resumed().await;
+            let delivered = self.in_callback(|run| {
+                let held = std::mem::take(&mut run.held);
+                let delivered = run.feed(&held);
+                run.handler.on_read_end();
+                run.held = held;
+                delivered
+            });
+            let delivered = delivered.await?;
+            self.held.drain(..delivered);
+            if self.held.is_empty() {
+                self.held = Vec::new();
+            }
+        }
+        Ok(())
     }
 
     /// Waits while the program wants a pause.
@@ -225,18 +287,8 @@ impl Run {
         poll_fn(|cx| self.control.poll_resumed(cx)).await;
     }
 
-    /// Parses what was read and delivers what it completes; what comes after a pause, after that.
-    async fn deliver(&mut self, mut bytes: &[u8], delivered: &mut bool) -> Result<(), Error> {
-        while !bytes.is_empty() {
-            let fed = self.in_callback(|run| run.feed(bytes, delivered)).await;
-            bytes = &bytes[fed?..];
-            self.resumed().await;
-        }
-        Ok(())
-    }
-
     /// Parses bytes and delivers what they complete. Answers how many it has parsed: all, unless that was interrupted.
-    fn feed(&mut self, bytes: &[u8], delivered: &mut bool) -> Result<usize, Error> {
+    fn feed(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         self.adopt_last_event_id();
         let Run {
             parser,
@@ -244,6 +296,7 @@ impl Run {
             shared,
             control,
             backoff,
+            delivered,
             ..
         } = self;
         let wants_comments = handler.wants_comments();
@@ -270,7 +323,6 @@ impl Run {
                 ControlFlow::Continue(())
             }
         });
-        handler.on_read_end();
         fed.map_err(|too_large| Error::new(ErrorKind::EventTooLarge, too_large.to_string()))
     }
 
@@ -390,15 +442,19 @@ impl Run {
         log::write(level, format_args!("{origin}: {message}"));
     }
 
-    /// Calls what calls the handler, where that may be called. What was asked in it comes before anything else: `live`
-    /// drops the attempt here.
+    /// Calls what calls the handler, where that may be called. What was asked in it comes before anything else.
     async fn in_callback<T>(&mut self, call: impl FnOnce(&mut Run) -> T) -> T {
         self.stage.enter().await;
         let answer = call(self);
+        self.heed_interrupt().await;
+        self.stage.leave().await;
+        answer
+    }
+
+    /// `live` drops the attempt here if it is to be.
+    async fn heed_interrupt(&mut self) {
         if self.control.is_interrupted() {
             pending::<()>().await;
         }
-        self.stage.leave().await;
-        answer
     }
 }

@@ -162,9 +162,13 @@ impl Counters {
         add(&self.opens, 1);
     }
 
-    /// Bytes have come.
-    pub fn read(&self, bytes: usize) {
+    /// Bytes of the stream have come.
+    pub fn read(&self) {
         self.read_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// So many.
+    pub fn bytes(&self, bytes: usize) {
         add(&self.bytes, bytes as u64);
     }
 

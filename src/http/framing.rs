@@ -1,0 +1,387 @@
+//! Where the body of an HTTP/1 response ends, and which of the bytes on the wire are its content (RFC 9112, sections 6
+//! and 7). Pure: bytes in, slices of them out.
+
+use super::error::{Error, ErrorKind};
+use hyper::http::HeaderMap;
+use hyper::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+/// The longest line that is skipped: a chunk's extensions, all trailers.
+const LONGEST_SKIPPED: u32 = 16 * 1024;
+
+/// How the end of a body is found, and how far that has come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// So many bytes are still to come.
+    Length(u64),
+    /// In chunks that say how long they are.
+    Chunked(Chunked),
+    /// The connection's end is the body's.
+    UntilClose,
+}
+
+/// Within a chunked body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunked {
+    /// The digits of a chunk's size; `None` before the first.
+    Size(Option<u64>),
+    /// What may follow the size on its line, of which so many bytes have been skipped.
+    Extension {
+        size: u64,
+        skipped: u32,
+    },
+    /// The LF of the size's line.
+    SizeLf(u64),
+    /// So many bytes of the chunk are still to come.
+    Data(u64),
+    /// The CR and the LF after a chunk's data.
+    DataCr,
+    DataLf,
+    /// A trailer's line, of which some has come, after so many bytes of trailers.
+    Trailer {
+        is_empty: bool,
+        skipped: u32,
+    },
+    /// The LF of a trailer's line; that of an empty one ends the body.
+    TrailerLf {
+        is_empty: bool,
+        skipped: u32,
+    },
+    /// The body is complete.
+    End,
+}
+
+impl Framing {
+    /// The framing of a response (RFC 9112, section 6.3).
+    pub fn of(status: u16, is_head: bool, headers: &HeaderMap) -> Result<Framing, Error> {
+        if is_head || status < 200 || status == 204 || status == 304 {
+            return Ok(Framing::Length(0));
+        }
+        let mut codings = headers.get_all(TRANSFER_ENCODING).iter().peekable();
+        if codings.peek().is_some() {
+            // Chunked counts only as the last coding; without it the connection's end is the body's.
+            let last = codings.last().map(|value| value.as_bytes());
+            let last = last.and_then(|value| value.rsplit(|byte| *byte == b',').next());
+            let is_chunked =
+                last.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+            // A Content-Length beside it does not count.
+            return Ok(match is_chunked {
+                true => Framing::Chunked(Chunked::Size(None)),
+                false => Framing::UntilClose,
+            });
+        }
+        let mut length = None;
+        // Several are fine if they all say the same.
+        for value in headers.get_all(CONTENT_LENGTH) {
+            for value in value.as_bytes().split(|byte| *byte == b',') {
+                let value = decimal(value.trim_ascii())
+                    .ok_or_else(|| broken("the Content-Length is not a number"))?;
+                if *length.get_or_insert(value) != value {
+                    return Err(broken("there are two different Content-Lengths"));
+                }
+            }
+        }
+        Ok(length.map_or(Framing::UntilClose, Framing::Length))
+    }
+
+    /// Whether the body is complete.
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Framing::Length(0) | Framing::Chunked(Chunked::End))
+    }
+
+    /// Whether the body is complete if the connection ends here.
+    pub fn may_close(&self) -> bool {
+        self.is_complete() || *self == Framing::UntilClose
+    }
+
+    /// Hands what of the next bytes is content to `take`. Bytes behind the body's end do not count.
+    pub fn decode(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+        match self {
+            Framing::UntilClose => take(bytes),
+            Framing::Length(left) => take(up_to(bytes, left)),
+            Framing::Chunked(state) => return state.decode(bytes, take),
+        }
+        Ok(())
+    }
+}
+
+impl Chunked {
+    fn decode(&mut self, mut bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            if let Chunked::Data(left) = self {
+                let data = up_to(bytes, left);
+                bytes = &bytes[data.len()..];
+                if *left == 0 {
+                    *self = Chunked::DataCr;
+                }
+                take(data);
+                continue;
+            }
+            *self = match *self {
+                Chunked::End => return Ok(()),
+                state => state.after(byte)?,
+            };
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// The state after a byte that is not data.
+    fn after(self, byte: u8) -> Result<Chunked, Error> {
+        use Chunked::*;
+        Ok(match (self, byte) {
+            (Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                let digit = (byte as char).to_digit(16).map_or(0, u64::from);
+                let size = size.unwrap_or(0);
+                if size >> 60 != 0 {
+                    return Err(broken("a chunk's size is too large"));
+                }
+                Size(Some(size << 4 | digit))
+            }
+            (Size(Some(size)), b'\r') => SizeLf(size),
+            (Size(Some(size)), b' ' | b'\t' | b';') => Extension { size, skipped: 1 },
+            (Size(_), _) => return Err(broken("a chunk's size is not a number")),
+
+            (Extension { size, .. }, b'\r') => SizeLf(size),
+            (Extension { .. }, b'\n') => return Err(broken("a chunk's line has no CR")),
+            (Extension { size, skipped }, _) => Extension {
+                size,
+                skipped: skip(skipped)?,
+            },
+
+            (SizeLf(0), b'\n') => Trailer {
+                is_empty: true,
+                skipped: 0,
+            },
+            (SizeLf(size), b'\n') => Data(size),
+            (SizeLf(_), _) => return Err(broken("a chunk's line has no LF")),
+
+            (DataCr, b'\r') => DataLf,
+            (DataLf, b'\n') => Size(None),
+            (DataCr | DataLf, _) => return Err(broken("a chunk's data is longer than its size")),
+
+            (Trailer { is_empty, skipped }, b'\r') => TrailerLf { is_empty, skipped },
+            (Trailer { .. }, b'\n') => return Err(broken("a trailer's line has no CR")),
+            (Trailer { skipped, .. }, _) => Trailer {
+                is_empty: false,
+                skipped: skip(skipped)?,
+            },
+            (TrailerLf { is_empty: true, .. }, b'\n') => End,
+            (TrailerLf { skipped, .. }, b'\n') => Trailer {
+                is_empty: true,
+                skipped,
+            },
+            (TrailerLf { .. }, _) => return Err(broken("a trailer's line has no LF")),
+
+            (Data(_) | End, _) => self,
+        })
+    }
+}
+
+/// What of the bytes belongs to the `left` that are still to come.
+fn up_to<'b>(bytes: &'b [u8], left: &mut u64) -> &'b [u8] {
+    let len = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+    *left -= len as u64;
+    &bytes[..len]
+}
+
+fn skip(skipped: u32) -> Result<u32, Error> {
+    if skipped >= LONGEST_SKIPPED {
+        return Err(broken("a chunk's extensions or trailers are too long"));
+    }
+    Ok(skipped + 1)
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn broken(message: &str) -> Error {
+    Error::new(ErrorKind::Protocol, format!("broken framing: {message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::http::{HeaderName, HeaderValue};
+
+    fn framing(headers: &[(&str, &str)]) -> Result<Framing, String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(
+                HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                HeaderValue::from_str(value).expect("a value"),
+            );
+        }
+        Framing::of(200, false, &map).map_err(|error| error.message)
+    }
+
+    const CHUNKED: Framing = Framing::Chunked(Chunked::Size(None));
+
+    #[test]
+    fn the_framing_is_that_of_rfc_9112() {
+        for (headers, expected) in [
+            (&[][..], Framing::UntilClose),
+            (&[("content-length", "7")], Framing::Length(7)),
+            (&[("content-length", "7, 7")], Framing::Length(7)),
+            (
+                &[("content-length", "7"), ("content-length", "7")],
+                Framing::Length(7),
+            ),
+            (&[("transfer-encoding", "chunked")], CHUNKED),
+            (&[("transfer-encoding", "gzip, Chunked ")], CHUNKED),
+            (
+                &[
+                    ("transfer-encoding", "gzip"),
+                    ("transfer-encoding", "chunked"),
+                ],
+                CHUNKED,
+            ),
+            (
+                &[("transfer-encoding", "chunked"), ("content-length", "7")],
+                CHUNKED,
+            ),
+            (
+                &[
+                    ("transfer-encoding", "chunked, gzip"),
+                    ("content-length", "7"),
+                ],
+                Framing::UntilClose,
+            ),
+        ] {
+            assert_eq!(framing(headers), Ok(expected), "{headers:?}");
+        }
+        for headers in [
+            &[("content-length", "x")][..],
+            &[("content-length", "")],
+            &[("content-length", "+7")],
+            &[("content-length", "-7")],
+            &[("content-length", "7, 8")],
+            &[("content-length", "7"), ("content-length", "8")],
+            &[("content-length", "99999999999999999999")],
+        ] {
+            assert!(framing(headers).is_err(), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn answers_that_have_no_body_end_with_their_head() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("7"));
+        for (status, is_head) in [(204, false), (304, false), (200, true)] {
+            let framing = Framing::of(status, is_head, &headers).expect("a framing");
+            assert!(framing.is_complete(), "{status}");
+        }
+    }
+
+    /// The content, whether the body is complete, and the error; the same however the bytes are split.
+    fn decoded(bytes: &[u8]) -> (Vec<u8>, bool, bool) {
+        let feed = |size: usize| {
+            let mut framing = CHUNKED;
+            let mut content = Vec::new();
+            let fed = bytes.chunks(size).try_for_each(|piece| {
+                framing.decode(piece, |data| content.extend_from_slice(data))
+            });
+            (content, framing.is_complete(), fed.is_err())
+        };
+        let whole = feed(bytes.len().max(1));
+        for size in 1..bytes.len() {
+            assert_eq!(feed(size), whole, "{size} at a time");
+        }
+        whole
+    }
+
+    #[test]
+    fn chunks_become_their_data() {
+        for (bytes, content, is_complete) in [
+            (&b""[..], &b""[..], false),
+            (b"5\r\nhello\r\n", b"hello", false),
+            (b"5\r\nhel", b"hel", false),
+            (b"5\r\nhello\r\n0\r\n\r\n", b"hello", true),
+            (b"5\r\nhello\r\n0\r\n\r\nbehind", b"hello", true),
+            (b"0005\r\nhello\r\n1\r\n!\r\n", b"hello!", false),
+            (
+                b"a\r\n0123456789\r\nA\r\n0123456789\r\n",
+                b"01234567890123456789",
+                false,
+            ),
+            (
+                b"5;a=\"b\"\r\nhello\r\n0;c\r\nX: y\r\nZ:\r\n\r\n",
+                b"hello",
+                true,
+            ),
+            (b"5 \t\r\nhello\r\n", b"hello", false),
+            (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n", true),
+            (b"0\r\n\r", b"", false),
+            (b"0\r\nX: y\r\n", b"", false),
+        ] {
+            let expected = (content.to_vec(), is_complete, false);
+            assert_eq!(decoded(bytes), expected, "{:?}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_an_error_after_the_data_before_it() {
+        for broken in [
+            "\r\n",
+            "\n",
+            "g\r\n",
+            "-1\r\n",
+            "0x5\r\nhello",
+            "5\nhello",
+            "5\r5",
+            ";a\r\n",
+            "5;a\nhello",
+            "10000000000000000\r\n",
+            "1\r\nab",
+            "1\r\na\n",
+            "1\r\na\rb",
+            "0\r\nX: y\n",
+            "0\r\n\rX",
+        ] {
+            let bytes = format!("2\r\nok\r\n{broken}");
+            let (content, is_complete, is_error) = decoded(bytes.as_bytes());
+            assert!(is_error && !is_complete, "{broken:?}");
+            assert!(content.starts_with(b"ok"), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn endless_extensions_and_trailers_are_an_error() {
+        for begin in ["5;", "0\r\n"] {
+            let mut framing = CHUNKED;
+            let mut feed = |bytes: &[u8]| framing.decode(bytes, |_| panic!("no data"));
+            feed(begin.as_bytes()).expect("a beginning");
+            let error = (0..LONGEST_SKIPPED)
+                .map(|_| feed(b"xyz"))
+                .find_map(Result::err)
+                .expect("an error");
+            assert_eq!(error.kind, ErrorKind::Protocol);
+        }
+        let mut framing = CHUNKED;
+        framing.decode(b"0\r\n", |_| {}).expect("a beginning");
+        let line = b"X: 0123456789\r\n";
+        let end = (0..LONGEST_SKIPPED).find_map(|_| framing.decode(line, |_| {}).err());
+        assert!(
+            end.is_some(),
+            "many short trailers are as bad as a long one"
+        );
+    }
+
+    #[test]
+    fn a_length_is_counted_and_what_follows_is_left() {
+        let mut framing = Framing::Length(5);
+        let mut content = Vec::new();
+        for piece in [&b"hel"[..], b"loXX", b"YY"] {
+            framing
+                .decode(piece, |data| content.extend_from_slice(data))
+                .expect("no error");
+        }
+        assert_eq!(content, b"hello");
+        assert!(framing.is_complete());
+        assert!(!Framing::Length(5).may_close());
+        assert!(Framing::UntilClose.may_close() && !Framing::UntilClose.is_complete());
+    }
+}

@@ -1,0 +1,122 @@
+//! An HTTP/1 connection that is used once: a request is written to it, a response read from it.
+
+use super::connect::Stream;
+use super::error::{Error, ErrorKind};
+use bytes::{Buf, Bytes};
+use hyper::rt::{Read, ReadBuf, Write};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// How much a read takes at most. Large, because many bytes at a time cost less each; but no stream has a buffer of its
+/// own, so that an idle one is small.
+const READ: usize = 256 * 1024;
+
+thread_local! {
+    /// What this thread reads into. Only the library's threads read.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A connection with what is still to be written to it.
+#[derive(Debug)]
+pub struct Wire {
+    stream: Stream,
+    unsent: VecDeque<Bytes>,
+    is_flushed: bool,
+    /// Writing has failed. What the peer has said before may explain it.
+    write_error: Option<io::Error>,
+}
+
+impl Wire {
+    /// Will write a request while it is read from.
+    pub fn new(stream: Stream, head: Vec<u8>, body: Bytes) -> Wire {
+        Wire {
+            stream,
+            unsent: [head.into(), body].into(),
+            is_flushed: false,
+            write_error: None,
+        }
+    }
+
+    /// Reads once, at most `limit` bytes, and lends them to `take`; none are the connection's end. Writes, too, what is
+    /// still to be written.
+    pub fn poll_read<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Poll<Result<T, Error>> {
+        if !self.is_flushed {
+            self.write(cx);
+        }
+        let mut buffer = Lent::take();
+        let room = buffer.0.len().min(limit);
+        let mut read = ReadBuf::new(&mut buffer.0[..room]);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
+        let filled = match ready!(polled) {
+            Ok(()) => read.filled(),
+            Err(error) => return Poll::Ready(Err(lost(self.write_error.take().unwrap_or(error)))),
+        };
+        match self.write_error.take() {
+            Some(error) if filled.is_empty() => Poll::Ready(Err(lost(error))),
+            _ => Poll::Ready(Ok(take(filled))),
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) {
+        match self.poll_write(cx) {
+            Poll::Pending => {}
+            Poll::Ready(written) => {
+                self.is_flushed = true;
+                self.unsent = VecDeque::new();
+                self.write_error = written.err();
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(piece) = self.unsent.front_mut() {
+            if !piece.has_remaining() {
+                self.unsent.pop_front();
+                continue;
+            }
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, piece))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => piece.advance(written),
+            }
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+}
+
+/// This thread's buffer, out of its place while it is used, so that a reader inside a reader would find another.
+struct Lent(Vec<u8>);
+
+impl Lent {
+    fn take() -> Lent {
+        let mut buffer = BUFFER.take();
+        if buffer.is_empty() {
+            // Fresh from the system, so that only what is used takes up memory.
+            buffer = vec![0; READ];
+        }
+        Lent(buffer)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        BUFFER.set(std::mem::take(&mut self.0));
+    }
+}
+
+/// The connection broke.
+fn lost(error: io::Error) -> Error {
+    // What is not TLS any more is reported as invalid data.
+    let kind = match error.kind() {
+        io::ErrorKind::InvalidData => ErrorKind::Protocol,
+        _ => ErrorKind::Disconnected,
+    };
+    Error::caused(kind, "the connection broke", &error)
+}
