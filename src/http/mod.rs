@@ -5,6 +5,7 @@
 //! folder.
 
 mod body;
+mod buffer;
 mod connect;
 mod error;
 mod exchange;

@@ -1,5 +1,6 @@
 //! An HTTP/1 connection that is used once: a request is written to it, a response read from it.
 
+use super::buffer::Buffer;
 use super::connect::Stream;
 use super::error::{Error, ErrorKind};
 use bytes::{Buf, Bytes};
@@ -10,13 +11,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// How much a read takes at most. Large, because many bytes at a time cost less each; but no stream has a buffer of its
-/// own, so that an idle one is small.
-const READ: usize = 256 * 1024;
-
 thread_local! {
     /// What this thread reads into. Only the library's threads read.
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static BUFFER: Cell<Option<Buffer>> = const { Cell::new(None) };
 }
 
 /// A connection with what is still to be written to it.
@@ -52,8 +49,12 @@ impl Wire {
             self.write(cx);
         }
         let mut buffer = Lent::take();
-        let room = buffer.0.len().min(limit);
-        let mut read = ReadBuf::new(&mut buffer.0[..room]);
+        let buffer = buffer.0.bytes();
+        if buffer.is_empty() {
+            return Poll::Ready(Err(lost(io::ErrorKind::OutOfMemory.into())));
+        }
+        let room = buffer.len().min(limit);
+        let mut read = ReadBuf::new(&mut buffer[..room]);
         let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
         let filled = match ready!(polled) {
             Ok(()) => read.filled(),
@@ -92,22 +93,18 @@ impl Wire {
 }
 
 /// This thread's buffer, out of its place while it is used, so that a reader inside a reader would find another.
-struct Lent(Vec<u8>);
+struct Lent(Buffer);
 
 impl Lent {
     fn take() -> Lent {
-        let mut buffer = BUFFER.take();
-        if buffer.is_empty() {
-            // Fresh from the system, so that only what is used takes up memory.
-            buffer = vec![0; READ];
-        }
-        Lent(buffer)
+        Lent(BUFFER.take().unwrap_or_else(Buffer::new))
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        BUFFER.set(std::mem::take(&mut self.0));
+        let buffer = std::mem::replace(&mut self.0, Buffer::EMPTY);
+        BUFFER.set(Some(buffer));
     }
 }
 

@@ -20,8 +20,9 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
-/// How many reads a stream may take before others get a turn.
-const READS_PER_TURN: u32 = 4;
+/// How many reads, and how many bytes, a stream may take before others get a turn: no more than is dealt with in about a
+/// millisecond, if callbacks are quick.
+const PER_TURN: (u32, usize) = (16, 128 * 1024);
 
 /// How much is read where it has to be held until its callbacks can run.
 const READ_TO_HOLD: usize = 16 * 1024;
@@ -52,6 +53,7 @@ pub async fn run(
         failed_attempts: 0,
         credentials_renewed: false,
         delivered: false,
+        read_in_turn: 0,
         held: Vec::new(),
     };
     let ended = {
@@ -95,6 +97,8 @@ struct Run {
     credentials_renewed: bool,
     /// The stream has delivered an event.
     delivered: bool,
+    /// How many bytes have been read since others had a turn.
+    read_in_turn: usize,
     /// Bytes of the stream that have been read and not yet parsed: because of a pause, or because callbacks run elsewhere.
     held: Vec<u8>,
 }
@@ -203,7 +207,8 @@ impl Run {
                 Err(error) => break error,
             }
             reads += 1;
-            if reads % READS_PER_TURN == 0 {
+            if reads >= PER_TURN.0 || self.read_in_turn >= PER_TURN.1 {
+                (reads, self.read_in_turn) = (0, 0);
                 reschedule().await;
             }
         };
@@ -243,6 +248,7 @@ impl Run {
                 self.shared.counters.read();
             }
             self.shared.counters.bytes(piece.len());
+            self.read_in_turn += piece.len();
             if delivered.is_ok() {
                 delivered = self.take(piece);
             }
