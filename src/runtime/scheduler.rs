@@ -13,8 +13,9 @@
 //! - The reactor has at most one driver. A thread rests only while another one drives.
 //! - While a task runs and nobody is parked, the alarm is set. While somebody is parked, it is not, and the queue is empty
 //!   or the driver has been woken.
-//! - All threads blocked in tasks: the second tick after that calls one more than are blocked, unless they are on their
-//!   way.
+//! - All threads blocked in tasks: the second tick after that calls others in, twice as many as have come to be blocked,
+//!   so that two hundred that block at once are overtaken in about six steps.
+//! - More to do than the threads can that are not blocked: there come to be as many of those as there are processors.
 //! - Threads on their way (started or called, and not yet here) are not called again: on a machine that is merely slow,
 //!   where nobody arrives, their number does not grow.
 
@@ -30,8 +31,8 @@ const TASKS_PER_LOOK: u32 = 32;
 /// How long a thread without work stays.
 const REST: Duration = Duration::from_secs(1);
 
-/// For how many ticks after all were blocked the alarm rings often: callbacks that block one after another are overtaken
-/// by doubling, and each step takes two ticks.
+/// For how many ticks after threads have been replaced the alarm rings often: where one callback blocks more may, and each
+/// step by which they are overtaken takes two ticks.
 const HURRIED_TICKS: u32 = 8;
 
 /// Rings when nobody has been parked for a while. The scheduler sets it under its lock, so it must not call back.
@@ -83,6 +84,8 @@ struct State<T> {
     alarm_is_set: bool,
     /// For how many more ticks the alarm rings often.
     hurried: u32,
+    /// How many threads were stuck at the last tick.
+    were_stuck: usize,
     /// The queue has been empty since the last tick.
     was_empty: bool,
     shut_down: bool,
@@ -143,6 +146,7 @@ impl<T, A: Alarm> Scheduler<T, A> {
                 tick: 0,
                 alarm_is_set: false,
                 hurried: 0,
+                were_stuck: 0,
                 was_empty: false,
                 shut_down: false,
             }),
@@ -255,11 +259,12 @@ impl<T, A: Alarm> Scheduler<T, A> {
         if let Reactor::Driven = state.reactor {
             live += 1;
         }
-        let wanted = match live {
-            // One of them is for the reactor.
-            0 => (1 + stuck).min(state.queue.len() + 1),
-            live if is_overloaded && live < self.limits.parallel => 1,
-            _ => 0,
+        let newly_stuck = stuck.saturating_sub(mem::replace(&mut state.were_stuck, stuck));
+        let wanted = if live == 0 || is_overloaded && newly_stuck > 0 {
+            // Where callbacks block, more of them will: twice as many; and one for the reactor.
+            (2 * newly_stuck + 1).min(state.queue.len() + 1)
+        } else {
+            usize::from(is_overloaded && live < self.limits.parallel)
         };
         let missing = wanted.saturating_sub(state.starting + state.called);
         let called = missing.min(state.resting - state.called);
@@ -268,7 +273,7 @@ impl<T, A: Alarm> Scheduler<T, A> {
         state.starting += started;
         state.threads += started;
 
-        let hurried = if live == 0 && called + started > 0 {
+        let hurried = if newly_stuck > 0 && called + started > 0 {
             HURRIED_TICKS
         } else {
             state.hurried.saturating_sub(1)

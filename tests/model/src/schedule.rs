@@ -3,6 +3,7 @@
 use crate::scheduler::{Alarm, Limits, Next, Scheduler, Worker};
 use crate::sync::{Condvar, Mutex, TIME_RUNS_OUT, lock, wait};
 use crate::{Parked, check};
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ struct State {
 struct Bell {
     is_set: Mutex<(bool, bool)>,
     changed: Condvar,
+    is_hurried: AtomicBool,
 }
 
 impl Bell {
@@ -49,12 +51,14 @@ impl Bell {
 
 impl Alarm for Bell {
     fn set(&self) {
+        self.is_hurried.store(false, Ordering::SeqCst);
         lock(&self.is_set).0 = true;
         self.changed.notify_all();
     }
 
     fn hurry(&self) {
         assert!(lock(&self.is_set).0, "hurried while it is not set");
+        self.is_hurried.store(true, Ordering::SeqCst);
     }
 
     fn clear(&self) {
@@ -261,8 +265,78 @@ fn a_task_pushed_from_outside_while_another_blocks_is_run() {
 
 #[test]
 fn a_thread_that_is_called_as_its_rest_ends_does_not_leave_with_the_call() {
+    check(3, || {
+        TIME_RUNS_OUT.set(true);
+        let world = World::new(2, 0);
+        let scheduler = &world.scheduler;
+        let (mut leader, mut spare) = (Worker::default(), Worker::default());
+        // A spare is called in for a blocked leader, which then goes on and parks.
+        world.push(1);
+        world.push(2);
+        assert_eq!(scheduler.next(&mut leader), Next::Run(1));
+        assert_eq!(scheduler.tick() + scheduler.tick(), 1);
+        assert_eq!(scheduler.next(&mut spare), Next::Run(2));
+        assert_eq!(scheduler.next(&mut leader), Next::Park);
+        let parked = Parked::new().into();
+        let mut cx = std::task::Context::from_waker(&parked);
+        assert!(scheduler.poll_park(&mut cx).is_pending());
+
+        // The spare's rest begins and ends, while the leader blocks again.
+        let resting = {
+            let world = world.clone();
+            thread::spawn(move || world.scheduler.next(&mut spare))
+        };
+        world.push(3);
+        if scheduler.poll_park(&mut cx).is_pending() || scheduler.next(&mut leader) == Next::Park {
+            // Then the spare has come to the task before its rest.
+            assert_eq!(resting.join().unwrap(), Next::Run(3));
+            return;
+        }
+        let mut started = scheduler.tick() + scheduler.tick();
+        match resting.join().unwrap() {
+            Next::Park => {}
+            Next::Leave => {
+                scheduler.left();
+                started += scheduler.tick() + scheduler.tick();
+                assert_eq!(started, 1, "nobody looks after the reactor");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn the_alarm_is_set_exactly_while_a_task_runs_and_nobody_is_parked() {
+    loom::model(|| {
+        let world = World::new(10, 0);
+        let scheduler = &world.scheduler;
+        let is_set = || lock(&scheduler.alarm().is_set).0;
+        let parked = Parked::new().into();
+        let mut cx = std::task::Context::from_waker(&parked);
+        let (mut leader, mut spare) = (Worker::default(), Worker::default());
+        assert_eq!(scheduler.next(&mut leader), Next::Park);
+        assert!(scheduler.poll_park(&mut cx).is_pending() && !is_set());
+        for task in [1, 2] {
+            world.push(task);
+            assert!(scheduler.poll_park(&mut cx).is_ready());
+            assert!(scheduler.next(&mut leader) == Next::Run(task) && is_set());
+            assert!(scheduler.next(&mut leader) == Next::Park && is_set());
+            assert!(scheduler.poll_park(&mut cx).is_pending() && !is_set());
+        }
+        // A task that goes on beside a parked thread holds up nobody.
+        world.push(3);
+        assert!(scheduler.poll_park(&mut cx).is_ready());
+        assert!(scheduler.next(&mut leader) == Next::Run(3) && is_set());
+        assert_eq!(scheduler.tick() + scheduler.tick(), 1);
+        assert_eq!(scheduler.next(&mut spare), Next::Park);
+        assert!(scheduler.poll_park(&mut cx).is_pending() && !is_set());
+        assert_eq!(scheduler.tick(), 0);
+    });
+}
+
+#[test]
+fn threads_whose_rests_end_at_once_run_everything_all_the_same() {
     check(2, || {
-        // Rests end at once: a thread that finds nothing leaves, unless it has been called meanwhile.
         TIME_RUNS_OUT.set(true);
         let world = World::new(3, 3);
         let watchdog = {
@@ -293,8 +367,8 @@ fn threads_on_their_way_are_not_called_again() {
         assert_eq!(scheduler.tick(), 0, "it may have begun just now");
         assert_eq!(
             scheduler.tick(),
-            2,
-            "one for the tasks, one for the reactor"
+            3,
+            "two for the tasks, one for the reactor"
         );
         for _ in 0..100 {
             assert_eq!(scheduler.tick(), 0);
@@ -312,7 +386,7 @@ fn blocked_threads_are_overtaken_by_doubling_and_never_beyond_the_limit() {
         assert_eq!(scheduler.next(&mut blocked[0]), Next::Run(0));
         let mut steps = Vec::new();
         while blocked.len() < 10 {
-            let more = (0..2).map(|_| scheduler.tick()).sum();
+            let more = (0..2).map(|_| scheduler.tick()).sum::<usize>();
             steps.push(more);
             for _ in 0..more {
                 let mut worker = Worker::default();
@@ -320,8 +394,71 @@ fn blocked_threads_are_overtaken_by_doubling_and_never_beyond_the_limit() {
                 blocked.push(worker);
             }
         }
-        assert_eq!(steps, [2, 4, 3]);
+        assert_eq!(steps, [3, 6]);
         assert_eq!((0..10).map(|_| scheduler.tick()).sum::<usize>(), 0);
+    });
+}
+
+#[test]
+fn two_hundred_that_block_at_once_are_overtaken_soon() {
+    for parallel in [1, 2, 16, 64] {
+        loom::model(move || {
+            let limits = Limits {
+                parallel,
+                threads: 1000,
+            };
+            let scheduler = Scheduler::new(limits, Bell::default());
+            for task in 0..200 {
+                assert!(scheduler.push(task).is_ok());
+            }
+            let mut blocked = vec![Worker::default()];
+            assert_eq!(scheduler.next(&mut blocked[0]), Next::Run(0));
+            let mut milliseconds = 0;
+            while blocked.len() < 200 {
+                let is_hurried = scheduler.alarm().is_hurried.load(Ordering::SeqCst);
+                milliseconds += if is_hurried { 1 } else { 5 };
+                for _ in 0..scheduler.tick() {
+                    let mut worker = Worker::default();
+                    if let Next::Run(_) = scheduler.next(&mut worker) {
+                        blocked.push(worker);
+                    }
+                }
+                assert!(
+                    milliseconds < 45,
+                    "{parallel}: {} are blocked",
+                    blocked.len()
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn where_there_is_too_much_to_do_there_come_to_be_as_many_threads_as_processors() {
+    loom::model(|| {
+        let limits = Limits {
+            parallel: 4,
+            threads: 1000,
+        };
+        let scheduler = Scheduler::new(limits, Bell::default());
+        let mut workers = vec![Worker::default()];
+        let mut task = 0;
+        let mut push = |n| {
+            for _ in 0..n {
+                task += 1;
+                assert!(scheduler.push(task).is_ok());
+            }
+        };
+        push(10);
+        for _ in 0..20 {
+            // Nobody is blocked: each comes back for its next task between two ticks.
+            for worker in &mut workers {
+                push(1);
+                assert!(matches!(scheduler.next(worker), Next::Run(_)));
+            }
+            workers.extend((0..scheduler.tick()).map(|_| Worker::default()));
+        }
+        assert_eq!(workers.len(), 4);
     });
 }
 
