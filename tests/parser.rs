@@ -1,7 +1,11 @@
 //! The parser against the rules of the WHATWG HTML standard, sections 9.2.5 and 9.2.6, and against its own promises:
 //! nothing depends on how the input is cut, no allocation per event, bounded memory, linear time.
 
-use eventsource::parser::{Item, Parser, Text, TooLarge};
+#[path = "common/naive.rs"]
+mod naive;
+
+use eventsource::parser::{Item, Parser, TooLarge};
+use naive::{Got, comment, event, last_id, message, naive};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -451,7 +455,7 @@ fn any_input_gives_what_a_naive_reading_of_the_standard_gives() {
             .flat_map(|_| FRAGMENTS[random.below(FRAGMENTS.len())])
             .copied()
             .collect();
-        let expected = naive(&input);
+        let expected = naive(&input, "");
         assert_eq!(parse([&input[..]]), expected, "{}", input.escape_ascii());
         let pieces = random.cut(&input);
         assert_eq!(parse(pieces.iter().copied()), expected, "{}", show(&pieces));
@@ -798,7 +802,7 @@ fn shrink_keeps_the_unfinished_event() {
         let mut got = items(&mut parser, before.as_bytes());
         parser.shrink();
         got.extend(items(&mut parser, after.as_bytes()));
-        assert!(got == naive(stream.as_bytes()), "cut at {cut}");
+        assert!(got == naive(stream.as_bytes(), ""), "cut at {cut}");
     }
 }
 
@@ -871,83 +875,6 @@ fn cpu_time() -> Duration {
 
 const UNLIMITED: usize = usize::MAX;
 
-/// An [`Item`] that can be kept.
-#[derive(Clone, Debug, PartialEq)]
-enum Got {
-    Event {
-        event_type: String,
-        data: String,
-        id: String,
-    },
-    Comment(String),
-    Retry(u64),
-    LastEventId(String),
-}
-
-impl From<Item<'_>> for Got {
-    fn from(item: Item<'_>) -> Self {
-        match item {
-            Item::Event(event) => Self::Event {
-                event_type: copy(event.event_type),
-                data: copy(event.data),
-                id: copy(event.last_event_id),
-            },
-            Item::Comment(text) => Self::Comment(copy(text)),
-            Item::Retry(time) => Self::Retry(time),
-            Item::LastEventId(id) => Self::LastEventId(copy(id)),
-        }
-    }
-}
-
-impl Got {
-    fn with_id(self, id: &str) -> Self {
-        match self {
-            Self::Event {
-                event_type, data, ..
-            } => Self::Event {
-                event_type,
-                data,
-                id: id.to_owned(),
-            },
-            other => other,
-        }
-    }
-}
-
-fn event(event_type: &str, data: &str) -> Got {
-    Got::Event {
-        event_type: event_type.to_owned(),
-        data: data.to_owned(),
-        id: String::new(),
-    }
-}
-
-fn message(data: &str) -> Got {
-    event("message", data)
-}
-
-fn comment(text: &str) -> Got {
-    Got::Comment(text.to_owned())
-}
-
-fn last_id(id: &str) -> Got {
-    Got::LastEventId(id.to_owned())
-}
-
-/// Copies a text as C would see it, and checks that it is what it promises to be.
-fn copy(text: Text<'_>) -> String {
-    assert_eq!(text.len(), text.as_str().len());
-    assert_eq!(text.is_empty(), text.as_str().is_empty());
-    assert!(
-        str::from_utf8(text.as_str().as_bytes()).is_ok(),
-        "valid UTF-8"
-    );
-    // SAFETY: a text is followed by one readable byte.
-    let follows = unsafe { *text.as_ptr().add(text.len()) };
-    assert_eq!(follows, 0, "a NUL follows");
-    text.as_str().to_owned()
-}
-
 /// Feeds the parser and says what comes of it.
 fn items(parser: &mut Parser, input: &[u8]) -> Vec<Got> {
     let mut got = Vec::new();
@@ -992,7 +919,7 @@ fn check<const N: usize>(input: impl AsRef<[u8]>, expected: [Got; N]) {
         cut_is_harmless(&random.cut(input));
     }
     assert_eq!(
-        naive(input),
+        naive(input, ""),
         expected,
         "the naive reading of {}",
         input.escape_ascii()
@@ -1030,53 +957,6 @@ fn show(pieces: &[&[u8]]) -> String {
         .iter()
         .map(|piece| format!("[{}]", piece.escape_ascii()))
         .collect()
-}
-
-/// The standard's text, read literally: decode all, split into lines, process each.
-fn naive(input: &[u8]) -> Vec<Got> {
-    let text = String::from_utf8_lossy(input);
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let (mut data, mut event_type, mut id) = (String::new(), String::new(), String::new());
-    let mut last_event_id = String::new();
-    let mut got = Vec::new();
-    // What follows the last line ending is not a line.
-    let lines = text
-        .rsplit_once('\n')
-        .map_or(vec![], |(lines, _)| lines.split('\n').collect());
-    for line in lines {
-        if line.is_empty() {
-            if id != last_event_id {
-                last_event_id.clone_from(&id);
-                got.push(last_id(&id));
-            }
-            if !data.is_empty() {
-                data.truncate(data.len() - 1);
-                let event_type = if event_type.is_empty() {
-                    "message"
-                } else {
-                    &event_type
-                };
-                got.push(event(event_type, &data).with_id(&last_event_id));
-            }
-            data.clear();
-            event_type.clear();
-            continue;
-        }
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match field {
-            "" => got.push(comment(value)),
-            "event" => event_type = value.to_owned(),
-            "data" => data += &format!("{value}\n"),
-            "id" if !value.contains('\0') => id = value.to_owned(),
-            "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                got.push(Got::Retry(value.parse().unwrap_or(u64::MAX)));
-            }
-            _ => {}
-        }
-    }
-    got
 }
 
 /// xorshift64: the same inputs in every run.
