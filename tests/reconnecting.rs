@@ -188,6 +188,24 @@ fn on_error_can_stop() {
 }
 
 #[test]
+fn what_on_error_stops_is_not_reconnected_by_others() {
+    let mut subject = Subject::new(&dead_url());
+    let others = subject.client.clone();
+    subject.on_told(move |told| match told {
+        Told::Error(_) => {
+            // As another thread might, just before the answer.
+            others.reconnect_now().expect("it runs");
+            Decision::Stop
+        }
+        _ => Decision::Default,
+    });
+    subject.start();
+    subject.error();
+    let next = subject.next();
+    assert!(matches!(next, Told::Close(Close::Stopped)), "{next:?}");
+}
+
+#[test]
 fn on_request_changes_one_attempt_only() {
     let other = Server::start(|exchange| exchange.respond(503, &[], b""));
     let server = Server::start(|exchange| match exchange.request.number {

@@ -365,7 +365,16 @@ impl Run {
             Some(_) => State::Waiting,
             None => State::Closed,
         });
-        let decision = self.in_callback(|run| run.tell(&failure)).await;
+        let decision = self
+            .in_callback(|run| {
+                let decision = run.tell(&failure);
+                if decision == Decision::Stop {
+                    // As any other stop, it outranks a reconnect that somebody asks for meanwhile.
+                    run.control.interrupt(Interrupt::Stop);
+                }
+                decision
+            })
+            .await;
         let delay = match (decision, failure.retry_in) {
             (Decision::Stop, _) => return ControlFlow::Break(Close::Stopped),
             (_, Some(delay)) => delay,
