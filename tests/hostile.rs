@@ -43,6 +43,8 @@ fn bytes_that_are_not_http_are_a_protocol_error() {
         "HTTP/9.9 200 OK\r\n\r\n",
         "<html>",
         "HTTP/1.1 abc\r\n\r\n",
+        "HTTP/1.1 000 OK\r\n\r\n",
+        "HTTP/1.1 099 OK\r\n\r\n",
     ] {
         assert_eq!(
             outcome(&raw(garbage)).0.kind,

@@ -81,6 +81,10 @@ fn read_one(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
     let httparse::Status::Complete(len) = parsed else {
         return Ok(None);
     };
+    let status = response.code.unwrap_or_default();
+    if status < 100 {
+        return Err(broken("no status is less than 100"));
+    }
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for field in response.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes());
@@ -92,7 +96,7 @@ fn read_one(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
     }
     Ok(Some((
         Head {
-            status: response.code.unwrap_or_default(),
+            status,
             http_version: 10 + i32::from(response.version == Some(1)),
             headers,
         },
