@@ -1,0 +1,161 @@
+//! What an answer means, read off RFC 9112 without any regard to how it arrives: the judge of the library's own reading.
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct Body {
+    /// What of it is content.
+    pub content: Vec<u8>,
+    /// How it ends.
+    pub end: End,
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum End {
+    /// Where it says.
+    Complete,
+    /// Before that.
+    CutShort,
+    /// In bytes that are not HTTP.
+    Broken,
+}
+
+/// Reads the body of an answer whose head is good.
+pub fn read(mut answer: &[u8]) -> Body {
+    loop {
+        let (head, body) = split_head(answer);
+        let status = head[0].split(|byte| *byte == b' ').nth(1);
+        let is_interim = status.is_some_and(|status| status.starts_with(b"1") && status != b"101");
+        if !is_interim {
+            return read_body(&head[1..], body);
+        }
+        answer = body;
+    }
+}
+
+/// The lines of a head, and what follows it.
+fn split_head(answer: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let mut lines = Vec::new();
+    let mut rest = answer;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        rest = &rest[end + 1..];
+        if !line.is_empty() {
+            lines.push(line);
+        } else if !lines.is_empty() {
+            return (lines, rest);
+        }
+    }
+    crate::broken(format_args!("this has no head: {}", answer.escape_ascii()))
+}
+
+fn read_body(head: &[&[u8]], body: &[u8]) -> Body {
+    // The entries of all fields of a name; none if there is no such field.
+    let entries = |wanted: &[u8]| -> Vec<Vec<u8>> {
+        let fields = head.iter().filter_map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let is_it = line[..colon].eq_ignore_ascii_case(wanted);
+            is_it.then(|| line[colon + 1..].to_ascii_lowercase())
+        });
+        fields
+            .flat_map(|value| {
+                let entries = value.split(|byte| *byte == b',');
+                let entries = entries.map(|entry| entry.trim_ascii().to_vec());
+                entries.collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    if let Some(coding) = entries(b"transfer-encoding").last() {
+        return match &coding[..] {
+            b"chunked" => read_chunks(body),
+            _ => until(body.len(), body),
+        };
+    }
+    match entries(b"content-length").first() {
+        Some(length) => {
+            let length = str::from_utf8(length)
+                .ok()
+                .and_then(|length| length.parse().ok());
+            until(length.unwrap_or(usize::MAX), body)
+        }
+        None => until(body.len(), body),
+    }
+}
+
+fn until(length: usize, body: &[u8]) -> Body {
+    Body {
+        content: body[..length.min(body.len())].to_vec(),
+        end: if length <= body.len() {
+            End::Complete
+        } else {
+            End::CutShort
+        },
+    }
+}
+
+fn read_chunks(mut bytes: &[u8]) -> Body {
+    let mut content = Vec::new();
+    let end = loop {
+        let (size, rest) = match line(bytes) {
+            Ok((line, rest)) => (size(line), rest),
+            // What is no size is not read to its line's end.
+            Err(End::CutShort) if bytes.is_empty() => break End::CutShort,
+            Err(End::CutShort) if size(bytes.strip_suffix(b"\r").unwrap_or(bytes)).is_some() => {
+                break End::CutShort;
+            }
+            Err(_) => break End::Broken,
+        };
+        match size {
+            None => break End::Broken,
+            Some(0) => break read_trailers(rest),
+            Some(size) => {
+                let size = usize::try_from(size).unwrap_or(usize::MAX);
+                let (data, rest) = rest.split_at(size.min(rest.len()));
+                content.extend_from_slice(data);
+                match rest {
+                    b"" | b"\r" => break End::CutShort,
+                    [b'\r', b'\n', rest @ ..] => bytes = rest,
+                    _ => break End::Broken,
+                }
+            }
+        }
+    };
+    Body { content, end }
+}
+
+/// A chunk's size, which extensions may follow.
+fn size(line: &[u8]) -> Option<u64> {
+    let end = line
+        .iter()
+        .position(|byte| b" \t;".contains(byte))
+        .unwrap_or(line.len());
+    let digits = str::from_utf8(&line[..end]).ok()?;
+    // from_str_radix knows a sign.
+    let are_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    are_digits
+        .then(|| u64::from_str_radix(digits, 16).ok())
+        .flatten()
+}
+
+fn read_trailers(mut bytes: &[u8]) -> End {
+    loop {
+        match line(bytes) {
+            Ok((b"", _)) => return End::Complete,
+            Ok((_, rest)) => bytes = rest,
+            Err(end) => return end,
+        }
+    }
+}
+
+/// A line that ends in CR and LF, none of which may stand alone, and what follows it.
+fn line(bytes: &[u8]) -> Result<(&[u8], &[u8]), End> {
+    let end = bytes
+        .iter()
+        .position(|byte| b"\r\n".contains(byte))
+        .ok_or(End::CutShort)?;
+    match &bytes[end..] {
+        [b'\r'] => Err(End::CutShort),
+        [b'\r', b'\n', rest @ ..] => Ok((&bytes[..end], rest)),
+        _ => Err(End::Broken),
+    }
+}
