@@ -1,5 +1,7 @@
 //! Clients whose callbacks check what is promised of all of them.
 
+#![allow(clippy::missing_safety_doc)] // What the callbacks may rely on is said once, before the first of them.
+
 use crate::loopback::LIMIT;
 use crate::promise;
 use eventsource::abi::*;
