@@ -22,6 +22,7 @@ typedef struct recorder {
     int runs;          /* how often it was started */
     /* Called at the end of every callback; the answer is that of on_error. */
     int32_t (*then)(struct recorder *r, kind_t kind, const void *payload);
+    void (*at_last)(struct recorder *r); /* called in `destroy` */
     eventsource_request_t *request; /* for `then` in on_request, whose payload is not const */
     int64_t number;                 /* for `then`, to use as it likes */
     void *pointer;
@@ -155,6 +156,7 @@ static inline void record_close(eventsource_t *es, const eventsource_close_t *cl
 
 static inline void record_destroy(void *user) {
     recorder_t *r = user;
+    if (r->at_last) r->at_last(r);
     pthread_mutex_lock(&r->mutex);
     CHECK(!r->inside);
     CHECK_NUMBER(r->closes, r->runs);
@@ -195,6 +197,18 @@ static inline recorder_t *recorder_new(const char *target) {
     CHECK_STATUS(eventsource_on_comment(r->es, record_comment), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_error(r->es, record_error), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_close(r->es, record_close), EVENTSOURCE_OK);
+    return r;
+}
+
+/* A stream on which every callback comes soon, and again and again. */
+#define EVERYTHING "/events?count=1000000&per_connection=2&comment=hi"
+
+static const kind_t KINDS[] = {ON_REQUEST, ON_OPEN, ON_EVENT, ON_COMMENT, ON_ERROR, ON_CLOSE};
+enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
+
+static inline recorder_t *recorder_of_everything(void) {
+    recorder_t *r = recorder_new(EVERYTHING);
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
     return r;
 }
 
@@ -295,6 +309,19 @@ static inline void recorder_end(recorder_t *r) {
     free(r->lines);
     free(r->data);
     free(r);
+}
+
+/* As recorder_end, for a client that is freed in one of its own callbacks. */
+static inline void recorder_end_freed(recorder_t *r, const char *lines) {
+    struct timespec deadline = check_deadline();
+    int late = 0;
+    pthread_mutex_lock(&r->mutex);
+    while (!late && !r->destroys) late = pthread_cond_timedwait(&r->changed, &r->mutex, &deadline);
+    CHECK(!late);
+    r->es = NULL;
+    pthread_mutex_unlock(&r->mutex);
+    CHECK_LINES(r, lines);
+    recorder_end(r);
 }
 
 #endif

@@ -1,0 +1,27 @@
+/* What this process has, of which the library must leave nothing behind. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "check.h"
+
+#include <dirent.h>
+
+/* How many entries a folder of /proc/self has; -1 where there is none. */
+static inline int entries(const char *path) {
+    int count = 0;
+    DIR *folder = opendir(path);
+    if (!folder) return -1;
+    while (readdir(folder)) count++;
+    closedir(folder);
+    return count;
+}
+
+/* The system removes a thread from the list a moment after it has been joined, and tells nobody; hence the loop. */
+static inline void check_threads(int expected) {
+    int64_t deadline = now_ms() + (check_failed() ? 0 : 10000 * check_slow);
+    struct timespec moment = {0, 1000 * 1000};
+    while (entries("/proc/self/task") != expected && now_ms() < deadline) nanosleep(&moment, NULL);
+    CHECK_NUMBER(entries("/proc/self/task"), expected);
+}
+
+#endif
