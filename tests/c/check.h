@@ -93,16 +93,20 @@ static inline struct timespec check_deadline(void) {
     return deadline;
 }
 
-static inline int check_main(int argc, char **argv, const test_t *tests, size_t count) {
+static inline void check_begin(const char *url) {
     const char *slow = getenv("CHECK_SLOW");
+    check_url = url;
+    if (slow && atoi(slow) > 0) check_slow = atoi(slow);
+}
+
+static inline int check_main(int argc, char **argv, const test_t *tests, size_t count) {
     const char *only = argc > 2 ? argv[2] : "";
     int failed = 0;
     if (argc < 2) {
         fprintf(stderr, "Usage: %s URL [NAME]\n", argv[0]);
         return 2;
     }
-    check_url = argv[1];
-    if (slow && atoi(slow) > 0) check_slow = atoi(slow);
+    check_begin(argv[1]);
     for (size_t i = 0; i < count; i++) {
         if (!strstr(tests[i].name, only)) continue;
         check_failures = 0;

@@ -358,7 +358,7 @@ static void *stop_and_be_the_last_to_free(void *argument) {
 
 static void many_threads_may_stop_a_client_and_the_last_of_them_may_free_it(void) {
     static const char *const UP_TO[] = {"", "request", "open", "event", "error"};
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < 30; round++) {
         crowd_t crowd = {.r = recorder_of_everything(), .gate = GATE_CLOSED, .left = THREADS};
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++) {
@@ -415,7 +415,7 @@ static void *stop_again_and_again(void *argument) {
 }
 
 static void starts_and_stops_on_many_threads_give_each_start_its_on_close(void) {
-    enum { STARTS = 200 };
+    enum { STARTS = 100 };
     crowd_t crowd = {.r = recorder_of_everything(), .gate = GATE_CLOSED, .left = STARTS};
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) {

@@ -1,11 +1,11 @@
 /* The library as a guest of its process: version, names, log, and what it leaves alone. */
 #include "check.h"
-#include "peer.h"
+#include "process.h"
 #include "recorder.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- Versions and names ------------------------------------------------------------------------------------------ */
 
@@ -330,49 +330,6 @@ static void the_signal_dispositions_stay_as_they_are(void) {
     }
 }
 
-/* The library's threads block the signal; it would stay pending on the one that wrote, which is the one that tells. */
-static int32_t check_pending(recorder_t *r, kind_t kind, const void *payload) {
-    sigset_t pending;
-    (void)r;
-    (void)kind;
-    (void)payload;
-    CHECK(sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE));
-    return EVENTSOURCE_DEFAULT;
-}
-
-static void a_peer_that_is_gone_raises_no_sigpipe(void) {
-    static char body[8 << 20]; /* more than the system takes before the peer is gone */
-    struct sigaction deadly = {.sa_handler = SIG_DFL}, before;
-    CHECK(sigaction(SIGPIPE, &deadly, &before) == 0);
-    peer_t peer = peer_listen("http");
-    recorder_t *r = recorder_new(peer.url);
-    retry_initial(r);
-    CHECK_STATUS(eventsource_set_method(r->es, "POST"), EVENTSOURCE_OK);
-    CHECK_STATUS(eventsource_set_body(r->es, body, sizeof body), EVENTSOURCE_OK);
-    r->then = check_pending;
-    start(r);
-    for (size_t i = 1; i <= 20; i++) {
-        int fd = peer_accept(&peer);
-        close(fd);
-        WAIT_FOR(r, "error DISCONNECTED", i);
-    }
-    recorder_end(r);
-    peer_close(&peer);
-    CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
-}
-
-/* The contents of a small file; "" where there is none. */
-static const char *contents(const char *folder, const char *name, const char *file) {
-    static char text[4096];
-    char *path = join("%s/%s/%s", folder, name, file);
-    FILE *stream = fopen(path, "r");
-    size_t length = stream ? fread(text, 1, sizeof text - 1, stream) : 0;
-    text[length] = '\0';
-    if (stream) fclose(stream);
-    free(path);
-    return text;
-}
-
 /* What a thread itself causes. Nobody sends these to a process, and valgrind has its own idea of who blocks them. */
 static int is_fault(int number) {
     return number == SIGILL || number == SIGTRAP || number == SIGABRT || number == SIGBUS || number == SIGFPE ||
@@ -425,5 +382,4 @@ CHECK_MAIN(TEST(the_version_functions_agree_with_the_macros),
            TEST(a_refused_call_does_not_repeat_its_secrets),
            TEST(nothing_is_written_to_stdout_or_stderr),
            TEST(the_signal_dispositions_stay_as_they_are),
-           TEST(a_peer_that_is_gone_raises_no_sigpipe),
            TEST(its_threads_are_named_and_block_all_signals))

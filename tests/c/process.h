@@ -24,4 +24,16 @@ static inline void check_threads(int expected) {
     CHECK_NUMBER(entries("/proc/self/task"), expected);
 }
 
+/* The contents of a small file, until the next call; "" where there is none. */
+static inline const char *contents(const char *folder, const char *name, const char *file) {
+    static char text[4096];
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
+    FILE *stream = fopen(path, "r");
+    size_t length = stream ? fread(text, 1, sizeof text - 1, stream) : 0;
+    text[length] = '\0';
+    if (stream) fclose(stream);
+    return text;
+}
+
 #endif

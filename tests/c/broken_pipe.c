@@ -1,0 +1,162 @@
+/* A peer that goes away while the client writes never raises SIGPIPE, which would end a host that has not thought of it.
+ * The test server is one that speaks TLS. */
+#include "check.h"
+#include "peer.h"
+#include "process.h"
+#include "recorder.h"
+
+#include <signal.h>
+
+/* How a peer goes away. To a client that writes, the system then says ECONNRESET, and EPIPE only at the next write; or
+ * EPIPE at once, if it had been told of the end before. */
+typedef enum { RESET, END_THEN_RESET } ending_t;
+
+static void leave(int fd, ending_t ending) {
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    if (ending == END_THEN_RESET) CHECK(shutdown(fd, SHUT_WR) == 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    close(fd);
+}
+
+/* The library's threads block the signal: where one is raised, it stays pending on the thread that wrote. */
+static void check_no_sigpipe(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks) return; /* not Linux */
+    for (struct dirent *task; (task = readdir(tasks));) {
+        const char *pending = strstr(contents("/proc/self/task", task->d_name, "status"), "SigPnd:");
+        CHECK(!pending || !(strtoull(pending + 7, NULL, 16) >> (SIGPIPE - 1) & 1));
+    }
+    closedir(tasks);
+}
+
+/* Has SIGPIPE end the process, as it does by default; answers what was before. */
+static struct sigaction make_sigpipe_deadly(void) {
+    struct sigaction deadly = {.sa_handler = SIG_DFL}, before;
+    CHECK(sigaction(SIGPIPE, &deadly, &before) == 0);
+    return before;
+}
+
+/* A client that sends more than the system takes before the peer is gone, again and again. */
+static recorder_t *recorder_that_sends(const char *url) {
+    static char body[8 << 20];
+    recorder_t *r = recorder_new(url);
+    retry_initial(r);
+    CHECK_STATUS(eventsource_set_method(r->es, "POST"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_body(r->es, body, sizeof body), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_insecure_skip_verification(r->es, 1), EVENTSOURCE_OK);
+    return r;
+}
+
+static void check_peer_that_leaves(ending_t ending) {
+    struct sigaction before = make_sigpipe_deadly();
+    peer_t peer = peer_listen("http");
+    recorder_t *r = recorder_that_sends(peer.url);
+    start(r);
+    for (size_t i = 1; i <= 20; i++) {
+        leave(peer_accept(&peer), ending);
+        WAIT_FOR(r, "error DISCONNECTED", i);
+        check_no_sigpipe();
+    }
+    recorder_end(r);
+    peer_close(&peer);
+    CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
+}
+
+static void a_peer_that_resets_raises_no_sigpipe(void) {
+    check_peer_that_leaves(RESET);
+}
+
+static void a_peer_that_ends_and_resets_raises_no_sigpipe(void) {
+    check_peer_that_leaves(END_THEN_RESET);
+}
+
+/* ---- TLS --------------------------------------------------------------------------------------------------------- */
+
+static int connect_to_server(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons((uint16_t)atoi(strrchr(check_url, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return fd;
+}
+
+/* Passes on what there is; answers how much, 0 at the end. */
+static size_t pass_on(int from, int to) {
+    static char buffer[1 << 16];
+    ssize_t count = recv(from, buffer, sizeof buffer, 0);
+    for (ssize_t done = 0, sent; done < count; done += sent) {
+        sent = send(to, buffer + done, (size_t)(count - done), MSG_NOSIGNAL);
+        if (sent <= 0) return 0;
+    }
+    return count > 0 ? (size_t)count : 0;
+}
+
+/* Stands between a client and the test server, and leaves once the client has sent so much, or been sent an event. */
+static void relay(const peer_t *peer, size_t until_sent, recorder_t *until_event, ending_t ending) {
+    int client = peer_accept(peer), server = connect_to_server();
+    size_t sent = 0, passed = 1;
+    while (passed && sent < until_sent && !(until_event && count_lines(until_event, "event")) && !check_failed()) {
+        struct pollfd ends[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+        if (poll(ends, 2, 10) == 0) continue; /* an event is no matter of sockets */
+        if (ends[0].revents) sent += passed = pass_on(client, server);
+        if (passed && ends[1].revents) passed = pass_on(server, client);
+    }
+    CHECK(passed);
+    close(server);
+    leave(client, ending);
+}
+
+static void check_tls_peer_that_leaves(ending_t ending) {
+    struct sigaction before = make_sigpipe_deadly();
+    peer_t peer = peer_listen("https");
+    char *url = join("%secho", peer.url);
+    recorder_t *r = recorder_that_sends(url);
+    start(r);
+    for (size_t i = 1; i <= 10; i++) {
+        relay(&peer, 1 << 20, NULL, ending); /* long after the handshake */
+        WAIT_FOR(r, "error DISCONNECTED", i);
+        check_no_sigpipe();
+    }
+    recorder_end(r);
+    check_no_sigpipe();
+    free(url);
+    peer_close(&peer);
+    CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
+}
+
+static void a_tls_peer_that_resets_raises_no_sigpipe(void) {
+    check_tls_peer_that_leaves(RESET);
+}
+
+static void a_tls_peer_that_ends_and_resets_raises_no_sigpipe(void) {
+    check_tls_peer_that_leaves(END_THEN_RESET);
+}
+
+/* The client says goodbye in TLS's own way, to nobody. */
+static void closing_a_tls_stream_whose_peer_is_gone_raises_no_sigpipe(void) {
+    struct sigaction before = make_sigpipe_deadly();
+    peer_t peer = peer_listen("https");
+    char *url = join("%shang-body", peer.url);
+    recorder_t *alive = recorder_new("http://127.0.0.1:1/"); /* keeps the threads that are looked at */
+    retry_initial(alive);
+    start(alive);
+    for (int i = 0; i < 10; i++) {
+        recorder_t *r = recorder_new(url);
+        CHECK_STATUS(eventsource_set_insecure_skip_verification(r->es, 1), EVENTSOURCE_OK);
+        start(r);
+        relay(&peer, SIZE_MAX, r, i % 2 ? END_THEN_RESET : RESET);
+        recorder_end(r);
+        check_no_sigpipe();
+    }
+    recorder_end(alive);
+    free(url);
+    peer_close(&peer);
+    CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
+}
+
+CHECK_MAIN(TEST(a_peer_that_resets_raises_no_sigpipe),
+           TEST(a_peer_that_ends_and_resets_raises_no_sigpipe),
+           TEST(a_tls_peer_that_resets_raises_no_sigpipe),
+           TEST(a_tls_peer_that_ends_and_resets_raises_no_sigpipe),
+           TEST(closing_a_tls_stream_whose_peer_is_gone_raises_no_sigpipe))
