@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +56,19 @@ static inline int child_play(const char *url, const char *name, const role_t *ro
 static inline void child_say(const char *line) {
     CHECK(write(STDOUT_FILENO, line, strlen(line)) == (ssize_t)strlen(line));
     CHECK(write(STDOUT_FILENO, "\n", 1) == 1);
+}
+
+static inline void child_say_exit(void) {
+    child_say("the process exits");
+}
+
+/* For a role that is to end by abort(): it leaves no core file, has no last words in the test's output, and says if it
+ * exits after all. */
+static inline void child_expect_abort(void) {
+    struct rlimit none = {0, 0};
+    CHECK(setrlimit(RLIMIT_CORE, &none) == 0);
+    CHECK(freopen("/dev/null", "w", stderr) != NULL);
+    CHECK(atexit(child_say_exit) == 0);
 }
 
 /* Reads a child's output until there is no more, for which it has as long as everything else. */

@@ -1,0 +1,108 @@
+// An exception must not leave a callback. One that does ends the process there and then, by abort(): nothing of the
+// library's or the program's runs on in a state that nobody knows.
+#include "../c/check.h"
+#include "../c/child.h"
+
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+enum class Where { Request, Open, Event, EventType, Comment, Error, Close, Destroy, Log, ParserEvent, ParserComment,
+                   ParserRetry };
+
+Where where;
+bool thrown;
+
+// At the end of every callback.
+void pass(Where here) {
+    if (thrown) {
+        child_say("a callback ran after the throw");
+    } else if (here == where) {
+        thrown = true;
+        child_say("thrown");
+        throw std::runtime_error("thrown on purpose");
+    }
+}
+
+void on_request(eventsource_t *, eventsource_request_t *, void *) { pass(Where::Request); }
+void on_open(eventsource_t *, const eventsource_response_t *, void *) { pass(Where::Open); }
+void on_event(eventsource_t *, const eventsource_event_t *, void *) { pass(Where::Event); }
+void on_event_type(eventsource_t *, const eventsource_event_t *, void *) { pass(Where::EventType); }
+void on_comment(eventsource_t *, const eventsource_comment_t *, void *) { pass(Where::Comment); }
+int32_t on_error(eventsource_t *, const eventsource_error_t *, void *) {
+    pass(Where::Error);
+    return EVENTSOURCE_STOP;
+}
+void on_close(eventsource_t *, const eventsource_close_t *, void *) { pass(Where::Close); }
+void destroy(void *) { pass(Where::Destroy); }
+void on_log(int32_t, const char *, void *) { pass(Where::Log); }
+void on_parser_event(eventsource_parser_t *, const eventsource_event_t *, void *) { pass(Where::ParserEvent); }
+void on_parser_comment(eventsource_parser_t *, const eventsource_comment_t *, void *) { pass(Where::ParserComment); }
+void on_parser_retry(eventsource_parser_t *, int64_t, void *) { pass(Where::ParserRetry); }
+
+// Uses everything that calls back. What is thrown on this thread is caught here, if it comes so far.
+int use_everything(Where here) try {
+    std::string target = here == Where::EventType
+                             ? "/status/200?header=Content-Type:text/event-stream&body=event:a%0Adata:b%0A%0A"
+                             : "/events?count=1&then=204&comment=hi";
+    eventsource_t *es = nullptr;
+    where = here;
+    child_expect_abort();
+    if (here == Where::Log) eventsource_set_log_callback(on_log, EVENTSOURCE_LOG_DEBUG, nullptr);
+    CHECK_STATUS(eventsource_new((check_url + target).c_str(), &es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_user_data(es, nullptr, destroy), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_request(es, on_request), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_open(es, on_open), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_event(es, on_event), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_event_type(es, "a", on_event_type), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_comment(es, on_comment), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_error(es, on_error), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_close(es, on_close), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_wait(es, EVENTSOURCE_FOREVER), EVENTSOURCE_OK);
+    eventsource_free(es);
+
+    eventsource_parser_t *parser = nullptr;
+    eventsource_parser_options_t options = {};
+    options.size = sizeof options;
+    options.on_event = on_parser_event;
+    options.on_comment = on_parser_comment;
+    options.on_retry = on_parser_retry;
+    CHECK_STATUS(eventsource_parser_new(&options, &parser), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_parser_feed(parser, "retry:1\n:hi\ndata\n\n", 18), EVENTSOURCE_OK);
+    eventsource_parser_free(parser);
+    child_say("everything has been used");
+    return 0;
+} catch (...) {
+    child_say("the exception comes out of the library");
+    return 0;
+}
+
+const role_t ROLES[] = {
+    {"request", [] { return use_everything(Where::Request); }},
+    {"open", [] { return use_everything(Where::Open); }},
+    {"event", [] { return use_everything(Where::Event); }},
+    {"event type", [] { return use_everything(Where::EventType); }},
+    {"comment", [] { return use_everything(Where::Comment); }},
+    {"error", [] { return use_everything(Where::Error); }},
+    {"close", [] { return use_everything(Where::Close); }},
+    {"destroy", [] { return use_everything(Where::Destroy); }},
+    {"log", [] { return use_everything(Where::Log); }},
+    {"parser's event", [] { return use_everything(Where::ParserEvent); }},
+    {"parser's comment", [] { return use_everything(Where::ParserComment); }},
+    {"parser's retry", [] { return use_everything(Where::ParserRetry); }},
+};
+
+void an_exception_that_leaves_a_callback_of_any_kind_aborts_before_anything_else_runs() {
+    for (const role_t &role : ROLES) {
+        ended_t ended = child_run(role.name);
+        CHECK_SIGNAL(&ended, SIGABRT);
+        CHECK_TEXT(ended.output, "thrown\n");
+        if (check_failed()) std::fprintf(stderr, "\n    (in the role \"%s\")", role.name);
+    }
+}
+
+} // namespace
+
+CHECK_MAIN_WITH_ROLES(ROLES, TEST(an_exception_that_leaves_a_callback_of_any_kind_aborts_before_anything_else_runs))
