@@ -116,7 +116,8 @@ fn run(options: &Options) -> io::Result<ExitCode> {
     let server = match identity {
         Some(identity) => Server::start_tls(identity, routes::answer),
         None => Server::start(routes::answer),
-    };
+    }
+    .forget_requests();
     let ca_file = match (ca_pem, &options.ca_file) {
         (Some(pem), Some(file)) => Some(CaFile::written(file.clone(), &pem)?),
         (Some(pem), None) if options.program.is_some() => Some(CaFile::temporary(&pem)?),

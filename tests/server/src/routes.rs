@@ -1,6 +1,8 @@
 //! What the program answers. Nothing is remembered between requests: where a stream resumes depends
 //! on the `Last-Event-ID` alone, so any number of clients can use any route at once.
 
+mod chaos;
+
 use std::fmt::Write;
 use std::str::FromStr;
 use std::time::Duration;
@@ -29,6 +31,18 @@ const ROUTES: &[Route] = &[
                a reset. After the last event the stream stays open, or with then=204 is cut and \
                the next request gets a 204.",
         answer: events,
+    },
+    Route {
+        path: "/chaos",
+        parameters: "?seed=S&stream=T&connection=C&count=N&at=last|between|inside|head|in-head\
+                     &cut=clean|abort|reset|hold|short-chunk|bad-chunk|endless",
+        help: "N events (default 10) that tell whether they are whole, resumed after Last-Event-ID, \
+               in any form that the standard allows: all from S, T and C. The connection is cut \
+               after the last event, between some, inside one, before the head or inside it: with \
+               the last chunk, without it, by a reset, by silence, inside a chunk, by a broken \
+               chunk size, or by an event without end. After the last event the next request gets \
+               a 204.",
+        answer: chaos::answer,
     },
     Route {
         path: "/status/",
@@ -433,19 +447,33 @@ mod tests {
     }
 
     /// The whole answer to a request that gets a finite one.
-    fn get(target: &str, headers: &str) -> String {
+    pub(super) fn get(target: &str, headers: &str) -> String {
+        let (answer, reset) = receive(target, headers, usize::MAX);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(!reset, "{answer}");
+        answer
+    }
+
+    /// An answer up to a limit, and whether a reset ended it.
+    pub(super) fn receive(target: &str, headers: &str, limit: usize) -> (Vec<u8>, bool) {
         let server = Server::start(answer);
-        let mut stream = open(
+        let stream = open(
             &server,
             &format!("GET {target} HTTP/1.1\r\nHost: here\r\n{headers}\r\n"),
         );
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer");
-        String::from_utf8_lossy(&answer).into_owned()
+        let reset = match stream.take(limit as u64).read_to_end(&mut answer) {
+            Ok(_) => false,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                true
+            }
+        };
+        (answer, reset)
     }
 
     /// Asserts that the answer goes up to this and then neither on nor to an end.
-    fn assert_then_held(target: &str, expected_body: &str) {
+    pub(super) fn assert_then_held(target: &str, expected_body: &str) {
         let server = Server::start(answer);
         let mut stream = open(
             &server,
@@ -520,12 +548,7 @@ mod tests {
         );
         assert!(get(&format!("{target}=abort"), "").ends_with("data: event 1\n\n\r\n"));
 
-        let server = Server::start(answer);
-        let mut stream = open(&server, &format!("GET {target}=reset HTTP/1.1\r\n\r\n"));
-        let error = stream
-            .read_to_end(&mut Vec::new())
-            .expect_err("no orderly end");
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert!(receive(&format!("{target}=reset"), "", usize::MAX).1);
     }
 
     #[test]
@@ -579,14 +602,9 @@ mod tests {
         assert!(get("/eventsource", "").starts_with("HTTP/1.1 404 "));
         assert!(get("/big?bytes=-1", "").starts_with("HTTP/1.1 400 "));
 
-        let server = Server::start(answer);
-        let stream = open(&server, "GET /endless-headers HTTP/1.1\r\n\r\n");
-        let mut head = String::new();
-        stream
-            .take(1 << 20)
-            .read_to_string(&mut head)
-            .expect("a megabyte");
-        assert!(!head.contains("\r\n\r\n"));
+        let (head, _) = receive("/endless-headers", "", 1 << 20);
+        assert_eq!(head.len(), 1 << 20);
+        assert!(!head.windows(4).any(|window| window == b"\r\n\r\n"));
     }
 
     #[test]

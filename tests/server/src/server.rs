@@ -103,7 +103,13 @@ impl Server {
         self.address.port()
     }
 
-    /// All requests so far, in order of arrival.
+    /// Keeps no record of requests, which would grow for as long as the server runs.
+    pub fn forget_requests(self) -> Server {
+        self.shared.lock().forgetful = true;
+        self
+    }
+
+    /// All requests so far, in order of arrival; none from a server that forgets them.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.clone()
     }
@@ -303,6 +309,10 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct State {
     requests: Vec<Request>,
+    /// How many there were, recorded or not.
+    arrived: usize,
+    /// Requests are not recorded.
+    forgetful: bool,
     /// Accepted so far.
     connections: u64,
     /// Held here so that a drop of the server can shut down what a script is blocked on.
@@ -337,8 +347,11 @@ impl Shared {
     /// Records a request and gives it its number.
     pub(crate) fn arrived(&self, mut request: Request) -> Request {
         let mut state = self.lock();
-        request.number = state.requests.len();
-        state.requests.push(request.clone());
+        request.number = state.arrived;
+        state.arrived += 1;
+        if !state.forgetful {
+            state.requests.push(request.clone());
+        }
         drop(state);
         self.changed.notify_all();
         request

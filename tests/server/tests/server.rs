@@ -95,6 +95,19 @@ fn requests_are_kept_in_order() {
 }
 
 #[test]
+fn a_server_can_forget_requests() {
+    let server = Server::start(|exchange| {
+        let number = exchange.request.number.to_string();
+        exchange.respond(200, &[], number.as_bytes());
+    })
+    .forget_requests();
+    for number in ["0", "1"] {
+        assert!(read(&mut request(&server, "/")).ends_with(&format!("\r\n\r\n{number}")));
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
 fn a_connection_without_a_request_is_closed() {
     let server = Server::start(|_| panic!("no request came"));
     let mut stream = connect(&server);
