@@ -256,11 +256,10 @@ impl Parser {
         Text::new(&self.last_event_id)
     }
 
-    /// Replaces the last event ID, and one that the unfinished event has set.
+    /// Replaces the last event ID. One that the unfinished event has set still comes after it, wherever the input was
+    /// split.
     pub fn set_last_event_id(&mut self, id: &str) {
         self.last_event_id = [id.as_bytes(), b"\0"].concat();
-        self.id.clear();
-        self.id_is_set = false;
     }
 
     /// Gives back memory that holds nothing, but for 1 KiB per buffer that keeps small events free of allocations. For

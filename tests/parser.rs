@@ -528,7 +528,6 @@ fn the_last_event_id_can_be_set() {
         items(&mut parser, b"id: 7\ndata: a\n\n"),
         [message("a").with_id("7")]
     );
-    assert_eq!(items(&mut parser, b"id: 8\n"), []);
     parser.set_last_event_id("9");
     assert_eq!(
         items(&mut parser, b"data: b\n\n"),
@@ -536,6 +535,17 @@ fn the_last_event_id_can_be_set() {
     );
     parser.set_last_event_id("");
     assert_eq!(items(&mut parser, b"data: c\n\n"), [message("c")]);
+}
+
+#[test]
+fn an_id_that_is_set_inside_an_event_does_not_replace_that_of_the_event() {
+    let mut parser = Parser::new(UNLIMITED);
+    assert_eq!(items(&mut parser, b"id: 8\n"), []);
+    parser.set_last_event_id("9");
+    assert_eq!(
+        items(&mut parser, b"data: a\n\n"),
+        [last_id("8"), message("a").with_id("8")]
+    );
 }
 
 #[test]
