@@ -1,0 +1,321 @@
+/* soak [options] URL: streams by the hundred against a server that does everything wrong, and a program that calls
+ * everything at any time. Ends with 0 if nothing is lost, nothing comes twice, nothing is out of order, and the process
+ * holds at the end what it held at the beginning. README.md tells more. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "crew.h"
+#include "process.h"
+
+enum { SAMPLE_MS = 25, STUCK_MS = 15000, SLACK_KB = 8 * 1024 };
+
+/* ---- The command line -------------------------------------------------------------------------------------------- */
+
+static const char *const DISPATCHES[] = {"shared", "isolated", "inline", "manual", NULL};
+static const char *const PLANTS[] = {"none",   "lost",   "twice",  "damaged", "forgotten",
+                                     "closed", "file", "thread", "memory",  NULL};
+
+static const struct {
+    const char *name, *help;
+    int64_t *value, least, most; /* a number, */
+    const char *const *words;    /* or one of these, */
+    int flag;                    /* or nothing */
+} OPTIONS[] = {
+    {"--streams", "how many at a time", &options.streams, 1, 10000, NULL, 0},
+    {"--events", "how many in each", &options.events, 1, 1000000, NULL, 0},
+    {"--seconds", "how long new streams begin, all rounds together", &options.seconds, 1, 86400, NULL, 0},
+    {"--rounds", "at the end of each, nothing is left", &options.rounds, 1, 1000, NULL, 0},
+    {"--seed", "another one is another soak", &options.seed, 0, INT64_MAX, NULL, 0},
+    {"--dispatch", "shared|isolated|inline|manual", &options.dispatch, 0, 0, DISPATCHES, 0},
+    {"--batch", "take events by the batch", &options.batch, 0, 0, NULL, 1},
+    {"--plant", "a fault, to see it found: lost|twice|damaged|forgotten|closed|file|thread|memory", &options.plant, 0,
+     0, PLANTS, 0},
+};
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
+
+static void usage(void) {
+    fputs("Usage: soak [options] URL     URL: the test server's, without a path\n", stderr);
+    for (int i = 0; i < OPTION_COUNT; i++) fprintf(stderr, "  %-11s %s\n", OPTIONS[i].name, OPTIONS[i].help);
+    exit(2);
+}
+
+/* The argument of an option. */
+static int64_t parse_value(int option, const char *text) {
+    if (!text) usage();
+    for (int64_t i = 0; OPTIONS[option].words; i++) {
+        if (!OPTIONS[option].words[i]) usage();
+        if (strcmp(OPTIONS[option].words[i], text) == 0) return i;
+    }
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    if (!*text || *end || number < OPTIONS[option].least || number > OPTIONS[option].most) usage();
+    return number;
+}
+
+static void parse(char **arguments) {
+    for (; *arguments && **arguments == '-'; arguments++) {
+        int option = 0;
+        while (strcmp(OPTIONS[option].name, *arguments) != 0) {
+            if (++option == OPTION_COUNT) usage();
+        }
+        *OPTIONS[option].value = OPTIONS[option].flag ? 1 : parse_value(option, *++arguments);
+    }
+    if (!arguments[0] || arguments[1]) usage();
+    check_url = arguments[0];
+}
+
+/* ---- What the process holds -------------------------------------------------------------------------------------- */
+
+/* Of the time in which streams come and go, without the beginning of each round. */
+static struct {
+    holding_t *at;
+    int64_t count, room;
+    holding_t most;
+} samples;
+
+static holding_t begin; /* before the first client */
+
+static int64_t largest(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static void sample(int steady) {
+    holding_t now = process_holding();
+    samples.most.memory_kb = largest(samples.most.memory_kb, now.memory_kb);
+    samples.most.threads = largest(samples.most.threads, now.threads);
+    samples.most.files = largest(samples.most.files, now.files);
+    if (steady && samples.count < samples.room) samples.at[samples.count++] = now;
+}
+
+static int ascending(const void *a, const void *b) {
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* The medians of a window of the samples, in hundredths of them. */
+static holding_t median(int from, int to) {
+    int64_t first = samples.count * from / 100, count = samples.count * to / 100 - first;
+    int64_t *values = malloc((size_t)(count + 1) * sizeof *values);
+    holding_t result = {0};
+    int64_t *const members[] = {&result.memory_kb, &result.threads, &result.files};
+    if (!values) abort();
+    for (int member = 0; member < 3 && count > 0; member++) {
+        for (int64_t i = 0; i < count; i++) {
+            const holding_t *at = &samples.at[first + i];
+            values[i] = member == 0 ? at->memory_kb : member == 1 ? at->threads : at->files;
+        }
+        qsort(values, (size_t)count, sizeof *values, ascending);
+        *members[member] = values[count / 2];
+    }
+    free(values);
+    return result;
+}
+
+static void check_flat(const char *what, int64_t before, int64_t after, int64_t allowance) {
+    check_that(after <= before + before / 10 + allowance, __FILE__, __LINE__,
+               "%s flat\n        but: %" PRId64 ", then %" PRId64 "\n", what, before, after);
+}
+
+/* ---- Phases ------------------------------------------------------------------------------------------------------ */
+
+/* A stream that stands still is a failure by itself, and may never let go of what it stands in. */
+static void check_not_stuck(int64_t since_ms) {
+    int64_t now = now_ms();
+    for (int64_t i = 0; i < options.streams; i++) {
+        stream_t *s = &streams[i];
+        if (s->done || (phase.calm && s->last) || now - largest(s->moved_ms, since_ms) < STUCK_MS * check_slow) continue;
+        broken(s, "nothing has happened for %d s; %d starts, %d on_close, %d clients, %d destroyed%s",
+               STUCK_MS * check_slow / 1000, s->starts, s->closes, s->made, s->destroyed,
+               s->inside ? "; inside a callback" : "");
+    }
+}
+
+static void fail(void) {
+    fprintf(stderr, "soak: FAILED; to repeat: --seed %" PRId64 " --streams %" PRId64 " --events %" PRId64
+                    " --seconds %" PRId64 " --rounds %" PRId64 " --dispatch %s%s\n",
+            options.seed, options.streams, options.events, options.seconds, options.rounds,
+            DISPATCHES[options.dispatch], options.batch ? " --batch" : "");
+    _Exit(1); /* what is broken could hold up an orderly end */
+}
+
+/* Waits until that many streams are there; meanwhile, until the time is over, new ones begin. */
+static void watch(atomic_int *there, int64_t count, int64_t time_ms) {
+    int64_t begin = now_ms();
+    while (*there < count) {
+        sleep_ms(SAMPLE_MS);
+        int64_t passed = now_ms() - begin;
+        if (!phase.calm) {
+            phase.time_over = passed >= time_ms;
+            sample(passed >= time_ms / 4 && !phase.time_over);
+        }
+        check_not_stuck(begin);
+        if (check_failed()) fail();
+    }
+}
+
+static void begin_phase(int calm, int64_t events) {
+    static const int32_t modes[] = {[ISOLATED] = EVENTSOURCE_DISPATCH_ISOLATED,
+                                    [INLINE] = EVENTSOURCE_DISPATCH_INLINE,
+                                    [MANUAL] = EVENTSOURCE_DISPATCH_MANUAL};
+    phase.calm = calm;
+    phase.events = events;
+    phase.time_over = phase.done = phase.quiet = 0;
+    if (options.dispatch != SHARED) {
+        eventsource_runtime_options_t runtime = {.size = sizeof runtime, .dispatch = modes[options.dispatch]};
+        CHECK_STATUS(eventsource_runtime_new(&runtime, &phase.runtime), EVENTSOURCE_OK);
+    }
+    for (int64_t i = 0; i < options.streams; i++) {
+        streams[i].done = 0;
+        streams[i].finished = 1;
+    }
+    hire(KEEPERS, keep);
+    if (!calm) hire(HECKLERS, heckle_all);
+    if (options.dispatch == MANUAL) hire(DISPATCHERS, dispatch);
+}
+
+static void summon_all(int64_t first) {
+    for (int64_t i = first; i < options.streams; i++) summon(&streams[i]);
+}
+
+static void free_runtime(void) {
+    eventsource_runtime_free(phase.runtime);
+    phase.runtime = NULL;
+}
+
+/* All clients have been freed: none of the library's threads and descriptors may be left. */
+static void end_phase(void) {
+    let_all_go();
+    free_runtime();
+    /* Where the last client was freed inside a callback, its thread ends in its own time. */
+    int64_t deadline = now_ms() + STUCK_MS * check_slow;
+    holding_t now = process_holding();
+    while ((now.threads > 0 || now.files > begin.files) && now_ms() < deadline) {
+        sleep_ms(SAMPLE_MS);
+        now = process_holding();
+    }
+    check_that(now.threads == 0, __FILE__, __LINE__, "no thread is left\n        but: %" PRId64 "\n", now.threads);
+    check_that(now.files == begin.files, __FILE__, __LINE__,
+               "as many files as at the beginning\n        but: %" PRId64 ", then %" PRId64 "\n", begin.files, now.files);
+    for (int64_t i = 0; i < options.streams; i++) {
+        const stream_t *s = &streams[i];
+        if (s->starts != s->closes || s->made != s->destroyed) {
+            broken(s, "%d starts, %d on_close; %d clients, %d destroyed", s->starts, s->closes, s->made, s->destroyed);
+        }
+    }
+    if (check_failed()) fail();
+}
+
+/* Everything that can happen, to streams that begin for so long. */
+static void soak(int64_t time_ms) {
+    begin_phase(0, options.events);
+    summon_all(0);
+    watch(&phase.done, options.streams, time_ms);
+    end_phase();
+}
+
+/* All streams open and silent. Answers what memory there is then, and tells what there was with the first of them. */
+static int64_t idle(int64_t *with_one) {
+    begin_phase(1, 1);
+    summon(&streams[0]);
+    watch(&phase.quiet, 1, 0);
+    *with_one = resident_kb();
+    summon_all(1);
+    watch(&phase.quiet, options.streams, 0);
+    int64_t with_all = resident_kb();
+
+    phase.time_over = 1;
+    if (phase.runtime) {
+        /* This closes the clients; the keepers then free what has lost its runtime. */
+        if (options.dispatch == MANUAL) let_go(DISPATCHERS);
+        free_runtime();
+    }
+    summon_all(0);
+    watch(&phase.done, options.streams, 0);
+    end_phase();
+    return with_all;
+}
+
+/* ---- The end ----------------------------------------------------------------------------------------------------- */
+
+static void print_counts(const char *title, const atomic_llong *counts, int count, const char *(*name)(int)) {
+    for (int i = 0; i < count; i++) {
+        if (counts[i]) printf("%-14s%10lld  %s\n", title, counts[i], name(i));
+        if (counts[i]) title = "";
+    }
+}
+
+static const char *deal_name(int deal) {
+    return DEALS[deal].name;
+}
+
+static const char *error_name(int error) {
+    return eventsource_status_name(error);
+}
+
+static double mb(int64_t kb) {
+    return (double)kb / 1024;
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    parse(argv + 1);
+    const char *slow = getenv("CHECK_SLOW");
+    if (slow && atoi(slow) > 0) check_slow = atoi(slow);
+    streams = calloc((size_t)options.streams, sizeof *streams);
+    queue.streams = calloc((size_t)options.streams, sizeof *queue.streams);
+    samples.room = options.seconds * 1000 / SAMPLE_MS;
+    samples.at = calloc((size_t)samples.room, sizeof *samples.at);
+    if (!streams || !queue.streams || !samples.at) abort();
+    memset(samples.at, 1, (size_t)samples.room * sizeof *samples.at); /* or they would grow the process while used */
+    for (int64_t i = 0; i < options.streams; i++) {
+        pthread_rwlock_init(&streams[i].lock, NULL);
+        pthread_mutex_init(&streams[i].pause_lock, NULL);
+    }
+
+    int64_t begin_ms = now_ms(), with_one = 0, unused = 0, after_first_kb = 0;
+    begin = process_holding();
+    int64_t idle_kb = idle(&with_one);
+    for (int64_t round = 0; round < options.rounds; round++) {
+        soak(options.seconds * 1000 / options.rounds);
+        if (round == 0) after_first_kb = resident_kb();
+    }
+    holding_t end = process_holding(), early = median(40, 60), late = median(80, 100);
+    int64_t idle_after_kb = idle(&unused);
+
+    check_flat("memory, while streams come and go, is", early.memory_kb, late.memory_kb, SLACK_KB);
+    check_flat("memory, after each round, is", after_first_kb, end.memory_kb, SLACK_KB);
+    check_flat("the number of threads is", early.threads, late.threads, 8);
+    check_flat("the number of files is", early.files, late.files, options.streams / 4 + 8);
+
+    printf("soak: seed %" PRId64 ", %" PRId64 " streams at a time, %" PRId64 " events each, %" PRId64
+           " rounds, dispatch %s%s, %.1f s\n",
+           options.seed, options.streams, options.events, options.rounds, DISPATCHES[options.dispatch],
+           options.batch ? ", batches" : "", (double)(now_ms() - begin_ms) / 1000);
+    printf("streams       %10lld  to their end\n", totals.streams - 2 * (long long)options.streams);
+    printf("events        %10lld  (%.1f MB), each once and in order; %lld notes\n", totals.events,
+           (double)totals.bytes / 1e6, totals.notes);
+    print_counts("connections", totals.connections, DEAL_COUNT, deal_name);
+    print_counts("errors", totals.errors, 64, error_name);
+    printf("clients       %10lld  freed: %lld by others, %lld in their callbacks\n", totals.made, totals.frees,
+           totals.frees_inside);
+    printf("starts        %10lld  stopped: %lld by others, %lld in their callbacks\n", totals.started, totals.stops,
+           totals.stops_inside);
+    printf("besides                   %lld reconnect_now, %lld pauses, %lld callbacks that blocked\n",
+           totals.reconnects, totals.pauses, totals.blocked);
+    printf("threads       %10" PRId64 "  of the library's (middle), then %" PRId64 "; at most %" PRId64 ", 0 at the end\n",
+           early.threads, late.threads, samples.most.threads);
+    printf("files         %10" PRId64 "  (middle), then %" PRId64 "; at most %" PRId64 ", %" PRId64
+           " at the beginning and the end\n",
+           early.files, late.files, samples.most.files, begin.files);
+    printf("memory MB     %10.1f  (middle), then %.1f; at most %.1f; at rest %.1f before, %.1f after the first round, "
+           "%.1f after the last\n",
+           mb(early.memory_kb), mb(late.memory_kb), mb(samples.most.memory_kb), mb(begin.memory_kb), mb(after_first_kb),
+           mb(end.memory_kb));
+    if (options.streams > 1) {
+        int64_t others = options.streams - 1;
+        printf("idle KB       %10.1f  each, of %" PRId64 " more streams, open and silent; %.1f after all that\n",
+               (double)(idle_kb - with_one) / (double)others, others, (double)(idle_after_kb - with_one) / (double)others);
+    }
+    if (check_failed()) fail();
+    printf("all well\n");
+    return 0;
+}
