@@ -970,12 +970,13 @@ eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
  * dear. While it is set, no event goes to the callbacks of `eventsource_on_event` and `eventsource_on_event_type`. NULL
  * removes it.
  *
- * A batch ends before a comment for which there is a callback, and before and after an event with more than 16 KiB.
- * `eventsource_stop` and `eventsource_pause` take effect between batches.
+ * A batch also ends before a comment for which there is a callback, after an event with more than 16 KiB, and when it has
+ * more than 64 KiB of text. `eventsource_stop` and `eventsource_pause` take effect between batches.
  *
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
-eventsource_status_t eventsource_on_events(struct eventsource_t *es, eventsource_events_fn callback);
+eventsource_status_t eventsource_on_events(struct eventsource_t *es,
+                                           eventsource_events_fn callback);
 
 /**
  * Sets the callback for comments. NULL removes it.
@@ -1256,8 +1257,10 @@ eventsource_status_t eventsource_runtime_new(const struct eventsource_runtime_op
  * Stops all clients of the runtime, ends its threads and releases it. NULL is fine.
  *
  * Outside callbacks it returns when each client's `on_close` has returned (with manual dispatch it calls them) and no
- * thread is left. Inside a callback it returns at once, and all that happens on its own time. The clients remain the
- * caller's to free; until another runtime is set, `eventsource_start` answers `ERR_STATE` for them.
+ * thread is left. Inside a callback it returns at once, and all that happens on its own time: with manual dispatch, before
+ * the `eventsource_runtime_dispatch` that called the callback returns, or, if the callback is another runtime's, for each
+ * client in its `eventsource_free`. The clients remain the caller's to free; until another runtime is set,
+ * `eventsource_start` answers `ERR_STATE` for them.
  *
  * Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
  */

@@ -57,11 +57,26 @@ impl<'a> Text<'a> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// A copy.
+    pub fn keep(self) -> KeptText {
+        KeptText(self.terminated.into())
+    }
 }
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
+    }
+}
+
+/// A text that outlives the parsing of its line.
+pub struct KeptText(Box<[u8]>);
+
+impl KeptText {
+    /// The text.
+    pub fn text(&self) -> Text<'_> {
+        Text::new(&self.0)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The events of one read, collected for `on_events`.
 
 use super::callbacks::eventsource_event_t;
+use super::delivery::event_payload;
 use crate::parser::{Event, Text};
 use std::ops::Range;
 
-/// An event with more text than this is not copied but handed over alone, from where it is.
+/// An event with more text than this is not copied but handed over at once, from where it is.
 const LARGE: usize = 16 * 1024;
-/// How much text a batch has before it is handed over: a read has less, unless one long id goes with many events.
+/// How much text a batch has before it is handed over.
 const FULL: usize = 4 * LARGE;
 /// What is kept for the next read, in bytes; a stream that is silent has to be small.
 const KEPT: usize = 1024;
@@ -27,7 +28,7 @@ struct Copied {
 }
 
 impl Batch {
-    /// Whether the event is better handed over as it is, after what has been collected.
+    /// Whether the event is better handed over as it is, behind what has been collected.
     pub fn is_too_large(event: &Event<'_>) -> bool {
         event.event_type.len() + event.data.len() + event.last_event_id.len() > LARGE
     }
@@ -62,9 +63,13 @@ impl Batch {
         start..end
     }
 
-    /// Hands over what has been collected, if anything has.
-    pub fn hand_over(&mut self, to: impl FnOnce(&[*const eventsource_event_t])) {
-        if self.events.is_empty() {
+    /// Hands over what has been collected, and one event that has not, if there is anything.
+    pub fn hand_over(
+        &mut self,
+        last: Option<&Event<'_>>,
+        to: impl FnOnce(&[*const eventsource_event_t]),
+    ) {
+        if self.events.is_empty() && last.is_none() {
             return;
         }
         let at = |range: &Range<usize>| self.text[range.start..].as_ptr().cast();
@@ -80,6 +85,7 @@ impl Batch {
                 last_event_id: at(&event.last_event_id),
                 last_event_id_len: event.last_event_id.len(),
             })
+            .chain(last.map(event_payload))
             .collect();
         let pointers: Vec<_> = payloads.iter().map(std::ptr::from_ref).collect();
         to(&pointers);

@@ -279,8 +279,8 @@ pub unsafe extern "C" fn eventsource_on_event_type(
 /// dear. While it is set, no event goes to the callbacks of `eventsource_on_event` and `eventsource_on_event_type`. NULL
 /// removes it.
 ///
-/// A batch ends before a comment for which there is a callback, and before and after an event with more than 16 KiB.
-/// `eventsource_stop` and `eventsource_pause` take effect between batches.
+/// A batch also ends before a comment for which there is a callback, after an event with more than 16 KiB, and when it has
+/// more than 64 KiB of text. `eventsource_stop` and `eventsource_pause` take effect between batches.
 ///
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]

@@ -41,17 +41,16 @@ impl Delivery {
 
     fn batch_event(&mut self, event: &Event<'_>) {
         if Batch::is_too_large(event) {
-            self.hand_over_batch();
-            let event = event_payload(event);
-            self.on_events(&[&raw const event]);
+            // In one call with what came before it: between two the program might have asked for a stop.
+            self.hand_over_batch(Some(event));
         } else if self.batch.add(event) {
-            self.hand_over_batch();
+            self.hand_over_batch(None);
         }
     }
 
-    fn hand_over_batch(&mut self) {
+    fn hand_over_batch(&mut self, last: Option<&Event<'_>>) {
         let mut batch = std::mem::take(&mut self.batch);
-        batch.hand_over(|events| self.on_events(events));
+        batch.hand_over(last, |events| self.on_events(events));
         self.batch = batch;
     }
 
@@ -112,15 +111,14 @@ impl Handler for Delivery {
         unsafe { on_event(self.es(), &raw const event, self.user) };
     }
 
-    fn on_read_end(&mut self) {
-        self.hand_over_batch();
+    fn deliver_collected(&mut self) {
+        self.hand_over_batch(None);
     }
 
     fn on_comment(&mut self, text: Text<'_>) {
         let Some(on_comment) = self.callbacks.on_comment else {
             return;
         };
-        self.hand_over_batch();
         let comment = comment_payload(text);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
         unsafe { on_comment(self.es(), &raw const comment, self.user) };

@@ -6,6 +6,7 @@ use super::guard::{
 use super::status::{eventsource_status_t, *};
 use crate::runtime::{Dispatch, Hook, Options, Runtime};
 use std::ffi::{c_char, c_void};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Where callbacks run.
@@ -56,7 +57,7 @@ pub struct eventsource_runtime_t {
 }
 
 impl eventsource_runtime_t {
-    /// For a client to hold.
+    /// For a client to hold, or a call in which a callback may free this.
     pub(super) fn shared(&self) -> Result<Arc<Runtime>, Refusal> {
         self.process.check()?;
         Ok(self.runtime.clone())
@@ -134,8 +135,10 @@ unsafe fn read_options(from: &eventsource_runtime_options_t) -> Result<Options, 
 /// Stops all clients of the runtime, ends its threads and releases it. NULL is fine.
 ///
 /// Outside callbacks it returns when each client's `on_close` has returned (with manual dispatch it calls them) and no
-/// thread is left. Inside a callback it returns at once, and all that happens on its own time. The clients remain the
-/// caller's to free; until another runtime is set, `eventsource_start` answers `ERR_STATE` for them.
+/// thread is left. Inside a callback it returns at once, and all that happens on its own time: with manual dispatch, before
+/// the `eventsource_runtime_dispatch` that called the callback returns, or, if the callback is another runtime's, for each
+/// client in its `eventsource_free`. The clients remain the caller's to free; until another runtime is set,
+/// `eventsource_start` answers `ERR_STATE` for them.
 ///
 /// Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
 #[unsafe(no_mangle)]
@@ -175,7 +178,7 @@ pub unsafe extern "C" fn eventsource_runtime_dispatch(
         let runtime = unsafe { manual(runtime)? };
         let timeout = time_limit(timeout_ms)?;
         may_wait()?;
-        let max = if max == 0 { usize::MAX } else { max };
+        let max = NonZeroUsize::new(max).unwrap_or(NonZeroUsize::MAX);
         let turns = runtime.dispatch(timeout, max).unwrap_or_default();
         // SAFETY: as above.
         if let Some(ran) = unsafe { ran.as_mut() } {
@@ -211,13 +214,13 @@ pub unsafe extern "C" fn eventsource_runtime_fd(
 /// A runtime whose callbacks wait for the caller.
 ///
 /// # Safety
-/// `runtime` is NULL or a runtime that is not freed while the result is used.
-unsafe fn manual<'a>(runtime: *mut eventsource_runtime_t) -> Result<&'a Runtime, Refusal> {
+/// `runtime` is NULL or a runtime that is not freed before this returns.
+unsafe fn manual(runtime: *mut eventsource_runtime_t) -> Result<Arc<Runtime>, Refusal> {
     // SAFETY: the caller's promise.
     let this = unsafe { runtime.as_ref() }.ok_or_else(|| Refusal::null("the runtime"))?;
-    this.process.check()?;
-    match this.runtime.dispatch_mode() {
-        Dispatch::Manual => Ok(&this.runtime),
+    let runtime = this.shared()?;
+    match runtime.dispatch_mode() {
+        Dispatch::Manual => Ok(runtime),
         _ => Err(not_manual()),
     }
 }

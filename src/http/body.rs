@@ -37,6 +37,13 @@ impl Body {
         }
     }
 
+    /// Whoever reads wants to go on: from here on, silence counts.
+    pub fn listen(&mut self) {
+        if let Some(silence) = &mut self.silence {
+            silence.begin();
+        }
+    }
+
     /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, in as many pieces as it came in, which
     /// may be none. Answers whether more can follow. Nothing is lost by dropping the future.
     pub async fn read(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> Result<bool, Error> {
@@ -70,12 +77,7 @@ impl Body {
             ))
         });
         match (read, &mut self.silence) {
-            (Poll::Ready(read), silence) => {
-                if let Some(silence) = silence {
-                    silence.broken();
-                }
-                Poll::Ready(read?)
-            }
+            (Poll::Ready(read), _) => Poll::Ready(read?),
             (Poll::Pending, Some(silence)) => Poll::Ready(Err(ready!(silence.poll(cx)))),
             (Poll::Pending, None) => Poll::Pending,
         }
@@ -88,6 +90,7 @@ impl Body {
         // However it ends, what has come by then is the excerpt.
         let _ = timeout(patience, async {
             while excerpt.len() < limit {
+                self.listen();
                 let read = self.read(limit, |data| {
                     let room = limit - excerpt.len();
                     excerpt.extend_from_slice(&data[..data.len().min(room)]);
@@ -120,7 +123,7 @@ impl Silence {
         }
     }
 
-    fn broken(&mut self) {
+    fn begin(&mut self) {
         self.since = Instant::now();
     }
 

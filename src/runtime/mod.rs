@@ -20,6 +20,7 @@ use scheduler::{Limits, Next, Scheduler, Worker};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -223,11 +224,19 @@ impl Runtime {
     /// Runs what is due on this thread, `max` turns at most, after a wait of `limit` at most for the first. What becomes
     /// due meanwhile waits for the next call, so that a busy stream does not keep the caller for ever. Answers how many
     /// turns have been run; `None` unless dispatch is manual.
-    pub fn dispatch(&self, limit: Option<Duration>, max: usize) -> Option<usize> {
+    pub fn dispatch(&self, limit: Option<Duration>, max: NonZeroUsize) -> Option<usize> {
         let turns = self.0.turns.as_ref()?;
-        let due = turns.wait(limit).min(max);
-        let taken = iter::from_fn(|| turns.take()).take(due);
-        Some(taken.map(|task| callback(|| task.run())).count())
+        let Some((first, others)) = turns.wait(limit) else {
+            return Some(0);
+        };
+        let others = iter::from_fn(|| turns.take()).take(others.min(max.get() - 1));
+        let taken = iter::once(first).chain(others);
+        let ran = taken.map(|task| callback(|| task.run())).count();
+        if lock(&self.0.runs).closed {
+            // By one of the callbacks, in which it could not wait for what takes turns; and nobody will dispatch again.
+            self.close();
+        }
+        Some(ran)
     }
 
     /// A descriptor that is readable while callbacks are due; `None` unless dispatch is manual.
@@ -342,7 +351,9 @@ impl Core {
 
     fn work(&self, tokio: Arc<Tokio>) {
         let hook = |hook: &Option<Hook>| {
-            if let Some(hook) = hook {
+            if let Some(hook) = hook
+                && self.turns.is_none()
+            {
                 hook();
             }
         };

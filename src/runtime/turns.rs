@@ -49,21 +49,25 @@ impl Turns {
         self.changed.notify_all();
     }
 
-    /// Waits until turns are due, no longer than `limit`, or without end. Answers how many are.
-    pub fn wait(&self, limit: Option<Duration>) -> usize {
+    /// Takes the next turn, and tells how many others are due. Waits until one is, no longer than `limit`, or without end.
+    pub fn wait(&self, limit: Option<Duration>) -> Option<(Runnable, usize)> {
         let due = lock(&self.due);
-        let due = match limit {
+        let mut due = match limit {
             Some(limit) => wait_for(&self.changed, due, limit, |due| !due.is_empty()),
             None => wait(&self.changed, due, |due| !due.is_empty()),
         };
-        due.len()
+        let first = self.next(&mut due)?;
+        Some((first, due.len()))
     }
 
-    /// The next turn, if one is due.
+    /// Takes the next turn, if one is due.
     pub fn take(&self) -> Option<Runnable> {
-        let mut due = lock(&self.due);
+        self.next(&mut lock(&self.due))
+    }
+
+    fn next(&self, due: &mut Due) -> Option<Runnable> {
         let (_, task) = due.pop_front()?;
-        self.taken(&due);
+        self.taken(due);
         Some(task)
     }
 

@@ -27,10 +27,10 @@ pub trait Handler: Send {
     /// An event.
     fn on_event(&mut self, _event: &Event<'_>) {}
 
-    /// What a read had to tell has been told: the bytes that had come when it was made.
-    fn on_read_end(&mut self) {}
+    /// A handler that collects events now deals with those that it has: a read ends here, or a comment is next.
+    fn deliver_collected(&mut self) {}
 
-    /// A comment.
+    /// A comment. Nothing is collected.
     fn on_comment(&mut self, _text: Text<'_>) {}
 
     /// An attempt failed, or the stream was lost.

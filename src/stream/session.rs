@@ -9,7 +9,7 @@ use super::shared::{Shared, State};
 use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
-use crate::parser::{Item, Parser};
+use crate::parser::{Item, KeptText, Parser};
 use crate::runtime::{Entry, Stage, reschedule};
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -55,6 +55,7 @@ pub async fn run(
         delivered: false,
         read_in_turn: 0,
         held: Vec::new(),
+        held_comment: None,
     };
     let ended = {
         let mut live = pin!(run.live());
@@ -101,6 +102,9 @@ struct Run {
     read_in_turn: usize,
     /// Bytes of the stream that have been read and not yet parsed: because of a pause, or because callbacks run elsewhere.
     held: Vec<u8>,
+    /// A comment that came before them: the events in front of it were delivered only when it had been parsed, and the
+    /// program asked for a pause then.
+    held_comment: Option<KeptText>,
 }
 
 impl Run {
@@ -178,6 +182,7 @@ impl Run {
         self.credentials_renewed = false;
         self.parser.reset();
         self.held.clear();
+        self.held_comment = None;
         self.shared.counters.open();
         self.shared.set_state(State::Open);
         let opened = Opened {
@@ -196,6 +201,7 @@ impl Run {
         self.delivered = false;
         let error = loop {
             self.resumed().await;
+            body.listen();
             let read = self.read(&mut body).await;
             // What came before an error counts.
             let delivered = self.deliver_held().await;
@@ -254,13 +260,13 @@ impl Run {
             }
         });
         let read = read.await;
-        self.handler.on_read_end();
+        self.handler.deliver_collected();
         self.heed_interrupt().await;
         delivered.and(read)
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
-        let delivered = match self.stage.is_elsewhere() || !self.held.is_empty() {
+        let delivered = match self.stage.is_elsewhere() || self.holds_something() {
             true => 0,
             false => self.feed(piece)?,
         };
@@ -268,14 +274,18 @@ impl Run {
         Ok(())
     }
 
+    fn holds_something(&self) -> bool {
+        !self.held.is_empty() || self.held_comment.is_some()
+    }
+
     /// Delivers what is held, if anything is: what came in a pause, after that.
     async fn deliver_held(&mut self) -> Result<(), Error> {
-        while !self.held.is_empty() {
+        while self.holds_something() {
             self.resumed().await;
             let delivered = self.in_callback(|run| {
                 let held = std::mem::take(&mut run.held);
                 let delivered = run.feed(&held);
-                run.handler.on_read_end();
+                run.handler.deliver_collected();
                 run.held = held;
                 delivered
             });
@@ -293,8 +303,17 @@ impl Run {
         poll_fn(|cx| self.control.poll_resumed(cx)).await;
     }
 
-    /// Parses bytes and delivers what they complete. Answers how many it has parsed: all, unless that was interrupted.
+    /// Parses bytes and delivers what they complete. Answers how many it has parsed: all, unless that was interrupted, as it
+    /// may have been since there was reason to call this.
     fn feed(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        if !self.control.holds_events()
+            && let Some(comment) = self.held_comment.take()
+        {
+            self.handler.on_comment(comment.text());
+        }
+        if self.control.holds_events() {
+            return Ok(0);
+        }
         self.adopt_last_event_id();
         let Run {
             parser,
@@ -303,6 +322,7 @@ impl Run {
             control,
             backoff,
             delivered,
+            held_comment,
             ..
         } = self;
         let wants_comments = handler.wants_comments();
@@ -313,7 +333,14 @@ impl Run {
                     *delivered = true;
                     handler.on_event(&event);
                 }
-                Item::Comment(text) if wants_comments => handler.on_comment(text),
+                Item::Comment(text) if wants_comments => {
+                    handler.deliver_collected();
+                    if control.holds_events() {
+                        *held_comment = Some(text.keep());
+                    } else {
+                        handler.on_comment(text);
+                    }
+                }
                 Item::Comment(_) => {}
                 Item::Retry(milliseconds) => backoff.set_base(milliseconds),
                 Item::LastEventId(id) => {

@@ -30,22 +30,10 @@ static int64_t now_us(void) {
 
 /* ---- The server -------------------------------------------------------------------------------------------------- */
 
-static void say(int fd, const char *text) {
-    CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
-}
-
-static int open_stream(const peer_t *peer) {
-    char request[4096];
-    int fd = peer_accept(peer);
-    CHECK(fd >= 0 && recv(fd, request, sizeof request, 0) > 0);
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
-    return fd;
-}
-
 static void *serve(void *argument) {
     scene_t *scene = argument;
     int fds[MOST_BLOCKED + 1];
-    for (int i = 0; i <= scene->blocked; i++) fds[i] = open_stream(&scene->peer);
+    for (int i = 0; i <= scene->blocked; i++) fds[i] = peer_open(&scene->peer);
     int probe = -1; /* who of them, its path says: the last */
     probe = fds[scene->blocked];
 
@@ -61,9 +49,9 @@ static void *serve(void *argument) {
         struct timespec pause = {.tv_nsec = PROBE_EVERY_MS * 1000000};
         char event[64];
         snprintf(event, sizeof event, "data: %" PRId64 "\n\n", now_us());
-        say(probe, event);
+        peer_say(probe, event);
         for (; i >= 50 && told < scene->blocked; told++) {
-            say(fds[told], "data: block\n\n");
+            peer_say(fds[told], "data: block\n\n");
             if (scene->apart) {
                 told++;
                 break;

@@ -157,7 +157,8 @@ static const char *lines_up_to(kind_t kind) {
     case ON_COMMENT: return "request 1 first\nopen 200\ncomment [hi]\nclose stopped\n";
     case ON_EVENT: return "request 1 first\nopen 200\ncomment [hi]\nevent message 1 [event 1]\nclose stopped\n";
     case ON_ERROR:
-    case ON_CLOSE: break;
+    case ON_CLOSE:
+    case ON_EVENTS: break;
     }
     return "request 1 first\nopen 200\ncomment [hi]\nevent message 1 [event 1]\nevent message 2 [event 2]\n"
            "error END_OF_STREAM, again\nclose stopped\n";

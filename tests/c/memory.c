@@ -11,33 +11,12 @@ enum { KIB = 1024, MIB = 1024 * KIB };
 /* What a debug build's threads, buffers and allocator take besides. */
 enum { SMALL_CONSTANT_KIB = 4 * KIB };
 
-static const char STREAM[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-
 static int64_t resident_kib(void) {
     long pages = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     CHECK(file && fscanf(file, "%ld %ld", &pages, &resident) == 2);
     if (file) fclose(file);
     return resident * (sysconf(_SC_PAGESIZE) / KIB);
-}
-
-static void say(int fd, const char *text, size_t length) {
-    while (length > 0 && !check_failed()) {
-        ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
-        CHECK(sent > 0);
-        if (sent <= 0) return;
-        text += sent;
-        length -= (size_t)sent;
-    }
-}
-
-static int open_stream(const peer_t *peer) {
-    char request[4096];
-    if (check_failed()) return -1;
-    int fd = peer_accept(peer);
-    CHECK(fd >= 0 && recv(fd, request, sizeof request, 0) > 0);
-    say(fd, STREAM, sizeof STREAM - 1);
-    return fd;
 }
 
 static eventsource_t *client_of(const peer_t *peer) {
@@ -89,7 +68,7 @@ static void a_callback_that_sleeps_makes_the_server_wait_and_takes_no_memory(voi
     eventsource_on_event(es, sleep_on);
     eventsource_set_user_data(es, &over, NULL);
     CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
-    int fd = open_stream(&peer);
+    int fd = peer_open(&peer);
 
     int64_t before = resident_kib(), most = before;
     int64_t sent = blast(fd, events, sizeof events, &most);
@@ -136,8 +115,8 @@ static void an_event_without_end_is_held_up_to_the_limit_and_no_further(void) {
         eventsource_set_user_data(es, &errors, NULL);
         int64_t before = resident_kib(), most = before;
         CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
-        int fd = open_stream(&peer);
-        if (i < 4) say(fd, BEGINNINGS[i], strlen(BEGINNINGS[i]));
+        int fd = peer_open(&peer);
+        if (i < 4) peer_send(fd, BEGINNINGS[i], strlen(BEGINNINGS[i]));
         int64_t sent = i < 4 ? blast(fd, filler, sizeof filler, &most) : blast(fd, lines, sizeof lines - 4, &most);
         CHECK(sent >= LIMIT && sent < 4 * LIMIT + 64 * (int64_t)MIB);
         CHECK_STATUS(eventsource_wait(es, 10000 * check_slow), EVENTSOURCE_OK);
@@ -193,11 +172,11 @@ static void check_burst(size_t event_size, int64_t most_kib) {
         eventsource_on_event(clients[i], count_bytes);
         eventsource_set_user_data(clients[i], &count, NULL);
         CHECK_STATUS(eventsource_start(clients[i]), EVENTSOURCE_OK);
-        fds[i] = open_stream(&peer);
+        fds[i] = peer_open(&peer);
     }
     wait_until(&count, STREAMS);
     int64_t idle = resident_kib();
-    for (int i = 0; i < STREAMS; i++) say(fds[i], burst, length);
+    for (int i = 0; i < STREAMS; i++) peer_send(fds[i], burst, length);
     wait_until(&count, STREAMS + STREAMS * (long long)data);
 
     int64_t most = idle + SMALL_CONSTANT_KIB + STREAMS * most_kib;

@@ -65,4 +65,51 @@ static inline int peer_accept(const peer_t *peer) {
     return fd;
 }
 
+/* Sends all of it. Up to 32 KiB, sent while the client waits for them, come in one read. */
+static inline void peer_send(int fd, const char *bytes, size_t length) {
+    while (length > 0 && !check_failed()) {
+        ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+        CHECK(sent > 0);
+        if (sent <= 0) break;
+        bytes += sent;
+        length -= (size_t)sent;
+    }
+}
+
+static inline void peer_say(int fd, const char *text) {
+    peer_send(fd, text, strlen(text));
+}
+
+/* The next connection, answered with the head of an event stream: what is sent from now on is that stream. */
+static inline int peer_open(const peer_t *peer) {
+    char request[4096];
+    if (check_failed()) return -1;
+    int fd = peer_accept(peer);
+    CHECK(fd >= 0 && recv(fd, request, sizeof request, 0) > 0);
+    peer_say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+    return fd;
+}
+
+enum { FLOOD_EVENT = 1024, FLOOD_DATA = 1016, FLOOD_MOST = 64 << 20 };
+
+/* Sends events of FLOOD_EVENT bytes until the other side has taken no more for a while, or FLOOD_MOST bytes. Answers how
+ * many it has taken. */
+static inline size_t peer_flood(int fd) {
+    char event[FLOOD_EVENT];
+    size_t total = 0;
+    int size = 64 * 1024;
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    memset(event, 'x', sizeof event);
+    memcpy(event, "data: ", 6);
+    memcpy(event + 6 + FLOOD_DATA, "\n\n", 2);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+    while (total < FLOOD_MOST && !check_failed() && poll(&poll_fd, 1, 200 * check_slow) == 1) {
+        size_t at = total % sizeof event;
+        ssize_t sent = send(fd, event + at, sizeof event - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        CHECK(sent > 0 || errno == EAGAIN);
+        if (sent > 0) total += (size_t)sent;
+    }
+    return total;
+}
+
 #endif

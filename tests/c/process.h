@@ -36,4 +36,25 @@ static inline const char *contents(const char *folder, const char *name, const c
     return text;
 }
 
+/* How many threads have a name that begins so. */
+static inline int threads_named(const char *beginning) {
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks) return 0;
+    for (struct dirent *task; (task = readdir(tasks));) {
+        const char *name = contents("/proc/self/task", task->d_name, "comm");
+        count += task->d_name[0] != '.' && strncmp(name, beginning, strlen(beginning)) == 0;
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* A thread takes its name a moment after it has begun. */
+static inline void check_threads_named(const char *beginning, int expected) {
+    int64_t deadline = now_ms() + (check_failed() ? 0 : 10000 * check_slow);
+    struct timespec moment = {0, 1000 * 1000};
+    while (threads_named(beginning) != expected && now_ms() < deadline) nanosleep(&moment, NULL);
+    CHECK_NUMBER(threads_named(beginning), expected);
+}
+
 #endif

@@ -3,6 +3,7 @@
  *     request 2 END_OF_STREAM                        attempt and cause
  *     open 200
  *     event message 3 [data]                         type, id, data (its length where it is long)
+ *     batch of 2                                     before its events; only from a recorder_of_batches
  *     comment [text]
  *     error HTTP_STATUS 503, again | final
  *     close stopped | server | failed HTTP_STATUS
@@ -15,7 +16,13 @@
 
 #include "check.h"
 
-typedef enum { ON_REQUEST, ON_OPEN, ON_EVENT, ON_COMMENT, ON_ERROR, ON_CLOSE } kind_t;
+typedef enum { ON_REQUEST, ON_OPEN, ON_EVENT, ON_COMMENT, ON_ERROR, ON_CLOSE, ON_EVENTS } kind_t;
+
+/* The payload of ON_EVENTS. */
+typedef struct {
+    const eventsource_event_t *const *events;
+    size_t count;
+} batch_t;
 
 typedef struct recorder {
     eventsource_t *es; /* to be set to NULL by who frees it */
@@ -75,8 +82,9 @@ static inline int32_t recorder_note(recorder_t *r, eventsource_t *es, char *line
     free(r->lines);
     free(line);
     r->lines = lines;
-    if (kind == ON_EVENT) {
-        const eventsource_event_t *event = payload;
+    if (kind == ON_EVENT || kind == ON_EVENTS) {
+        const batch_t *batch = payload;
+        const eventsource_event_t *event = kind == ON_EVENT ? payload : batch->events[batch->count - 1];
         free(r->data);
         r->data = malloc(event->data_len + 1);
         if (!r->data) abort();
@@ -113,7 +121,7 @@ static inline void record_open(eventsource_t *es, const eventsource_response_t *
     recorder_note(user, es, join("open %" PRId32, response->status), ON_OPEN, response);
 }
 
-static inline void record_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
+static inline char *event_line(const eventsource_event_t *event) {
     CHECK(event->size >= sizeof *event);
     CHECK(event->type[event->type_len] == '\0' && strlen(event->type) == event->type_len);
     CHECK(event->data[event->data_len] == '\0');
@@ -122,7 +130,24 @@ static inline void record_event(eventsource_t *es, const eventsource_event_t *ev
     const char *id = event->last_event_id;
     char *line = join("event %s%s%s %s", event->type, *id ? " " : "", id, data);
     free(data);
-    recorder_note(user, es, line, ON_EVENT, event);
+    return line;
+}
+
+static inline void record_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
+    recorder_note(user, es, event_line(event), ON_EVENT, event);
+}
+
+static inline void record_events(eventsource_t *es, const eventsource_event_t *const *events, size_t count,
+                                 void *user) {
+    CHECK(count >= 1);
+    char *lines = join("batch of %zu", count);
+    for (size_t i = 0; i < count; i++) {
+        char *line = event_line(events[i]), *longer = join("%s\n%s", lines, line);
+        free(line);
+        free(lines);
+        lines = longer;
+    }
+    recorder_note(user, es, lines, ON_EVENTS, &(batch_t){events, count});
 }
 
 static inline void record_comment(eventsource_t *es, const eventsource_comment_t *comment, void *user) {
@@ -197,6 +222,13 @@ static inline recorder_t *recorder_new(const char *target) {
     CHECK_STATUS(eventsource_on_comment(r->es, record_comment), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_error(r->es, record_error), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_close(r->es, record_close), EVENTSOURCE_OK);
+    return r;
+}
+
+/* Whose events come in batches. */
+static inline recorder_t *recorder_of_batches(const char *target) {
+    recorder_t *r = recorder_new(target);
+    CHECK_STATUS(eventsource_on_events(r->es, record_events), EVENTSOURCE_OK);
     return r;
 }
 
