@@ -41,21 +41,21 @@ get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
 string(TOLOWER "${CMAKE_BUILD_TYPE}" build_type)
 if(build_type STREQUAL "debug" AND NOT multi_config)
     set(profile dev)
-    set(cargo_output "${CARGO_TARGET_DIR}/debug")
+    set(cargo_output "${EVENTSOURCE_CARGO_OUTPUT}/debug")
 else()
     set(profile release)
-    set(cargo_output "${CARGO_TARGET_DIR}/release")
+    set(cargo_output "${EVENTSOURCE_CARGO_OUTPUT}/release")
 endif()
 # The system's libraries that the archive needs; rustc tells when it makes one.
 set(native_libraries "${cargo_output}/eventsource-native-libraries")
 set(print_native_libraries -- --print "native-static-libs=${native_libraries}")
-set(rustc ${CARGO_EXECUTABLE} rustc ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib)
+set(rustc ${EVENTSOURCE_CARGO} rustc ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib)
 
 if(profile STREQUAL "dev")
     # The first command is the build that `cargo test` makes, too: with other options, the two would take turns in
     # overwriting each other's files and compile anew each time. The second adds the archive.
     set(build
-        COMMAND ${CARGO_EXECUTABLE} build ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib
+        COMMAND ${EVENTSOURCE_CARGO} build ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib
         COMMAND ${rustc} --crate-type staticlib ${print_native_libraries})
 else()
     # Without the rlib that Cargo.toml lists as well: where there is one, cargo leaves out link-time optimization.

@@ -10,8 +10,8 @@ if(EVENTSOURCE_BUILD_TESTS)
     set(all ALL)
 endif()
 add_custom_target(test-server-program ${all}
-    COMMAND ${CARGO_EXECUTABLE} build ${EVENTSOURCE_CARGO_OPTIONS} --workspace --bin test-server
-    BYPRODUCTS "${CARGO_TARGET_DIR}/debug/${program}"
+    COMMAND ${EVENTSOURCE_CARGO} build ${EVENTSOURCE_CARGO_OPTIONS} --workspace --bin test-server
+    BYPRODUCTS "${EVENTSOURCE_CARGO_OUTPUT}/debug/${program}"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
     COMMENT "Building the test server with cargo"
     USES_TERMINAL VERBATIM)
@@ -19,5 +19,5 @@ add_custom_target(test-server-program ${all}
 add_dependencies(test-server-program eventsource-library)
 
 add_executable(test-server IMPORTED GLOBAL)
-set_target_properties(test-server PROPERTIES IMPORTED_LOCATION "${CARGO_TARGET_DIR}/debug/${program}")
+set_target_properties(test-server PROPERTIES IMPORTED_LOCATION "${EVENTSOURCE_CARGO_OUTPUT}/debug/${program}")
 add_dependencies(test-server test-server-program)

@@ -1,6 +1,8 @@
-/* A program with a fault, for valgrind to find: `leak` loses a client, `read` looks at an event after its callback. */
+/* A program with a fault, for valgrind and sanitizers to find: `leak` loses a client, `read` looks at an event after its
+ * callback, in memory that the library has released, `overflow` adds to the largest number. */
 #include <eventsource.h>
 
+#include <limits.h>
 #include <string.h>
 
 static void keep(eventsource_parser_t *parser, const eventsource_event_t *event, void *user) {
@@ -28,6 +30,7 @@ static char read_after_callback(void) {
 int main(int argc, char **argv) {
     eventsource_t *es = NULL;
     if (argc != 2) return 2;
+    if (strcmp(argv[1], "overflow") == 0) return INT_MAX + argc > 0;
     if (strcmp(argv[1], "read") == 0) return read_after_callback() == '\0';
     eventsource_new("http://127.0.0.1/", &es);
     es = NULL;
