@@ -49,10 +49,14 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_start(NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_stop(NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_wait(NULL, 0), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_pause(NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_resume(NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_runtime(NULL, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_reconnect_now(NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_user_data(NULL, &destroys, count_destroy), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_on_event(NULL, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_on_event_type(NULL, "a", NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_on_events(NULL, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_on_comment(NULL, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_on_open(NULL, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_on_error(NULL, NULL), EVENTSOURCE_ERR_NULL);
@@ -94,6 +98,15 @@ static void every_function_refuses_a_request_that_is_null(void) {
     CHECK(number == 99 && code == 99 && status == 99);
 }
 
+static void every_function_refuses_a_runtime_that_is_null(void) {
+    size_t ran = 99;
+    int32_t fd = 99;
+    CHECK_STATUS(eventsource_runtime_dispatch(NULL, 0, 0, &ran), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_runtime_fd(NULL, &fd), EVENTSOURCE_ERR_NULL);
+    eventsource_runtime_free(NULL);
+    CHECK(ran == 99 && fd == 99);
+}
+
 static void every_function_refuses_a_parser_that_is_null(void) {
     size_t len = 99;
     char text[8];
@@ -129,6 +142,15 @@ static void every_other_pointer_that_is_null_is_refused(void) {
     CHECK_STATUS(eventsource_get_last_error(es, NULL, 1, NULL), EVENTSOURCE_ERR_NULL);
     eventsource_free(es);
 
+    eventsource_runtime_t *runtime = NULL;
+    eventsource_runtime_options_t runtime_options = {.size = sizeof runtime_options,
+                                                     .dispatch = EVENTSOURCE_DISPATCH_MANUAL};
+    CHECK_STATUS(eventsource_runtime_new(&runtime_options, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_runtime_new(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_runtime_new(&runtime_options, &runtime), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_runtime_fd(runtime, NULL), EVENTSOURCE_ERR_NULL);
+    eventsource_runtime_free(runtime);
+
     eventsource_parser_t *parser = NULL;
     eventsource_parser_options_t options = {.size = sizeof options};
     CHECK_STATUS(eventsource_parser_new(NULL, &parser), EVENTSOURCE_ERR_NULL);
@@ -145,6 +167,7 @@ static void null_is_fine_where_the_manual_says_so(void) {
     CHECK_STATUS(eventsource_set_user_data(es, NULL, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_event(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_event_type(es, "never-set", NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_events(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_comment(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_open(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_error(es, NULL), EVENTSOURCE_OK);
@@ -153,6 +176,10 @@ static void null_is_fine_where_the_manual_says_so(void) {
     CHECK_STATUS(eventsource_set_body(es, NULL, 0), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_DEBUG, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_runtime(es, NULL), EVENTSOURCE_OK);
+    eventsource_runtime_t *runtime = NULL;
+    CHECK_STATUS(eventsource_runtime_new(NULL, &runtime), EVENTSOURCE_OK);
+    eventsource_runtime_free(runtime);
     /* All callbacks are missing; it runs to its end all the same. */
     CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_wait(es, 10000 * check_slow), EVENTSOURCE_OK);
@@ -177,6 +204,11 @@ static void text_that_is_not_utf8_is_refused(void) {
     REFUSED(es, eventsource_set_basic_auth(es, "a", BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
     REFUSED(es, eventsource_set_last_event_id(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
     eventsource_free(es);
+
+    eventsource_runtime_t *runtime = NULL;
+    eventsource_runtime_options_t options = {.size = sizeof options, .thread_name = BAD_UTF8};
+    CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_ERR_UTF8);
+    CHECK(runtime == NULL);
 }
 
 static void a_url_that_is_not_absolute_http_is_refused(void) {
@@ -322,6 +354,43 @@ static void numbers_out_of_their_range_are_refused(void) {
     CHECK_STATUS(eventsource_set_max_event_size(es, 1), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_max_event_size(es, SIZE_MAX), EVENTSOURCE_OK);
     eventsource_free(es);
+
+    size_t ran = 99;
+    eventsource_runtime_t *runtime = NULL;
+    eventsource_runtime_options_t options = {.size = sizeof options, .dispatch = EVENTSOURCE_DISPATCH_MANUAL};
+    CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_runtime_dispatch(runtime, -2, 0, &ran), EVENTSOURCE_ERR_VALUE);
+    CHECK_STATUS(eventsource_runtime_dispatch(runtime, INT64_MIN, 0, &ran), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER((int64_t)ran, 99);
+    CHECK_STATUS(eventsource_runtime_dispatch(runtime, 0, SIZE_MAX, &ran), EVENTSOURCE_OK);
+    CHECK_NUMBER((int64_t)ran, 0);
+    eventsource_runtime_free(runtime);
+}
+
+static void the_options_of_a_runtime_are_checked(void) {
+    enum { ISOLATED = EVENTSOURCE_DISPATCH_ISOLATED, INLINE = EVENTSOURCE_DISPATCH_INLINE,
+           MANUAL = EVENTSOURCE_DISPATCH_MANUAL };
+    static const struct {
+        int32_t dispatch, threads;
+    } BAD[] = {{-1, 0},       {3, 0},        {INT32_MAX, 1},       {ISOLATED, -1}, {ISOLATED, 1025},
+               {INLINE, 2},   {INLINE, -1},  {ISOLATED, INT32_MAX}, {MANUAL, 2},    {MANUAL, INT32_MIN}},
+      GOOD[] = {{ISOLATED, 0}, {ISOLATED, 1}, {ISOLATED, 2}, {ISOLATED, 1024},
+                {INLINE, 0},   {INLINE, 1},   {MANUAL, 0},   {MANUAL, 1}};
+    eventsource_runtime_options_t options = {.size = sizeof options};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        eventsource_runtime_t *runtime = NULL;
+        options.dispatch = BAD[i].dispatch;
+        options.threads = BAD[i].threads;
+        CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_ERR_VALUE);
+        CHECK(runtime == NULL);
+    }
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        eventsource_runtime_t *runtime = NULL;
+        options.dispatch = GOOD[i].dispatch;
+        options.threads = GOOD[i].threads;
+        CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_OK);
+        eventsource_runtime_free(runtime);
+    }
 }
 
 static void options_with_unknown_values_are_refused(void) {
@@ -447,6 +516,11 @@ static void a_struct_of_a_size_that_no_version_has_is_refused_and_not_written(vo
         eventsource_parser_t *parser = NULL;
         CHECK_STATUS(eventsource_parser_new(&options, &parser), EVENTSOURCE_ERR_VALUE);
         CHECK(parser == NULL);
+
+        eventsource_runtime_options_t runtime_options = {.size = BAD[i]};
+        eventsource_runtime_t *runtime = NULL;
+        CHECK_STATUS(eventsource_runtime_new(&runtime_options, &runtime), EVENTSOURCE_ERR_VALUE);
+        CHECK(runtime == NULL);
     }
     eventsource_free(es);
 }
@@ -489,6 +563,20 @@ static void a_larger_struct_is_taken_if_its_new_members_are_zero(void) {
     parser = NULL;
     CHECK_STATUS(eventsource_parser_new(&options.known, &parser), EVENTSOURCE_ERR_VALUE);
     CHECK(parser == NULL);
+
+    struct {
+        eventsource_runtime_options_t known;
+        uint64_t later;
+    } runtime_options;
+    memset(&runtime_options, 0, sizeof runtime_options);
+    runtime_options.known.size = sizeof runtime_options;
+    eventsource_runtime_t *runtime = NULL;
+    CHECK_STATUS(eventsource_runtime_new(&runtime_options.known, &runtime), EVENTSOURCE_OK);
+    eventsource_runtime_free(runtime);
+    runtime_options.later = 1;
+    runtime = NULL;
+    CHECK_STATUS(eventsource_runtime_new(&runtime_options.known, &runtime), EVENTSOURCE_ERR_VALUE);
+    CHECK(runtime == NULL);
 }
 
 /* ---- Buffers ----------------------------------------------------------------------------------------------------- */
@@ -570,6 +658,8 @@ static void a_running_client_refuses_settings(void) {
     CHECK_NUMBER(destroys, 0);
     REFUSED(es, eventsource_on_event(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_on_event_type(es, "a", NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_on_events(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_runtime(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_on_comment(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_on_open(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_on_error(es, NULL), EVENTSOURCE_ERR_STATE, "running");
@@ -591,6 +681,8 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_start(es), EVENTSOURCE_ERR_STATE, "running");
     /* These are for any time. */
+    CHECK_STATUS(eventsource_pause(es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_resume(es), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_last_event_id(es, "a"), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_get_reconnect(es, &policy), EVENTSOURCE_OK);
     stop(r);
@@ -676,6 +768,7 @@ static void a_request_refuses_what_a_client_refuses_and_is_sent_unchanged(void) 
 
 CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(every_function_refuses_a_request_that_is_null),
+           TEST(every_function_refuses_a_runtime_that_is_null),
            TEST(every_function_refuses_a_parser_that_is_null),
            TEST(every_other_pointer_that_is_null_is_refused),
            TEST(null_is_fine_where_the_manual_says_so),
@@ -691,6 +784,7 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(an_event_type_that_no_event_has_is_refused),
            TEST(pem_without_a_usable_certificate_is_refused),
            TEST(numbers_out_of_their_range_are_refused),
+           TEST(the_options_of_a_runtime_are_checked),
            TEST(options_with_unknown_values_are_refused),
            TEST(a_reconnect_policy_out_of_range_is_refused_and_changes_nothing),
            TEST(the_reconnect_policy_has_the_documented_defaults),
