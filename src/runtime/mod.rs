@@ -231,7 +231,10 @@ impl Runtime {
         };
         let others = iter::from_fn(|| turns.take()).take(others.min(max.get() - 1));
         let taken = iter::once(first).chain(others);
-        let ran = taken.map(|task| callback(|| task.run())).count();
+        let ran = taken.fold(0, |ran, task| {
+            callback(|| task.run());
+            ran + 1
+        });
         if lock(&self.0.runs).closed {
             // By one of the callbacks, in which it could not wait for what takes turns; and nobody will dispatch again.
             self.close();

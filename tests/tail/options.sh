@@ -6,10 +6,10 @@ silent=$3
 # ---- The request, as /echo tells it ----
 
 expect 'without options the request is a plain GET' --count 1 "$url/echo?a=b" <<'END'
-message: {"method":"GET","target":"/echo?a=b","headers":[["accept","text/event-stream"],
+message: {"method":"GET","target":"/echo?a=b","headers":[["host","HOST"],
+["accept","text/event-stream"],
 ["cache-control","no-cache"],
-["user-agent","libeventsource/VERSION"],
-["host","HOST"]],"body":""}
+["user-agent","libeventsource/VERSION"]],"body":""}
 exit 0
 stderr: open: 200 from URL/echo?a=b
 stderr: closed
@@ -17,24 +17,24 @@ END
 
 expect '-H adds headers, repeated ones too, and replaces the default ones' --count 1 \
     -H 'X-One: a' -H 'X-Two:b:c' -H 'x-one: 	 d' -H 'User-Agent: me' -H 'X-Empty:' "$url/echo" <<'END'
-message: {"method":"GET","target":"/echo","headers":[["accept","text/event-stream"],
+message: {"method":"GET","target":"/echo","headers":[["host","HOST"],
+["accept","text/event-stream"],
 ["cache-control","no-cache"],
 ["user-agent","me"],
 ["x-one","a"],
 ["x-one","d"],
 ["x-two","b:c"],
-["x-empty",""],
-["host","HOST"]],"body":""}
+["x-empty",""]],"body":""}
 exit 0
 stderr: open: 200 from URL/echo
 stderr: closed
 END
 
 expect '-d sends a body, by POST' --count 1 -d 'a "body"' "$url/echo" <<'END'
-message: {"method":"POST","target":"/echo","headers":[["accept","text/event-stream"],
+message: {"method":"POST","target":"/echo","headers":[["host","HOST"],
+["accept","text/event-stream"],
 ["cache-control","no-cache"],
 ["user-agent","libeventsource/VERSION"],
-["host","HOST"],
 ["content-length","8"]],"body":"a \"body\""}
 exit 0
 stderr: open: 200 from URL/echo
@@ -42,10 +42,10 @@ stderr: closed
 END
 
 expect '-X sets the method, also where there is a body, and in any order' --count 1 -X PUT -d body "$url/echo" <<'END'
-message: {"method":"PUT","target":"/echo","headers":[["accept","text/event-stream"],
+message: {"method":"PUT","target":"/echo","headers":[["host","HOST"],
+["accept","text/event-stream"],
 ["cache-control","no-cache"],
 ["user-agent","libeventsource/VERSION"],
-["host","HOST"],
 ["content-length","4"]],"body":"body"}
 exit 0
 stderr: open: 200 from URL/echo
@@ -54,11 +54,11 @@ END
 
 # user:pass:word
 expect '-u sends basic authentication; a password may hold colons' --count 1 -u user:pass:word "$url/echo" <<'END'
-message: {"method":"GET","target":"/echo","headers":[["accept","text/event-stream"],
+message: {"method":"GET","target":"/echo","headers":[["host","HOST"],
+["accept","text/event-stream"],
 ["cache-control","no-cache"],
 ["user-agent","libeventsource/VERSION"],
-["authorization","Basic dXNlcjpwYXNzOndvcmQ="],
-["host","HOST"]],"body":""}
+["authorization","Basic dXNlcjpwYXNzOndvcmQ="]],"body":""}
 exit 0
 stderr: open: 200 from URL/echo
 stderr: closed
@@ -66,12 +66,12 @@ END
 
 expect '--last-event-id is sent; values may follow = or a short option at once; options may follow the URL' \
     "$url/echo" --count=1 --last-event-id=a=b -XOPTIONS '-HX-One: a' <<'END'
-message (id a=b): {"method":"OPTIONS","target":"/echo","headers":[["accept","text/event-stream"],
+message (id a=b): {"method":"OPTIONS","target":"/echo","headers":[["host","HOST"],
+["accept","text/event-stream"],
 ["cache-control","no-cache"],
 ["user-agent","libeventsource/VERSION"],
 ["x-one","a"],
-["last-event-id","a=b"],
-["host","HOST"]],"body":""}
+["last-event-id","a=b"]],"body":""}
 exit 0
 stderr: open: 200 from URL/echo
 stderr: closed
