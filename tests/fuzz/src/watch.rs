@@ -79,9 +79,6 @@ struct Seen {
     stopped: bool,
     /// Its own callback has paused it, and nobody has resumed it: no event may come.
     paused: bool,
-    /// The last callback was on_events. What ended the batch, a comment or a large event, comes right after it, whatever
-    /// has been asked in it; so far the library cannot hold that back.
-    after_batch: bool,
     failed_attempts: i64,
     final_error: Option<eventsource_status_t>,
     pub counts: Counts,
@@ -329,12 +326,8 @@ impl Watch {
                 seen.final_error = None;
             }
             let is_close = matches!(told, Told::Close(_));
-            let is_end_of_batch = std::mem::take(&mut seen.after_batch)
-                && matches!(told, Told::Comment(_) | Told::Events([_]));
-            let is_quiet = (seen.paused || seen.stopped) && !is_end_of_batch;
-            let is_open = seen.open || is_end_of_batch;
             promise!(
-                !seen.stopped || is_close || is_end_of_batch,
+                !seen.stopped || is_close,
                 "{} comes after a stop in a callback",
                 told.callback()
             );
@@ -367,15 +360,15 @@ impl Watch {
                 }
                 Told::Event(event) => {
                     promise!(state == EVENTSOURCE_OPEN, "{state:?} in on_event");
-                    promise!(!all_set || is_open, "an event comes from an open stream");
-                    promise!(!is_quiet, "no event comes in a pause");
+                    promise!(!all_set || seen.open, "an event comes from an open stream");
+                    promise!(!seen.paused, "no event comes in a pause");
                     seen.counts.events += 1;
                     self.check_event(event);
                 }
                 Told::Events(events) => {
                     promise!(state == EVENTSOURCE_OPEN, "{state:?} in on_events");
-                    promise!(!all_set || is_open, "events come from an open stream");
-                    promise!(!is_quiet, "no batch comes in a pause");
+                    promise!(!all_set || seen.open, "events come from an open stream");
+                    promise!(!seen.paused, "no batch comes in a pause");
                     promise!(!events.is_empty(), "a batch has an event");
                     seen.counts.events += events.len() as u64;
                     for event in *events {
@@ -385,8 +378,8 @@ impl Watch {
                 }
                 Told::Comment(comment) => {
                     promise!(state == EVENTSOURCE_OPEN, "{state:?} in on_comment");
-                    promise!(!all_set || is_open, "a comment comes from an open stream");
-                    promise!(!is_quiet, "no comment comes in a pause");
+                    promise!(!all_set || seen.open, "a comment comes from an open stream");
+                    promise!(!seen.paused, "no comment comes in a pause");
                     promise!(
                         comment.text_len <= self.limit,
                         "a comment is within the limit"
@@ -439,7 +432,6 @@ impl Watch {
         let mut seen = self.seen();
         seen.inside = false;
         match told {
-            Told::Events(_) => seen.after_batch = true,
             Told::Error(_) if answer == eventsource_decision_t::EVENTSOURCE_STOP as i32 => {
                 seen.stop_asked = true;
                 seen.stopped = true;

@@ -604,7 +604,7 @@ impl World {
     }
 
     fn free_runtime(&self, runtime: &Shared<Runtime>, place: Place<'_>) {
-        // In a callback only where others dispatch: nobody could for what has been freed.
+        // In a callback only where the library dispatches: what is freed with it would need somebody who does.
         let may_be_freed = |runtime: &Runtime| matches!(place, Place::Thread) || !runtime.is_manual;
         if let Some(runtime) = runtime.take(may_be_freed) {
             for watch in &*lock(&self.watches) {
