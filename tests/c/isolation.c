@@ -5,7 +5,7 @@
 #include "check.h"
 #include "peer.h"
 
-enum { PROBES = 500, PROBE_EVERY_MS = 2, MOST_BLOCKED = 200, MOST_DELAY_MS = 50, TRIES = 3 };
+enum { PROBES = 500, PROBE_EVERY_MS = 2, MOST_BLOCKED = 200, MOST_DELAY_MS = 50, TRIES = 6 };
 
 typedef struct {
     peer_t peer;
