@@ -11,58 +11,62 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The callbacks' user data. It needs no lock: they run on the loop's own thread. */
+typedef struct {
+    int running;
+    int failed;
+} loop_t;
+
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
     (void)user;
     printf("%s: %s\n", event->type, event->data);
+    fflush(stdout);
 }
 
-static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
-    (void)es;
-    (void)user;
-    fprintf(stderr, "%s\n", error->message);
-    return EVENTSOURCE_DEFAULT;
-}
-
+/* Only what is final: an error that is retried needs no attention. */
 static void on_close(eventsource_t *es, const eventsource_close_t *close, void *user) {
-    (void)es;
-    (void)close;
-    *(int *)user = 0; /* no lock: this is the loop's own thread */
+    loop_t *loop = user;
+    loop->running = 0;
+    if (close->reason != EVENTSOURCE_CLOSE_FAILED) return;
+    char reason[256] = "";
+    eventsource_get_last_error(es, reason, sizeof reason, NULL);
+    fprintf(stderr, "%s: %s\n", eventsource_status_name(close->code), reason);
+    loop->failed = 1;
 }
 
-int main(int argc, char **argv) {
-    eventsource_runtime_options_t options = {.size = sizeof options, .dispatch = EVENTSOURCE_DISPATCH_MANUAL};
-    eventsource_runtime_t *runtime = NULL;
-    eventsource_t *es = NULL;
-    int32_t fd = -1;
-    int running = 1;
-
-    if (argc != 2) {
-        fprintf(stderr, "Usage: %s URL\n", argv[0]);
-        return 2;
-    }
-    if (eventsource_runtime_new(&options, &runtime) != EVENTSOURCE_OK) return 1;
-    if (eventsource_runtime_fd(runtime, &fd) != EVENTSOURCE_OK) return 1;
-    if (eventsource_new(argv[1], &es) != EVENTSOURCE_OK) return 1;
-    eventsource_set_runtime(es, runtime);
-    eventsource_set_user_data(es, &running, NULL);
-    eventsource_on_event(es, on_event);
-    eventsource_on_error(es, on_error);
-    eventsource_on_close(es, on_close);
-    if (eventsource_start(es) != EVENTSOURCE_OK) return 1;
-
+/* Until the stream has ended or a line has been typed. */
+static void run(loop_t *loop, eventsource_runtime_t *runtime, int32_t fd) {
     struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
-    while (running) {
+    while (loop->running) {
         char input[256];
-        poll(fds, 2, -1);
+        if (poll(fds, 2, -1) < 0) continue; /* interrupted by a signal */
         if (fds[0].revents) eventsource_runtime_dispatch(runtime, 0, 0, NULL);
         if (fds[1].revents) {
             if (read(STDIN_FILENO, input, sizeof input) > 0) break;
             fds[1].fd = -1; /* nobody is there to type */
         }
     }
+}
 
-    eventsource_free(es); /* if it still runs, on_close is called in here */
+int main(int argc, char **argv) {
+    const char *url = argc > 1 ? argv[1] : "https://example.com/stream";
+    loop_t loop = {.running = 1};
+    eventsource_runtime_options_t options = {.size = sizeof options, .dispatch = EVENTSOURCE_DISPATCH_MANUAL};
+    eventsource_runtime_t *runtime = NULL;
+    eventsource_t *es = NULL;
+    int32_t fd = -1;
+    eventsource_status_t status = eventsource_runtime_new(&options, &runtime);
+    if (status == EVENTSOURCE_OK) status = eventsource_runtime_fd(runtime, &fd);
+    if (status == EVENTSOURCE_OK) status = eventsource_new(url, &es);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_runtime(es, runtime);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_user_data(es, &loop, NULL);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_close(es, on_close);
+    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
+    if (status == EVENTSOURCE_OK) run(&loop, runtime, fd);
+    if (status != EVENTSOURCE_OK) fprintf(stderr, "%s: %s\n", url, eventsource_status_name(status));
+    eventsource_free(es); /* if it still runs, on_close is called in here; NULL is fine */
     eventsource_runtime_free(runtime);
-    return 0;
+    return status == EVENTSOURCE_OK && !loop.failed ? 0 : 1;
 }

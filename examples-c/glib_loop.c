@@ -12,44 +12,47 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
     g_print("%s: %s\n", event->type, event->data);
 }
 
+/* Only what is final: an error that is retried needs no attention. */
 static void on_close(eventsource_t *es, const eventsource_close_t *close, void *user) {
-    (void)es;
-    (void)close;
+    char reason[256] = "";
     g_main_loop_quit(user);
+    if (close->reason != EVENTSOURCE_CLOSE_FAILED) return;
+    eventsource_get_last_error(es, reason, sizeof reason, NULL);
+    g_printerr("%s: %s\n", eventsource_status_name(close->code), reason);
 }
 
-static gboolean dispatch(gint fd, GIOCondition condition, gpointer user) {
+/* The runtime's descriptor is readable: callbacks are due. */
+static gboolean dispatch(gint fd, GIOCondition condition, gpointer runtime) {
     (void)fd;
     (void)condition;
-    eventsource_runtime_dispatch(user, 0, 0, NULL);
+    eventsource_runtime_dispatch(runtime, 0, 0, NULL);
     return G_SOURCE_CONTINUE;
 }
 
 int main(int argc, char **argv) {
+    const char *url = argc > 1 ? argv[1] : "https://example.com/stream";
+    GMainLoop *loop = g_main_loop_new(NULL, FALSE);
     eventsource_runtime_options_t options = {.size = sizeof options, .dispatch = EVENTSOURCE_DISPATCH_MANUAL};
     eventsource_runtime_t *runtime = NULL;
     eventsource_t *es = NULL;
     int32_t fd = -1;
-
-    if (argc != 2) {
-        g_printerr("Usage: %s URL\n", argv[0]);
-        return 2;
+    eventsource_status_t status = eventsource_runtime_new(&options, &runtime);
+    if (status == EVENTSOURCE_OK) status = eventsource_runtime_fd(runtime, &fd);
+    if (status == EVENTSOURCE_OK) status = eventsource_new(url, &es);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_runtime(es, runtime);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_user_data(es, loop, NULL);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_close(es, on_close);
+    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
+    if (status == EVENTSOURCE_OK) {
+        guint source = g_unix_fd_add(fd, G_IO_IN, dispatch, runtime);
+        g_main_loop_run(loop);
+        g_source_remove(source);
+    } else {
+        g_printerr("%s: %s\n", url, eventsource_status_name(status));
     }
-    if (eventsource_runtime_new(&options, &runtime) != EVENTSOURCE_OK) return 1;
-    if (eventsource_runtime_fd(runtime, &fd) != EVENTSOURCE_OK) return 1;
-    if (eventsource_new(argv[1], &es) != EVENTSOURCE_OK) return 1;
-
-    GMainLoop *loop = g_main_loop_new(NULL, FALSE);
-    guint source = g_unix_fd_add(fd, G_IO_IN, dispatch, runtime);
-    eventsource_set_runtime(es, runtime);
-    eventsource_set_user_data(es, loop, (void (*)(void *))g_main_loop_unref);
-    eventsource_on_event(es, on_event);
-    eventsource_on_close(es, on_close);
-    if (eventsource_start(es) != EVENTSOURCE_OK) return 1;
-    g_main_loop_run(loop);
-
-    g_source_remove(source);
-    eventsource_free(es);
+    eventsource_free(es); /* NULL is fine */
     eventsource_runtime_free(runtime);
-    return 0;
+    g_main_loop_unref(loop);
+    return status == EVENTSOURCE_OK ? 0 : 1;
 }
