@@ -2,6 +2,7 @@
  * held it gives back. The figures are the process's resident memory, so the server's part is kept small. */
 #include "check.h"
 #include "peer.h"
+#include "process.h"
 
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -10,14 +11,6 @@ enum { KIB = 1024, MIB = 1024 * KIB };
 
 /* What a debug build's threads, buffers and allocator take besides. */
 enum { SMALL_CONSTANT_KIB = 4 * KIB };
-
-static int64_t resident_kib(void) {
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    CHECK(file && fscanf(file, "%ld %ld", &pages, &resident) == 2);
-    if (file) fclose(file);
-    return resident * (sysconf(_SC_PAGESIZE) / KIB);
-}
 
 static eventsource_t *client_of(const peer_t *peer) {
     eventsource_t *es = NULL;

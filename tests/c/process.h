@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 /* How many entries a folder of /proc/self has; -1 where there is none. */
 static inline int entries(const char *path) {
@@ -34,6 +35,14 @@ static inline const char *contents(const char *folder, const char *name, const c
     text[length] = '\0';
     if (stream) fclose(stream);
     return text;
+}
+
+/* How much of its memory is in the machine's; -1 where nobody tells. */
+static inline int64_t resident_kib(void) {
+    long pages = 0, resident = 0;
+    const char *text = contents("/proc", "self", "statm");
+    if (sscanf(text, "%ld %ld", &pages, &resident) != 2) return -1;
+    return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 /* How many threads have a name that begins so. */

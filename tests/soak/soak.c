@@ -6,7 +6,7 @@
 #include "crew.h"
 #include "process.h"
 
-enum { SAMPLE_MS = 25, STUCK_MS = 15000, SLACK_KB = 8 * 1024 };
+enum { SAMPLE_MS = 25, STUCK_MS = 30000, LEFT_MS = 3000, SLACK_KIB = 8 * 1024 };
 
 /* ---- The command line -------------------------------------------------------------------------------------------- */
 
@@ -65,24 +65,35 @@ static void parse(char **arguments) {
 
 /* ---- What the process holds -------------------------------------------------------------------------------------- */
 
-/* Of the time in which streams come and go, without the beginning of each round. */
+/* Resident memory, threads of the library's, open files. */
+enum { MEMORY_KIB, THREADS, FILES, HOLDINGS };
+
+typedef struct {
+    int64_t of[HOLDINGS];
+} holding_t;
+
+static holding_t holding(void) {
+    return (holding_t){{
+        [MEMORY_KIB] = resident_kib(),
+        [THREADS] = threads_named("eventsource"),
+        [FILES] = entries("/proc/self/fd") - 3, /* without ".", ".." and the folder itself */
+    }};
+}
+
+static holding_t begin; /* before the first client */
+
+/* While streams come and go, without the beginning of each round. */
 static struct {
     holding_t *at;
     int64_t count, room;
     holding_t most;
 } samples;
 
-static holding_t begin; /* before the first client */
-
-static int64_t largest(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 static void sample(int steady) {
-    holding_t now = process_holding();
-    samples.most.memory_kb = largest(samples.most.memory_kb, now.memory_kb);
-    samples.most.threads = largest(samples.most.threads, now.threads);
-    samples.most.files = largest(samples.most.files, now.files);
+    holding_t now = holding();
+    for (int i = 0; i < HOLDINGS; i++) {
+        if (now.of[i] > samples.most.of[i]) samples.most.of[i] = now.of[i];
+    }
     if (steady && samples.count < samples.room) samples.at[samples.count++] = now;
 }
 
@@ -91,41 +102,45 @@ static int ascending(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* The medians of a window of the samples, in hundredths of them. */
-static holding_t median(int from, int to) {
+/* The medians of a window of the samples, which is given in hundredths. */
+static holding_t median(int64_t from, int64_t to) {
     int64_t first = samples.count * from / 100, count = samples.count * to / 100 - first;
-    int64_t *values = malloc((size_t)(count + 1) * sizeof *values);
-    holding_t result = {0};
-    int64_t *const members[] = {&result.memory_kb, &result.threads, &result.files};
+    int64_t *values = calloc((size_t)count + 1, sizeof *values);
+    holding_t medians;
     if (!values) abort();
-    for (int member = 0; member < 3 && count > 0; member++) {
-        for (int64_t i = 0; i < count; i++) {
-            const holding_t *at = &samples.at[first + i];
-            values[i] = member == 0 ? at->memory_kb : member == 1 ? at->threads : at->files;
-        }
+    for (int i = 0; i < HOLDINGS; i++) {
+        for (int64_t at = 0; at < count; at++) values[at] = samples.at[first + at].of[i];
         qsort(values, (size_t)count, sizeof *values, ascending);
-        *members[member] = values[count / 2];
+        medians.of[i] = values[count / 2];
     }
     free(values);
-    return result;
+    return medians;
 }
 
-static void check_flat(const char *what, int64_t before, int64_t after, int64_t allowance) {
-    check_that(after <= before + before / 10 + allowance, __FILE__, __LINE__,
-               "%s flat\n        but: %" PRId64 ", then %" PRId64 "\n", what, before, after);
+static void check_flat(const char *what, int64_t before, int64_t after, int64_t slack) {
+    check_that(after <= before + before / 10 + slack, __FILE__, __LINE__,
+               "%s as before\n        but: %" PRId64 ", then %" PRId64 "\n", what, before, after);
 }
 
 /* ---- Phases ------------------------------------------------------------------------------------------------------ */
 
-/* A stream that stands still is a failure by itself, and may never let go of what it stands in. */
+/* A stream that stands still is a failure; and it may never let go of what it stands in. */
 static void check_not_stuck(int64_t since_ms) {
+    static const char *const states[] = {"idle", "connecting", "open", "waiting", "closed"};
     int64_t now = now_ms();
     for (int64_t i = 0; i < options.streams; i++) {
         stream_t *s = &streams[i];
-        if (s->done || (phase.calm && s->last) || now - largest(s->moved_ms, since_ms) < STUCK_MS * check_slow) continue;
-        broken(s, "nothing has happened for %d s; %d starts, %d on_close, %d clients, %d destroyed%s",
-               STUCK_MS * check_slow / 1000, s->starts, s->closes, s->made, s->destroyed,
-               s->inside ? "; inside a callback" : "");
+        int64_t moved_ms = s->moved_ms > since_ms ? s->moved_ms : since_ms;
+        if (s->done || (phase.calm && s->last) || now - moved_ms < STUCK_MS * check_slow) continue;
+        eventsource_state_t state = EVENTSOURCE_IDLE;
+        const char *is = "in use";
+        if (pthread_rwlock_tryrdlock(&s->lock) == 0) {
+            is = !s->es || eventsource_get_state(s->es, &state) ? "freed" : states[state];
+            pthread_rwlock_unlock(&s->lock);
+        }
+        broken(s, "no event for %d s; the client is %s%s; %d starts, %d on_close, %d clients, %d destroyed",
+               STUCK_MS * check_slow / 1000, is, s->inside ? ", in a callback" : "", s->starts, s->closes, s->made,
+               s->destroyed);
     }
 }
 
@@ -186,15 +201,16 @@ static void end_phase(void) {
     let_all_go();
     free_runtime();
     /* Where the last client was freed inside a callback, its thread ends in its own time. */
-    int64_t deadline = now_ms() + STUCK_MS * check_slow;
-    holding_t now = process_holding();
-    while ((now.threads > 0 || now.files > begin.files) && now_ms() < deadline) {
+    int64_t deadline = now_ms() + LEFT_MS * check_slow;
+    holding_t now = holding();
+    while ((now.of[THREADS] > 0 || now.of[FILES] > begin.of[FILES]) && now_ms() < deadline) {
         sleep_ms(SAMPLE_MS);
-        now = process_holding();
+        now = holding();
     }
-    check_that(now.threads == 0, __FILE__, __LINE__, "no thread is left\n        but: %" PRId64 "\n", now.threads);
-    check_that(now.files == begin.files, __FILE__, __LINE__,
-               "as many files as at the beginning\n        but: %" PRId64 ", then %" PRId64 "\n", begin.files, now.files);
+    check_that(now.of[THREADS] == 0, __FILE__, __LINE__, "no thread is left\n        but: %" PRId64 "\n",
+               now.of[THREADS]);
+    check_that(now.of[FILES] == begin.of[FILES], __FILE__, __LINE__,
+               "no file is left open\n        but: %" PRId64 ", then %" PRId64 "\n", begin.of[FILES], now.of[FILES]);
     for (int64_t i = 0; i < options.streams; i++) {
         const stream_t *s = &streams[i];
         if (s->starts != s->closes || s->made != s->destroyed) {
@@ -212,15 +228,25 @@ static void soak(int64_t time_ms) {
     end_phase();
 }
 
+static int64_t settle_ms(void) {
+    return options.seconds < 60 ? options.seconds * 50 : 3000;
+}
+
 /* All streams open and silent. Answers what memory there is then, and tells what there was with the first of them. */
 static int64_t idle(int64_t *with_one) {
     begin_phase(1, 1);
     summon(&streams[0]);
     watch(&phase.quiet, 1, 0);
-    *with_one = resident_kb();
+    *with_one = resident_kib();
     summon_all(1);
     watch(&phase.quiet, options.streams, 0);
-    int64_t with_all = resident_kb();
+    /* Threads that have helped while so many opened leave within seconds. */
+    int64_t with_all = resident_kib(), settled_ms = now_ms() + settle_ms();
+    while (now_ms() < settled_ms) {
+        sleep_ms(SAMPLE_MS);
+        int64_t now = resident_kib();
+        if (now < with_all) with_all = now;
+    }
 
     phase.time_over = 1;
     if (phase.runtime) {
@@ -251,10 +277,6 @@ static const char *error_name(int error) {
     return eventsource_status_name(error);
 }
 
-static double mb(int64_t kb) {
-    return (double)kb / 1024;
-}
-
 int main(int argc, char **argv) {
     (void)argc;
     parse(argv + 1);
@@ -271,27 +293,27 @@ int main(int argc, char **argv) {
         pthread_mutex_init(&streams[i].pause_lock, NULL);
     }
 
-    int64_t begin_ms = now_ms(), with_one = 0, unused = 0, after_first_kb = 0;
-    begin = process_holding();
-    int64_t idle_kb = idle(&with_one);
+    int64_t begin_ms = now_ms(), with_one = 0, unused = 0, after_first_kib = 0;
+    begin = holding();
+    int64_t idle_kib = idle(&with_one);
     for (int64_t round = 0; round < options.rounds; round++) {
         soak(options.seconds * 1000 / options.rounds);
-        if (round == 0) after_first_kb = resident_kb();
+        if (round == 0) after_first_kib = resident_kib();
     }
-    holding_t end = process_holding(), early = median(40, 60), late = median(80, 100);
-    int64_t idle_after_kb = idle(&unused);
+    holding_t end = holding(), early = median(40, 60), late = median(80, 100);
+    int64_t idle_after_kib = idle(&unused);
 
-    check_flat("memory, while streams come and go, is", early.memory_kb, late.memory_kb, SLACK_KB);
-    check_flat("memory, after each round, is", after_first_kb, end.memory_kb, SLACK_KB);
-    check_flat("the number of threads is", early.threads, late.threads, 48); /* callbacks block at random */
-    check_flat("the number of files is", early.files, late.files, options.streams / 4 + 8);
+    check_flat("while streams come and go, memory is", early.of[MEMORY_KIB], late.of[MEMORY_KIB], SLACK_KIB);
+    check_flat("after a round, memory is", after_first_kib, end.of[MEMORY_KIB], SLACK_KIB);
+    check_flat("the number of threads is", early.of[THREADS], late.of[THREADS], 48); /* callbacks block at random */
+    check_flat("the number of files is", early.of[FILES], late.of[FILES], options.streams / 4 + 8);
 
     printf("soak: seed %" PRId64 ", %" PRId64 " streams at a time, %" PRId64 " events each, %" PRId64
            " rounds, dispatch %s%s, %.1f s\n",
            options.seed, options.streams, options.events, options.rounds, DISPATCHES[options.dispatch],
            options.batch ? ", batches" : "", (double)(now_ms() - begin_ms) / 1000);
-    printf("streams       %10lld  to their end\n", totals.streams - 2 * (long long)options.streams);
-    printf("events        %10lld  (%.1f MB), each once and in order; %lld notes\n", totals.events,
+    printf("streams       %10lld  to their end\n", totals.streams);
+    printf("events        %10lld  each once, whole and in order; %.1f MB; %lld notes\n", totals.events,
            (double)totals.bytes / 1e6, totals.notes);
     print_counts("connections", totals.connections, DEAL_COUNT, deal_name);
     print_counts("errors", totals.errors, 64, error_name);
@@ -299,21 +321,18 @@ int main(int argc, char **argv) {
            totals.frees_inside);
     printf("starts        %10lld  stopped: %lld by others, %lld in their callbacks\n", totals.started, totals.stops,
            totals.stops_inside);
-    printf("besides                   %lld reconnect_now, %lld pauses, %lld callbacks that blocked\n",
-           totals.reconnects, totals.pauses, totals.blocked);
-    printf("threads       %10" PRId64 "  of the library's (middle), then %" PRId64 "; at most %" PRId64 ", 0 at the end\n",
-           early.threads, late.threads, samples.most.threads);
-    printf("files         %10" PRId64 "  (middle), then %" PRId64 "; at most %" PRId64 ", %" PRId64
-           " at the beginning and the end\n",
-           early.files, late.files, samples.most.files, begin.files);
-    printf("memory MB     %10.1f  (middle), then %.1f; at most %.1f; at rest %.1f before, %.1f after the first round, "
-           "%.1f after the last\n",
-           mb(early.memory_kb), mb(late.memory_kb), mb(samples.most.memory_kb), mb(begin.memory_kb), mb(after_first_kb),
-           mb(end.memory_kb));
+    printf("reconnect_now %10lld\npauses        %10lld\nblocked       %10lld  callbacks\n", totals.reconnects,
+           totals.pauses, totals.blocked);
+    printf("              beginning    middle      late      most       end\n");
+    static const char *const names[] = {"memory, KiB", "threads", "files"};
+    for (int i = 0; i < HOLDINGS; i++) {
+        printf("%-13s%10" PRId64 "%10" PRId64 "%10" PRId64 "%10" PRId64 "%10" PRId64 "\n", names[i], begin.of[i],
+               early.of[i], late.of[i], samples.most.of[i], end.of[i]);
+    }
     if (options.streams > 1) {
         int64_t others = options.streams - 1;
-        printf("idle KB       %10.1f  each, of %" PRId64 " more streams, open and silent; %.1f after all that\n",
-               (double)(idle_kb - with_one) / (double)others, others, (double)(idle_after_kb - with_one) / (double)others);
+        printf("idle, KiB     %10.1f  for each of %" PRId64 " more streams; %.1f after all that\n",
+               (double)(idle_kib - with_one) / (double)others, others, (double)(idle_after_kib - with_one) / (double)others);
     }
     if (check_failed()) fail();
     printf("all well\n");

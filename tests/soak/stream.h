@@ -107,6 +107,7 @@ static inline const deal_t *deal_for(int64_t stream, int connection) {
 static struct {
     int calm;                       /* no faults and no mischief: one event each, then silence */
     int64_t events;                 /* of each stream */
+    atomic_llong streams;           /* that have begun, in all phases: their numbers */
     eventsource_runtime_t *runtime; /* NULL for the shared one */
     atomic_int time_over;           /* no new streams; in a calm phase, all end */
     atomic_int done;                /* how many have no more clients */
@@ -115,7 +116,7 @@ static struct {
 
 /* For the closing table. */
 static struct {
-    atomic_llong streams, events, bytes, notes, connections[DEAL_COUNT], errors[64], opens;
+    atomic_llong streams, events, bytes, notes, connections[DEAL_COUNT], errors[64];
     atomic_llong started, made, stops_inside, stops, frees_inside, frees, reconnects, pauses, blocked;
 } totals;
 
@@ -151,7 +152,7 @@ typedef struct {
     atomic_int last; /* the number of the last event */
     atomic_int inside;
     atomic_int starts, closes, made, destroyed;
-    atomic_llong moved_ms; /* when there last was a callback */
+    atomic_llong moved_ms; /* when the stream began or had its last event */
 } stream_t;
 
 /* Has the stream looked after by somebody who may wait; see crew.h. */
@@ -204,11 +205,9 @@ static inline void enter(stream_t *s, eventsource_t *es, int kind) {
     if (s->destroyed >= s->made) broken(s, "a callback after destroy");
     if (!(s->next & kind)) broken(s, "a callback (%d) where only others may come (%d)", kind, s->next);
     s->next = ANY;
-    s->moved_ms = now_ms();
 }
 
 static inline void leave(stream_t *s) {
-    s->moved_ms = now_ms();
     s->inside = 0;
 }
 
@@ -286,7 +285,6 @@ static inline void on_open(eventsource_t *es, const eventsource_response_t *resp
     stream_t *s = user;
     enter(s, es, OPEN);
     s->opens++;
-    totals.opens++;
     if (response->status != 200) broken(s, "opened with %" PRId32, response->status);
     mischief(s, es);
     leave(s);
@@ -311,9 +309,13 @@ static inline void count_event(stream_t *s, const eventsource_event_t *event) {
     if (strcmp(event->last_event_id, id) != 0) broken(s, "event %s has the id %.100s", id, event->last_event_id);
     if (strcmp(event->type, "message") != 0) broken(s, "event %s has the type %.100s", id, event->type);
     s->last = (int)number;
-    phase.quiet += phase.calm;
-    totals.events++;
-    totals.bytes += (long long)event->data_len;
+    s->moved_ms = now_ms();
+    if (phase.calm) {
+        phase.quiet++;
+    } else {
+        totals.events++;
+        totals.bytes += (long long)event->data_len;
+    }
 }
 
 /* Whether the id is that of the last event and, with `bare`, marked as one that came without an event. */
@@ -342,7 +344,7 @@ static inline void leak(plant_t plant) {
     if (plant == FILE_LEAK && dup(STDERR_FILENO) < 0) abort();
     if (plant == THREAD_LEAK && pthread_create(&thread, NULL, sleep_for_ever, "eventsource-leak") != 0) abort();
     if (plant == MEMORY_LEAK) {
-        enum { BYTES = 8 * 1024 };
+        enum { BYTES = 32 * 1024 };
         char *lost = malloc(BYTES);
         if (!lost) abort();
         memset(lost, 1, BYTES);
@@ -361,7 +363,7 @@ static inline void take_event(stream_t *s, eventsource_t *es, const eventsource_
     int planted = !phase.calm && chance_below(&s->chance, 50) == 0 ? (int)options.plant : NO_PLANT;
     if (planted != LOST) count_event(s, event);
     if (planted == TWICE) count_event(s, event);
-    leak((plant_t)planted);
+    leak(options.plant == MEMORY_LEAK ? MEMORY_LEAK : (plant_t)planted);
     if (!options.batch && chance_below(&s->chance, 100) == 0) {
         /* To set what is set already changes nothing. (In a batch, later ids are set already.) */
         ANSWERS(s, eventsource_set_last_event_id(es, event->last_event_id), EVENTSOURCE_OK);
@@ -432,6 +434,7 @@ static inline void on_close(eventsource_t *es, const eventsource_close_t *close,
     if (close->reason == EVENTSOURCE_CLOSE_SERVER) {
         s->finished = 1;
         if (s->last != phase.events) broken(s, "at the end, events are lost");
+        totals.streams++;
     }
     if (!phase.calm && chance_below(&s->chance, 10) == 0) free_inside(s, es);
     leave(s);
@@ -448,7 +451,6 @@ static inline void on_destroy(void *user) {
     if (s->inside) broken(s, "destroy during a callback");
     if (s->closes != s->starts) broken(s, "destroy after %d starts and %d on_close", s->starts, s->closes);
     if (s->destroyed++ >= s->made) broken(s, "destroy comes again");
-    s->moved_ms = now_ms();
     summon(s);
 }
 
@@ -483,7 +485,7 @@ static inline void make_client(stream_t *s) {
     s->events = s->opens = s->errors = 0;
     s->held = 0;
     s->made++;
-    totals.made++;
+    if (!phase.calm) totals.made++;
     s->client = es;
     pthread_rwlock_wrlock(&s->lock);
     s->es = es;
@@ -492,32 +494,33 @@ static inline void make_client(stream_t *s) {
 
 static inline void start_client(stream_t *s, eventsource_t *es) {
     s->next = REQUEST | CLOSE;
-    s->moved_ms = now_ms();
     s->starts++;
-    totals.started++;
+    if (!phase.calm) totals.started++;
     ANSWERS(s, eventsource_start(es), EVENTSOURCE_OK);
 }
 
 /* For a stream whose last one has ended: the next one, from its first event on. */
 static inline void begin_stream(stream_t *s) {
-    s->number = totals.streams++;
+    s->number = phase.streams++;
     s->chance = chance_of(s->number, -1);
-    s->slow = chance_below(&s->chance, 8) == 0;
+    s->slow = chance_below(&s->chance, 8) == 0 && options.dispatch <= ISOLATED; /* else, it would slow all down */
     s->deal = NULL;
     s->connection = 0;
     s->finished = 0;
     s->last = 0;
+    s->moved_ms = now_ms();
 }
 
-/* Of a client that has closed: whether it says of itself what it has told. */
+/* Of a client that has closed: whether it says of itself what it has told. One can open and be stopped before it comes to
+ * tell. */
 static inline void check_accounts(const stream_t *s, eventsource_t *es) {
     char id[64];
     eventsource_stats_t stats = {.size = sizeof stats};
     ANSWERS(s, eventsource_get_stats(es, &stats), EVENTSOURCE_OK);
-    if (stats.events != (uint64_t)s->events || stats.opens != (uint64_t)s->opens ||
-        stats.errors != (uint64_t)s->errors) {
-        broken(s, "%" PRId64 " events, %" PRId64 " openings and %" PRId64 " errors were told, but counted %" PRIu64
-               ", %" PRIu64 " and %" PRIu64, s->events, s->opens, s->errors, stats.events, stats.opens, stats.errors);
+    if (stats.events != (uint64_t)s->events || stats.errors != (uint64_t)s->errors ||
+        stats.opens < (uint64_t)s->opens) {
+        broken(s, "%" PRId64 " events, %" PRId64 " errors and %" PRId64 " openings were told, but counted %" PRIu64
+               ", %" PRIu64 " and %" PRIu64, s->events, s->errors, s->opens, stats.events, stats.errors, stats.opens);
     }
     ANSWERS(s, eventsource_get_last_event_id(es, id, sizeof id, NULL), EVENTSOURCE_OK);
     if (s->last > 0 && !is_last_id(s, id, 0) && !is_last_id(s, id, 1)) broken(s, "closed with the id %s", id);
@@ -531,7 +534,7 @@ static inline void free_client(stream_t *s) {
     pthread_rwlock_unlock(&s->lock);
     if (!es) return;
     eventsource_free(es);
-    totals.frees++;
+    if (!phase.calm) totals.frees++;
     if (s->closes != s->starts) broken(s, "freed, %d starts and %d on_close", s->starts, s->closes);
     if (s->destroyed != s->made) broken(s, "freed, but destroy has not been called");
 }
