@@ -140,7 +140,7 @@ pub enum eventsource_decision_t {
 
 /// Receives an event. @param user the pointer given to `eventsource_set_user_data`
 pub type eventsource_event_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         event: *const eventsource_event_t,
         user: *mut c_void,
@@ -151,7 +151,7 @@ pub type eventsource_event_fn = Option<
 /// they point at live until the callback returns @param count at least 1
 /// @param user the pointer given to `eventsource_set_user_data`
 pub type eventsource_events_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         events: *const *const eventsource_event_t,
         count: usize,
@@ -161,7 +161,7 @@ pub type eventsource_events_fn = Option<
 
 /// Receives a comment.
 pub type eventsource_comment_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         comment: *const eventsource_comment_t,
         user: *mut c_void,
@@ -170,7 +170,7 @@ pub type eventsource_comment_fn = Option<
 
 /// Told that a stream has opened.
 pub type eventsource_open_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         response: *const eventsource_response_t,
         user: *mut c_void,
@@ -179,7 +179,7 @@ pub type eventsource_open_fn = Option<
 
 /// Told of a failed attempt or a lost stream. @return an `eventsource_decision_t`
 pub type eventsource_error_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         error: *const eventsource_error_t,
         user: *mut c_void,
@@ -188,7 +188,7 @@ pub type eventsource_error_fn = Option<
 
 /// Called before each attempt; may change the request (`eventsource_request_*`) and may block.
 pub type eventsource_request_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         request: *mut eventsource_request_t,
         user: *mut c_void,
@@ -197,7 +197,7 @@ pub type eventsource_request_fn = Option<
 
 /// Told that the client has closed: the last callback after `eventsource_start`.
 pub type eventsource_close_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
         close: *const eventsource_close_t,
         user: *mut c_void,
@@ -205,7 +205,7 @@ pub type eventsource_close_fn = Option<
 >;
 
 /// Releases user data.
-pub type eventsource_destroy_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
+pub type eventsource_destroy_fn = Option<unsafe extern "C-unwind" fn(user: *mut c_void)>;
 
 /// Sets the pointer that every callback receives, and how it is released.
 ///

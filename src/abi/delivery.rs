@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::callbacks::*;
 use super::client::eventsource_t;
+use super::guard::foreign;
 use super::registry::{Callbacks, Registered};
 use super::request::eventsource_request_t;
 use super::status::{eventsource_status_t, *};
@@ -57,7 +58,7 @@ impl Delivery {
     fn on_events(&self, events: &[*const eventsource_event_t]) {
         if let Some(on_events) = self.callbacks.on_events {
             // SAFETY: a callback of the registered type; the payloads live until it has returned.
-            unsafe { on_events(self.es(), events.as_ptr(), events.len(), self.user) };
+            foreign(|| unsafe { on_events(self.es(), events.as_ptr(), events.len(), self.user) });
         }
     }
 }
@@ -77,7 +78,7 @@ impl Handler for Delivery {
         };
         let mut request = eventsource_request_t::new(attempt, self.es.client());
         // SAFETY: a callback of the registered type; the request lives until it has returned.
-        unsafe { on_request(self.es(), &raw mut request, self.user) };
+        foreign(|| unsafe { on_request(self.es(), &raw mut request, self.user) });
     }
 
     fn on_open(&mut self, opened: &Opened) {
@@ -96,7 +97,7 @@ impl Handler for Delivery {
             header_count: headers.len(),
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        unsafe { on_open(self.es(), &raw const response, self.user) };
+        foreign(|| unsafe { on_open(self.es(), &raw const response, self.user) });
     }
 
     fn on_event(&mut self, event: &Event<'_>) {
@@ -108,7 +109,7 @@ impl Handler for Delivery {
         };
         let event = event_payload(event);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        unsafe { on_event(self.es(), &raw const event, self.user) };
+        foreign(|| unsafe { on_event(self.es(), &raw const event, self.user) });
     }
 
     fn deliver_collected(&mut self) {
@@ -121,7 +122,7 @@ impl Handler for Delivery {
         };
         let comment = comment_payload(text);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        unsafe { on_comment(self.es(), &raw const comment, self.user) };
+        foreign(|| unsafe { on_comment(self.es(), &raw const comment, self.user) });
     }
 
     fn on_error(&mut self, failure: &Failure) -> Decision {
@@ -149,7 +150,7 @@ impl Handler for Delivery {
             body_len: body.len(),
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        let decision = unsafe { on_error(self.es(), &raw const error, self.user) };
+        let decision = foreign(|| unsafe { on_error(self.es(), &raw const error, self.user) });
         match decision {
             d if d == eventsource_decision_t::EVENTSOURCE_RECONNECT as i32 => Decision::Reconnect,
             d if d == eventsource_decision_t::EVENTSOURCE_STOP as i32 => Decision::Stop,
@@ -181,7 +182,7 @@ impl Handler for Delivery {
             code,
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        unsafe { on_close(self.es(), &raw const close, self.user) };
+        foreign(|| unsafe { on_close(self.es(), &raw const close, self.user) });
     }
 }
 

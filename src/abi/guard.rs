@@ -5,7 +5,8 @@ use super::client::{EVENTSOURCE_FOREVER, eventsource_t};
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use crate::panics;
-pub use crate::runtime::{callback, in_callback};
+use crate::runtime;
+pub use crate::runtime::in_callback;
 use crate::stream::{Invalid, InvalidKind, Refused};
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_void};
@@ -336,4 +337,27 @@ pub unsafe fn text_out(
         buffer.add(text.len()).write(0);
     }
     Ok(())
+}
+
+/// Runs a C callback that may come on a thread of the caller's: a parser's, the log's, a `destroy`.
+pub fn callback<T>(run: impl FnOnce() -> T) -> T {
+    runtime::callback(|| foreign(run))
+}
+
+/// Calls a function of the caller's. An exception that leaves it, or a thread that it ends, ends the process here, before
+/// anything else of the library or of the program runs.
+///
+/// That takes function types with the ABI "C-unwind", too: to a call by the ABI "C" the compiler gives no way to unwind,
+/// and what unwinds nevertheless may skip every frame of the library, as if nothing had to be put in order there.
+pub fn foreign<T>(run: impl FnOnce() -> T) -> T {
+    struct Abort;
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            std::process::abort();
+        }
+    }
+    let abort = Abort;
+    let result = run();
+    std::mem::forget(abort);
+    result
 }

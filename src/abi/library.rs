@@ -47,7 +47,7 @@ pub enum eventsource_log_level_t {
 /// Receives a line for the log. @param level an `eventsource_log_level_t` @param message NUL-terminated UTF-8 without a
 /// line end, alive during the call @param user the pointer given with the callback
 pub type eventsource_log_fn =
-    Option<unsafe extern "C" fn(level: i32, message: *const c_char, user: *mut c_void)>;
+    Option<unsafe extern "C-unwind" fn(level: i32, message: *const c_char, user: *mut c_void)>;
 
 /// Sets where the library logs, for the whole process. Default: nowhere; the library never writes to stdout or stderr.
 /// Header values, bodies, event data, user information and queries of URLs are never logged.

@@ -22,7 +22,7 @@ pub struct eventsource_parser_t {
 
 /// Receives an event, inside `eventsource_parser_feed`.
 pub type eventsource_parser_event_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         parser: *mut eventsource_parser_t,
         event: *const eventsource_event_t,
         user: *mut c_void,
@@ -31,7 +31,7 @@ pub type eventsource_parser_event_fn = Option<
 
 /// Receives a comment, inside `eventsource_parser_feed`.
 pub type eventsource_parser_comment_fn = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         parser: *mut eventsource_parser_t,
         comment: *const eventsource_comment_t,
         user: *mut c_void,
@@ -40,7 +40,11 @@ pub type eventsource_parser_comment_fn = Option<
 
 /// Receives a `retry` field, in milliseconds, inside `eventsource_parser_feed`.
 pub type eventsource_parser_retry_fn = Option<
-    unsafe extern "C" fn(parser: *mut eventsource_parser_t, retry_ms: i64, user: *mut c_void),
+    unsafe extern "C-unwind" fn(
+        parser: *mut eventsource_parser_t,
+        retry_ms: i64,
+        user: *mut c_void,
+    ),
 >;
 
 /// What a parser does with what it finds. Zero all of it, set `size` and the members that matter.

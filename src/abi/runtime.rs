@@ -1,7 +1,8 @@
 //! Runtimes: the threads that clients run on, where the shared default is not what a program wants.
 
 use super::guard::{
-    Process, Refusal, User, call, contain, may_wait, optional_text, out, sized_read, time_limit,
+    Process, Refusal, User, call, contain, foreign, may_wait, optional_text, out, sized_read,
+    time_limit,
 };
 use super::status::{eventsource_status_t, *};
 use crate::runtime::{Dispatch, Hook, Options, Runtime};
@@ -24,7 +25,7 @@ pub enum eventsource_dispatch_t {
 }
 
 /// Told of a thread. @param user the pointer given with it
-pub type eventsource_thread_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
+pub type eventsource_thread_fn = Option<unsafe extern "C-unwind" fn(user: *mut c_void)>;
 
 /// What a runtime is told when it is made. All but `size` may be zero.
 #[repr(C)]
@@ -118,7 +119,7 @@ unsafe fn read_options(from: &eventsource_runtime_options_t) -> Result<Options, 
             Box::new(move || {
                 let user = &user;
                 // SAFETY: a callback of the registered type, with the pointer that came with it.
-                unsafe { hook(user.0) };
+                foreign(|| unsafe { hook(user.0) });
             })
         })
     };
