@@ -220,15 +220,7 @@ pub unsafe extern "C" fn eventsource_set_user_data(
     destroy: eventsource_destroy_fn,
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
-    unsafe {
-        client_call(es, |es| {
-            let mut old = UserData::default();
-            es.configure_callbacks(|callbacks| {
-                old = std::mem::replace(&mut callbacks.user_data, UserData::new(user, destroy));
-            })
-            // `old` is released here, outside the locks: its destroy may call the library.
-        })
-    }
+    unsafe { client_call(es, |es| es.set_user_data(|| UserData::new(user, destroy))) }
 }
 
 /// Sets the callback for events that have no callback of their own type. NULL removes it.
@@ -242,7 +234,7 @@ pub unsafe extern "C" fn eventsource_on_event(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_event = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_event = callback)
         })
     }
 }
@@ -268,9 +260,7 @@ pub unsafe extern "C" fn eventsource_on_event_type(
                     "no event has an empty type",
                 ));
             }
-            es.configure_callbacks(|callbacks| {
-                callbacks.registered.set_on_event_type(event_type, callback)
-            })
+            es.configure_callbacks(|callbacks| callbacks.set_on_event_type(event_type, callback))
         })
     }
 }
@@ -291,7 +281,7 @@ pub unsafe extern "C" fn eventsource_on_events(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_events = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_events = callback)
         })
     }
 }
@@ -307,7 +297,7 @@ pub unsafe extern "C" fn eventsource_on_comment(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_comment = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_comment = callback)
         })
     }
 }
@@ -323,7 +313,7 @@ pub unsafe extern "C" fn eventsource_on_open(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_open = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_open = callback)
         })
     }
 }
@@ -340,7 +330,7 @@ pub unsafe extern "C" fn eventsource_on_error(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_error = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_error = callback)
         })
     }
 }
@@ -358,7 +348,7 @@ pub unsafe extern "C" fn eventsource_on_request(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_request = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_request = callback)
         })
     }
 }
@@ -374,7 +364,7 @@ pub unsafe extern "C" fn eventsource_on_close(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            es.configure_callbacks(|callbacks| callbacks.registered.on_close = callback)
+            es.configure_callbacks(|callbacks| callbacks.on_close = callback)
         })
     }
 }

@@ -4,7 +4,7 @@ use super::delivery::Delivery;
 use super::guard::{
     Process, Refusal, call, client_call, contain, in_callback, may_wait, out, text, time_limit,
 };
-use super::registry::Callbacks;
+use super::registry::{Registered, UserData, UserDataCell};
 use super::runtime::eventsource_runtime_t;
 use super::status::{eventsource_status_t, *};
 use crate::stream::Client;
@@ -22,7 +22,8 @@ pub const EVENTSOURCE_FOREVER: i64 = -1;
 /// been called outside a callback.
 pub struct eventsource_t {
     // In the order in which they go: the callbacks' user data before the client, which may end the runtime.
-    callbacks: Mutex<Callbacks>,
+    callbacks: Mutex<Registered>,
+    user_data: UserDataCell,
     client: Client,
     process: Process,
     freed: AtomicBool,
@@ -40,11 +41,23 @@ impl eventsource_t {
     /// Changes what may change only while the client does not run.
     pub(super) fn configure_callbacks(
         &self,
-        change: impl FnOnce(&mut Callbacks),
+        change: impl FnOnce(&mut Registered),
     ) -> Result<(), Refusal> {
         Ok(self
             .client
             .while_stopped(|| change(&mut lock(&self.callbacks)))?)
+    }
+
+    /// Changes the user data. What it was is released outside the locks: its destroy may call the library.
+    pub(super) fn set_user_data(
+        &self,
+        user_data: impl FnOnce() -> UserData,
+    ) -> Result<(), Refusal> {
+        let old = self
+            .client
+            .while_stopped(|| self.user_data.replace(user_data()))?;
+        drop(old);
+        Ok(())
     }
 }
 
@@ -64,6 +77,7 @@ pub unsafe extern "C" fn eventsource_new(
         let (out, url) = unsafe { (self::out(out, "out")?, text(url, "the URL")?) };
         let es = Arc::new(eventsource_t {
             callbacks: Mutex::default(),
+            user_data: UserDataCell::default(),
             client: Client::new(url)?,
             process: Process::current(),
             freed: AtomicBool::new(false),
@@ -91,8 +105,10 @@ pub unsafe extern "C" fn eventsource_start(es: *mut eventsource_t) -> eventsourc
                 // which keeps the client alive until its last callback has returned.
                 Arc::increment_strong_count(es);
                 let es = Arc::from_raw(es.cast_const());
-                let delivery = Delivery::new(es.clone(), &lock(&es.callbacks));
-                Box::new(delivery)
+                let callbacks = lock(&es.callbacks).clone();
+                // Not to be replaced while the client runs.
+                let user = es.user_data.user();
+                Box::new(Delivery::new(es, callbacks, user))
             })?;
             Ok(())
         })
@@ -191,9 +207,7 @@ pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
 /// What can be released of a client of the parent process: the caller's part. The rest may be in use by threads that
 /// this process does not have, and its sockets are registered with a reactor that the parent shares; it stays.
 fn free_in_child(client: &eventsource_t) {
-    if let Ok(mut callbacks) = client.callbacks.try_lock() {
-        drop(std::mem::take(&mut callbacks.user_data));
-    }
+    drop(client.user_data.take());
 }
 
 /// Makes the client read no more of its stream, so that the server has to wait, through TCP. Until

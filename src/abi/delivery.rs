@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::callbacks::*;
 use super::client::eventsource_t;
 use super::guard::foreign;
-use super::registry::{Callbacks, Registered};
+use super::registry::Registered;
 use super::request::eventsource_request_t;
 use super::status::{eventsource_status_t, *};
 use crate::http::{ErrorKind, HeaderMap};
@@ -27,12 +27,12 @@ pub struct Delivery {
 unsafe impl Send for Delivery {}
 
 impl Delivery {
-    pub fn new(es: Arc<eventsource_t>, callbacks: &Callbacks) -> Delivery {
+    pub fn new(es: Arc<eventsource_t>, callbacks: Registered, user: *mut c_void) -> Delivery {
         Delivery {
-            callbacks: callbacks.registered.clone(),
-            user: callbacks.user_data.user,
-            batch: Batch::default(),
             es,
+            callbacks,
+            user,
+            batch: Batch::default(),
         }
     }
 

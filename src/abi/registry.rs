@@ -5,15 +5,9 @@ use super::guard::callback;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// What a client has registered.
-#[derive(Default)]
-pub struct Callbacks {
-    pub registered: Registered,
-    pub user_data: UserData,
-}
-
-/// The callbacks themselves.
+/// The callbacks that a client has registered.
 #[derive(Clone, Default)]
 pub struct Registered {
     pub on_event: eventsource_event_fn,
@@ -69,6 +63,48 @@ impl Drop for UserData {
             // SAFETY: the function that came with the pointer, called this once.
             callback(|| unsafe { destroy(self.user) });
         }
+    }
+}
+
+/// A client's user data, behind no lock: in a forked child, which has it destroyed, one might be held by a thread that the
+/// child does not have.
+#[derive(Default)]
+pub struct UserDataCell(AtomicPtr<UserData>);
+
+impl UserDataCell {
+    /// Puts other user data there and answers what was there before.
+    pub fn replace(&self, user_data: UserData) -> UserData {
+        self.swap(Box::into_raw(Box::new(user_data)))
+    }
+
+    /// Takes the user data out; there is none any more.
+    pub fn take(&self) -> UserData {
+        self.swap(ptr::null_mut())
+    }
+
+    fn swap(&self, new: *mut UserData) -> UserData {
+        let old = self.0.swap(new, Ordering::AcqRel);
+        if old.is_null() {
+            return UserData::default();
+        }
+        // SAFETY: from Box::into_raw in `replace`, and nobody else has taken it.
+        *unsafe { Box::from_raw(old) }
+    }
+
+    /// The caller's pointer.
+    ///
+    /// # Safety
+    /// Nobody replaces or takes the user data meanwhile.
+    pub unsafe fn user(&self) -> *mut c_void {
+        // SAFETY: null, or from Box::into_raw in `replace`, and by the caller's promise it stays.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+            .map_or(ptr::null_mut(), |user_data| user_data.user)
+    }
+}
+
+impl Drop for UserDataCell {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 

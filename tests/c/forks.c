@@ -375,6 +375,7 @@ static void a_child_may_exit_without_freeing_anything(void) {
 typedef struct {
     pthread_mutex_t mutex;
     int done, rounds;
+    recorder_t *r;
 } storm_t;
 
 static int storm_goes_on(storm_t *storm) {
@@ -405,6 +406,37 @@ static void *come_and_go_with_a_runtime(void *storm) {
     return NULL;
 }
 
+/* Holds the client's locks as often as a program can. */
+static void *configure(void *argument) {
+    storm_t *storm = argument;
+    while (storm_goes_on(storm)) {
+        for (int i = 0; i < 100; i++) {
+            CHECK_STATUS(eventsource_on_event_type(storm->r->es, "never", NULL), EVENTSOURCE_OK);
+        }
+    }
+    return NULL;
+}
+
+static void storm_end(storm_t *storm) {
+    pthread_mutex_lock(&storm->mutex);
+    storm->done = 1;
+    pthread_mutex_unlock(&storm->mutex);
+}
+
+static void only_free(void *inherited) {
+    free_inherited(inherited);
+}
+
+static void destroy_is_called_in_a_child_even_if_the_client_was_locked(void) {
+    storm_t storm = {.mutex = PTHREAD_MUTEX_INITIALIZER, .r = recorder_new("/events")};
+    pthread_t thread;
+    pthread_create(&thread, NULL, configure, &storm);
+    for (int i = 0; i < 50 && !check_failed(); i++) in_child(only_free, storm.r);
+    storm_end(&storm);
+    pthread_join(thread, NULL);
+    recorder_end(storm.r);
+}
+
 static void use_in_storm(void *argument) {
     recorder_t *inherited = argument;
     FORKED(eventsource_stop(inherited->es));
@@ -425,11 +457,9 @@ static void a_child_never_hangs_whatever_the_parents_threads_were_doing(void) {
     }
     for (int i = 0; i < forks && !check_failed(); i++) in_child(use_in_storm, r);
     check_undisturbed(r);
-    pthread_mutex_lock(&storm.mutex);
-    storm.done = 1;
-    CHECK(storm.rounds >= forks);
-    pthread_mutex_unlock(&storm.mutex);
+    storm_end(&storm);
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    CHECK(storm.rounds >= forks);
     recorder_end(r);
     CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_OFF, NULL), EVENTSOURCE_OK);
 }
@@ -441,4 +471,5 @@ CHECK_MAIN(TEST(a_client_of_the_parent_says_so_and_can_be_freed_whatever_it_was_
            TEST(a_child_has_no_log_callback_until_it_sets_one),
            TEST(fork_in_any_callback_works),
            TEST(a_child_may_exit_without_freeing_anything),
+           TEST(destroy_is_called_in_a_child_even_if_the_client_was_locked),
            TEST(a_child_never_hangs_whatever_the_parents_threads_were_doing))
