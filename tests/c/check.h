@@ -3,7 +3,8 @@
  * A check that fails is printed, and the test goes on, so that it cleans up; from then on it no longer waits for
  * anything. Checks may be made on any thread.
  *
- *     program URL [NAME]    URL: the test server's, without a path; NAME: run only the tests that have it in their name
+ *     program URL [[-]NAME]    URL: the test server's, without a path; NAME: run only the tests that have it in their name;
+ *                              -NAME: only those that have not
  *
  * CHECK_SLOW in the environment multiplies every time limit, for valgrind and the like.
  */
@@ -100,15 +101,17 @@ static inline void check_begin(const char *url) {
 }
 
 static inline int check_main(int argc, char **argv, const test_t *tests, size_t count) {
-    const char *only = argc > 2 ? argv[2] : "";
+    const char *name = argc > 2 ? argv[2] : "";
+    int others = *name == '-';
     int failed = 0;
     if (argc < 2) {
-        fprintf(stderr, "Usage: %s URL [NAME]\n", argv[0]);
+        fprintf(stderr, "Usage: %s URL [[-]NAME]\n", argv[0]);
         return 2;
     }
     check_begin(argv[1]);
     for (size_t i = 0; i < count; i++) {
-        if (!strstr(tests[i].name, only)) continue;
+        int has_it = strstr(tests[i].name, name + others) != NULL;
+        if (has_it == others) continue;
         check_failures = 0;
         fprintf(stderr, "%s ...", tests[i].name);
         tests[i].run();

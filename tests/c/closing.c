@@ -516,6 +516,11 @@ static void a_log_callback_may_free_the_client_that_it_is_about(void) {
     recorder_end_freed(r, "open 200\nclose stopped\n");
 }
 
+/* Those that ended in callbacks have nobody who waited for them. Last, so that no program ends while one is still at it. */
+static void no_thread_remains_after_all_that(void) {
+    check_threads_named("eventsource", 0);
+}
+
 CHECK_MAIN(TEST(stop_and_free_cut_a_silent_stream_short),
            TEST(stop_and_free_cut_a_request_short),
            TEST(stop_and_free_cut_the_wait_for_an_answer_short),
@@ -536,4 +541,5 @@ CHECK_MAIN(TEST(stop_and_free_cut_a_silent_stream_short),
            TEST(a_stop_right_after_the_start_is_not_lost),
            TEST(destroy_may_free_another_client),
            TEST(a_parsers_callback_may_free_a_client),
-           TEST(a_log_callback_may_free_the_client_that_it_is_about))
+           TEST(a_log_callback_may_free_the_client_that_it_is_about),
+           TEST(no_thread_remains_after_all_that))

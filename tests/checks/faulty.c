@@ -1,8 +1,15 @@
-/* A program with a fault, for valgrind and sanitizers to find: `leak` loses a client, `read` looks at an event after its
- * callback, in memory that the library has released, `overflow` adds to the largest number. */
+/* A program with a fault, for valgrind and sanitizers to find:
+ *
+ *     leak       loses a client
+ *     read       looks at an event after its callback, in memory that the library has released
+ *     length     has the library look beyond the end of what it is given
+ *     write      writes beyond the end of memory of its own
+ *     overflow   adds to the largest number
+ */
 #include <eventsource.h>
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void keep(eventsource_parser_t *parser, const eventsource_event_t *event, void *user) {
@@ -10,29 +17,39 @@ static void keep(eventsource_parser_t *parser, const eventsource_event_t *event,
     *(const char **)user = event->data;
 }
 
-static char read_after_callback(void) {
-    static const char stream[] = "data: gone\n\n";
+/* Answers the data of the event that a stream of so many bytes has, which is no longer there. */
+static const char *parse(const char *stream, size_t len) {
     const char *data = "";
     eventsource_parser_options_t options = {0};
     eventsource_parser_t *parser = NULL;
-    char first;
-
     options.size = sizeof options;
     options.on_event = keep;
     options.user = &data;
-    if (eventsource_parser_new(&options, &parser) != EVENTSOURCE_OK) return 0;
-    eventsource_parser_feed(parser, stream, sizeof stream - 1);
+    if (eventsource_parser_new(&options, &parser) != EVENTSOURCE_OK) exit(0);
+    eventsource_parser_feed(parser, stream, len);
     eventsource_parser_free(parser);
-    first = *data;
-    return first;
+    return data;
 }
 
 int main(int argc, char **argv) {
+    static const char stream[] = "data: gone\n\n";
+    const size_t len = sizeof stream - 1;
+    const char *fault = argc == 2 ? argv[1] : "";
     eventsource_t *es = NULL;
-    if (argc != 2) return 2;
-    if (strcmp(argv[1], "overflow") == 0) return INT_MAX + argc > 0;
-    if (strcmp(argv[1], "read") == 0) return read_after_callback() == '\0';
-    eventsource_new("http://127.0.0.1/", &es);
-    es = NULL;
-    return es != NULL;
+    char *copy;
+
+    if (strcmp(fault, "leak") == 0) {
+        eventsource_new("http://127.0.0.1/", &es);
+        es = NULL;
+        return es != NULL;
+    }
+    if (strcmp(fault, "read") == 0) return *parse(stream, len) == '\0';
+    if (strcmp(fault, "overflow") == 0) return INT_MAX + argc > 0;
+    copy = malloc(len);
+    if (!copy) return 0;
+    memcpy(copy, stream, len);
+    if (strcmp(fault, "length") == 0) parse(copy, len + 1);
+    if (strcmp(fault, "write") == 0) copy[len] = '\0';
+    free(copy);
+    return 0;
 }
