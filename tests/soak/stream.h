@@ -345,7 +345,7 @@ static inline void leak(plant_t plant) {
     if (plant == THREAD_LEAK && pthread_create(&thread, NULL, sleep_for_ever, "eventsource-leak") != 0) abort();
     if (plant == MEMORY_LEAK) {
         enum { BYTES = 32 * 1024 };
-        char *lost = malloc(BYTES);
+        char *volatile lost = malloc(BYTES); /* volatile: else the compiler leaves it all out */
         if (!lost) abort();
         memset(lost, 1, BYTES);
     }
