@@ -530,7 +530,7 @@ unsafe fn watch<'a>(user: *mut c_void) -> &'a Arc<Watch> {
 // SAFETY, for all callbacks: the library promises that client, payload and user data are valid until they return. That
 // it keeps this promise is for the address sanitizer to see.
 
-pub unsafe extern "C" fn on_request(
+pub unsafe extern "C-unwind" fn on_request(
     es: *mut eventsource_t,
     request: *mut eventsource_request_t,
     user: *mut c_void,
@@ -539,7 +539,7 @@ pub unsafe extern "C" fn on_request(
     unsafe { watch(user) }.callback(es, Told::Request(request));
 }
 
-pub unsafe extern "C" fn on_open(
+pub unsafe extern "C-unwind" fn on_open(
     es: *mut eventsource_t,
     response: *const eventsource_response_t,
     user: *mut c_void,
@@ -561,7 +561,7 @@ pub unsafe extern "C" fn on_open(
     watch.callback(es, Told::Open(response));
 }
 
-pub unsafe extern "C" fn on_event(
+pub unsafe extern "C-unwind" fn on_event(
     es: *mut eventsource_t,
     event: *const eventsource_event_t,
     user: *mut c_void,
@@ -571,7 +571,7 @@ pub unsafe extern "C" fn on_event(
     watch.callback(es, Told::Event(event));
 }
 
-pub unsafe extern "C" fn on_events(
+pub unsafe extern "C-unwind" fn on_events(
     es: *mut eventsource_t,
     events: *const *const eventsource_event_t,
     count: usize,
@@ -582,7 +582,7 @@ pub unsafe extern "C" fn on_events(
     watch.callback(es, Told::Events(events));
 }
 
-pub unsafe extern "C" fn on_comment(
+pub unsafe extern "C-unwind" fn on_comment(
     es: *mut eventsource_t,
     comment: *const eventsource_comment_t,
     user: *mut c_void,
@@ -593,7 +593,7 @@ pub unsafe extern "C" fn on_comment(
     watch.callback(es, Told::Comment(comment));
 }
 
-pub unsafe extern "C" fn on_error(
+pub unsafe extern "C-unwind" fn on_error(
     es: *mut eventsource_t,
     error: *const eventsource_error_t,
     user: *mut c_void,
@@ -621,7 +621,7 @@ pub unsafe extern "C" fn on_error(
     watch.callback(es, Told::Error(error))
 }
 
-pub unsafe extern "C" fn on_close(
+pub unsafe extern "C-unwind" fn on_close(
     es: *mut eventsource_t,
     close: *const eventsource_close_t,
     user: *mut c_void,
@@ -632,7 +632,7 @@ pub unsafe extern "C" fn on_close(
 }
 
 /// Frees the user data: a callback that came later, or another destroy, would be a use after free.
-unsafe extern "C" fn on_destroy(user: *mut c_void) {
+unsafe extern "C-unwind" fn on_destroy(user: *mut c_void) {
     // SAFETY: made by `set_user_data`; the library gives it back once.
     let watch = unsafe { Box::from_raw(user.cast::<Arc<Watch>>()) };
     let mut seen = watch.seen();
@@ -647,7 +647,7 @@ unsafe extern "C" fn on_destroy(user: *mut c_void) {
 /// Has the library log all it can; a line about a fault of its own is a broken promise. That is how a panic shows which
 /// the library has contained.
 pub fn log() {
-    unsafe extern "C" fn write(level: i32, message: *const c_char, _: *mut c_void) {
+    unsafe extern "C-unwind" fn write(level: i32, message: *const c_char, _: *mut c_void) {
         // SAFETY: NUL-terminated.
         let message = unsafe { CStr::from_ptr(message) };
         let is_fault = level == eventsource_log_level_t::EVENTSOURCE_LOG_ERROR as i32;

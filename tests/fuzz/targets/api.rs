@@ -810,7 +810,7 @@ fn parse(how: u8) {
     /// What the callbacks do.
     struct Told(u8);
 
-    unsafe extern "C" fn on_event(
+    unsafe extern "C-unwind" fn on_event(
         parser: *mut eventsource_parser_t,
         _: *const eventsource_event_t,
         user: *mut c_void,
@@ -871,11 +871,11 @@ static RUNNING: Mutex<i32> = Mutex::new(0);
 static CHANGED: Condvar = Condvar::new();
 
 impl Hooks {
-    unsafe extern "C" fn started(_: *mut c_void) {
+    unsafe extern "C-unwind" fn started(_: *mut c_void) {
         *lock(&RUNNING) += 1;
     }
 
-    unsafe extern "C" fn stopped(_: *mut c_void) {
+    unsafe extern "C-unwind" fn stopped(_: *mut c_void) {
         *lock(&RUNNING) -= 1;
         CHANGED.notify_all();
     }
