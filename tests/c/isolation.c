@@ -13,7 +13,8 @@ typedef struct {
     int apart;   /* whether one after another; else all at once */
 
     pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    pthread_cond_t changed; /* for the server */
+    pthread_cond_t release; /* for those that block */
     /* Behind the mutex: */
     int opened;
     int inside; /* callbacks that block */
@@ -67,7 +68,7 @@ static void *serve(void *argument) {
     CHECK_NUMBER(scene->probes, PROBES);
     CHECK_NUMBER(scene->inside, scene->blocked);
     scene->released = 1;
-    pthread_cond_broadcast(&scene->changed);
+    pthread_cond_broadcast(&scene->release);
     pthread_mutex_unlock(&scene->mutex);
     for (int i = 0; i <= scene->blocked; i++) close(fds[i]);
     return NULL;
@@ -92,7 +93,7 @@ static void block(eventsource_t *es, const eventsource_event_t *event, void *use
     pthread_mutex_lock(&scene->mutex);
     scene->inside++;
     pthread_cond_broadcast(&scene->changed);
-    while (!scene->released) pthread_cond_wait(&scene->changed, &scene->mutex);
+    while (!scene->released) pthread_cond_wait(&scene->release, &scene->mutex);
     pthread_mutex_unlock(&scene->mutex);
 }
 
@@ -133,7 +134,8 @@ static int64_t longest_delay(int blocked, int apart) {
                      .blocked = blocked,
                      .apart = apart,
                      .mutex = PTHREAD_MUTEX_INITIALIZER,
-                     .changed = PTHREAD_COND_INITIALIZER};
+                     .changed = PTHREAD_COND_INITIALIZER,
+                     .release = PTHREAD_COND_INITIALIZER};
     eventsource_t *clients[MOST_BLOCKED + 1];
     pthread_t server;
     CHECK(pthread_create(&server, NULL, serve, &scene) == 0);
