@@ -7,12 +7,15 @@
 //! A line is never collected. Its field is known once its name is read, and from then on the bytes of its value go
 //! straight to the buffer that they are meant for. So a value is held once, however long, and however it arrives.
 
+mod line_ends;
+
 use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::ops::ControlFlow;
 
-use memchr::{memchr, memchr2};
+use line_ends::LineEnds;
+use memchr::memchr;
 
 const BOM: &[u8] = "\u{FEFF}".as_bytes();
 const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
@@ -132,9 +135,16 @@ enum Stop {
 /// Where items go; any suitable closure is one.
 trait Sink {
     fn accept(&mut self, item: Item<'_>) -> Result<(), Stop>;
+
+    /// The same for what is not an event. A call of its own keeps the closure small where events are.
+    #[inline(never)]
+    fn accept_other(&mut self, item: Item<'_>) -> Result<(), Stop> {
+        self.accept(item)
+    }
 }
 
 impl<F: FnMut(Item<'_>) -> ControlFlow<()>> Sink for F {
+    #[inline(always)]
     fn accept(&mut self, item: Item<'_>) -> Result<(), Stop> {
         match self(item) {
             ControlFlow::Continue(()) => Ok(()),
@@ -210,6 +220,9 @@ pub struct Parser {
     bom_bytes_seen: usize,
     after_cr: bool,
     input_is_utf8: bool,
+
+    /// All buffers have, together, no more capacity than the limit: what fits into one need not be counted.
+    fits: bool,
 }
 
 impl Parser {
@@ -228,6 +241,7 @@ impl Parser {
             bom_bytes_seen: 0,
             after_cr: false,
             input_is_utf8: true,
+            fits: true,
         }
     }
 
@@ -275,6 +289,7 @@ impl Parser {
     /// split.
     pub fn set_last_event_id(&mut self, id: &str) {
         self.last_event_id = [id.as_bytes(), b"\0"].concat();
+        self.capacity_changed();
     }
 
     /// Gives back memory that holds nothing, but for 1 KiB per buffer that keeps small events free of allocations. For
@@ -283,6 +298,7 @@ impl Parser {
         for buffer in self.buffers() {
             buffer.shrink_to(KEPT_CAPACITY);
         }
+        self.capacity_changed();
     }
 
     /// Whether [`shrink`](Self::shrink) is worth its while.
@@ -296,23 +312,49 @@ impl Parser {
 
     /// Reads `input`, and leaves in it what follows the line at which the sink stopped it.
     fn read(&mut self, input: &mut &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
-        let mut rest = self.skip_bom(input);
+        let rest = self.skip_bom(input);
         self.input_is_utf8 = rest.is_ascii() || simdutf8::basic::from_utf8(rest).is_ok();
-        if !rest.is_empty() && mem::take(&mut self.after_cr) {
-            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        let mut next = 0;
+        let read = self.read_lines(rest, &mut next, sink);
+        if read.is_ok() {
+            next = rest.len();
         }
-        while let Some(end) = line_end(rest) {
-            let (line, ending) = rest.split_at(end);
-            self.after_cr = ending == b"\r";
-            rest = match ending {
-                [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
-                [] => ending,
-            };
-            if let Err(stop) = self.end_line(line, sink) {
-                *input = rest;
-                return Err(stop);
+        if let Some(last) = rest[..next].last() {
+            self.after_cr = *last == b'\r';
+        }
+        *input = &rest[next..];
+        read
+    }
+
+    /// Reads lines, and in the end the beginning of one. When it stops early, `next` is where the next line begins.
+    fn read_lines(
+        &mut self,
+        input: &[u8],
+        next: &mut usize,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stop> {
+        let mut ends = LineEnds::new(input);
+        if self.is_within_line()
+            && let Some(end) = ends.next()
+        {
+            *next = end + 1;
+            self.end_line(&input[..end], sink)?;
+        }
+        for end in ends {
+            let start = std::mem::replace(next, end + 1);
+            if start < end {
+                self.read_line(&input[start..end], sink)?;
+                continue;
+            }
+            let is_crlf = input[end] == b'\n'
+                && input[..start]
+                    .last()
+                    .map_or(self.after_cr, |byte| *byte == b'\r');
+            if !is_crlf {
+                self.dispatch(sink)?;
             }
         }
+        let rest = &input[*next..];
         if !rest.is_empty()
             && let Some((mut value, bytes)) = self.value_in(rest)
         {
@@ -330,6 +372,7 @@ impl Parser {
             if byte != expected {
                 // What looked like a BOM begins the first line.
                 self.scratch.extend_from_slice(&BOM[..self.bom_bytes_seen]);
+                self.capacity_changed();
                 self.bom_bytes_seen = BOM.len();
                 break;
             }
@@ -339,24 +382,28 @@ impl Parser {
         input
     }
 
-    /// Processes a line, of which `rest` had yet to be read.
-    #[inline(always)]
+    fn is_within_line(&self) -> bool {
+        self.value.is_some() || !self.scratch.is_empty()
+    }
+
+    /// Processes a line that has been read in part and goes on with `rest`.
     fn end_line(&mut self, rest: &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
-        if self.value.is_none() && self.scratch.is_empty() {
-            if rest.is_empty() {
-                return self.dispatch(sink);
-            }
-            // Most lines are whole lines of data, and with the field a constant they take a third less.
-            if let Some(bytes) = rest.strip_prefix(b"data:") {
-                let value = self.begin_value(Field::Data);
-                return self.end_value(value, bytes, sink);
-            }
-        }
         // A line without a colon means the same as with one at its end.
         match self.value_in(rest).or_else(|| self.value_in(b":")) {
             Some((value, bytes)) => self.end_value(value, bytes, sink),
             None => Ok(()),
         }
+    }
+
+    /// Processes a whole line that is not blank.
+    #[inline(always)]
+    fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
+        // Most lines are of data, and with the field a constant they take a third less.
+        if let Some(bytes) = line.strip_prefix(b"data:") {
+            let value = self.begin_value(Field::Data);
+            return self.end_value(value, bytes, sink);
+        }
+        self.end_line(line, sink)
     }
 
     /// The value that `piece` of a line belongs to, and what of the piece does. None while the name is incomplete.
@@ -378,6 +425,7 @@ impl Parser {
         let head = &piece[..piece.len().min(Field::LONGEST_NAME)];
         let end = memchr(b':', head).map_or(head.len(), |colon| colon + 1);
         self.scratch.extend_from_slice(&head[..end]);
+        self.capacity_changed();
         if !self.scratch.ends_with(b":") && self.scratch.len() < Field::LONGEST_NAME {
             return None;
         }
@@ -427,7 +475,7 @@ impl Parser {
     ) -> Result<(), Stop> {
         self.read_value(&mut value, bytes)?;
         if value.is_suspect {
-            self.decode(&value)?;
+            self.decode(value.field, value.start)?;
         }
         match value.field {
             Field::Data => self.data.push(b'\n'),
@@ -438,9 +486,9 @@ impl Parser {
                 }
                 self.scratch.clear();
             }
-            Field::Retry(Some(time)) => sink.accept(Item::Retry(time))?,
+            Field::Retry(Some(time)) => sink.accept_other(Item::Retry(time))?,
             Field::Comment => {
-                let accepted = sink.accept(Item::Comment(terminate(&mut self.scratch)));
+                let accepted = sink.accept_other(Item::Comment(terminate(&mut self.scratch)));
                 self.scratch.clear();
                 accepted?;
             }
@@ -450,11 +498,19 @@ impl Parser {
     }
 
     /// A blank line: the standard's "dispatch the event".
+    #[inline(always)]
     fn dispatch(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
-        let mut accepted = Ok(());
-        if mem::take(&mut self.id_is_set) {
-            accepted = self.commit_id(sink);
+        if !self.id_is_set {
+            return self.dispatch_data(sink);
         }
+        let accepted = self.commit_id(sink);
+        // Also if the sink has had enough with its id, which says that it has been delivered.
+        self.dispatch_data(sink).and(accepted)
+    }
+
+    #[inline(always)]
+    fn dispatch_data(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
+        let mut accepted = Ok(());
         if let Some(last_line_feed) = self.data.last_mut() {
             *last_line_feed = 0;
             let event_type = if self.event_type.is_empty() {
@@ -463,13 +519,11 @@ impl Parser {
                 terminate(&mut self.event_type)
             };
             let (data, last_event_id) = (Text::new(&self.data), Text::new(&self.last_event_id));
-            let event = Event {
+            accepted = sink.accept(Item::Event(Event {
                 event_type,
                 data,
                 last_event_id,
-            };
-            // Also if the sink has had enough with its id, which says that it has been delivered.
-            accepted = sink.accept(Item::Event(event)).and(accepted);
+            }));
             self.data.clear();
         }
         self.event_type.clear();
@@ -477,22 +531,23 @@ impl Parser {
     }
 
     fn commit_id(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
+        self.id_is_set = false;
         terminate(&mut self.id);
         mem::swap(&mut self.id, &mut self.last_event_id);
         let changed = self.id != self.last_event_id;
         self.id.clear();
         if changed {
-            sink.accept(Item::LastEventId(Text::new(&self.last_event_id)))
+            sink.accept_other(Item::LastEventId(Text::new(&self.last_event_id)))
         } else {
             Ok(())
         }
     }
 
-    /// The standard's UTF-8 decoding: puts U+FFFD for what is malformed in the value. Doing it value by value is no
+    /// The standard's UTF-8 decoding: puts U+FFFD for what is malformed in the value that begins at `start`. Doing it value by value is no
     /// different: a value lies between ASCII bytes, and those end a malformed sequence. It is done in place because a
     /// second copy could break the limit.
     #[cold]
-    fn decode(&mut self, &Value { field, start, .. }: &Value) -> Result<(), Stop> {
+    fn decode(&mut self, field: Field, start: usize) -> Result<(), Stop> {
         if simdutf8::basic::from_utf8(&self.buffer(field)[start..]).is_ok() {
             return Ok(());
         }
@@ -555,16 +610,28 @@ impl Parser {
     }
 
     /// Makes room for `more` bytes of the field's value and for what ends it, a line feed or NUL.
+    #[inline(always)]
     fn reserve(&mut self, field: Field, more: usize) -> Result<(), Stop> {
+        let has_room = |buffer: &mut Vec<u8>| buffer.capacity() - buffer.len() > more;
+        if self.fits && has_room(self.buffer(field)) {
+            return Ok(());
+        }
         let held = self.held(field);
         if held + more > self.limit {
             return Err(Stop::TooLarge);
         }
-        let buffer = self.buffer(field);
-        if buffer.capacity() - buffer.len() <= more {
+        if !has_room(self.buffer(field)) {
             self.grow(field, more, self.limit - held);
         }
         Ok(())
+    }
+
+    fn capacity_changed(&mut self) {
+        self.fits = self.capacity() <= self.limit;
+    }
+
+    fn capacity(&mut self) -> usize {
+        self.buffers().iter().map(|buffer| buffer.capacity()).sum()
     }
 
     /// Doubles the field's buffer, or adds all that the limit leaves room for, if that is less. If the capacity of all
@@ -574,19 +641,11 @@ impl Parser {
         let buffer = self.buffer(field);
         let doubling = 2 * buffer.capacity() - buffer.len();
         let growth = more.max(doubling).min(room) + 1;
-        let capacity: usize = self.buffers().iter().map(|buffer| buffer.capacity()).sum();
-        if capacity + growth > self.limit {
+        if self.capacity() + growth > self.limit {
             self.shrink();
         }
         self.buffer(field).reserve_exact(growth);
-    }
-}
-
-/// Where the line that begins `input` ends.
-fn line_end(input: &[u8]) -> Option<usize> {
-    match input.first()? {
-        b'\n' | b'\r' => Some(0),
-        _ => memchr2(b'\n', b'\r', input),
+        self.capacity_changed();
     }
 }
 

@@ -40,6 +40,7 @@ impl Delivery {
         Arc::as_ptr(&self.es).cast_mut()
     }
 
+    #[inline(never)]
     fn batch_event(&mut self, event: &Event<'_>) {
         if Batch::is_too_large(event) {
             // In one call with what came before it: between two the program might have asked for a stop.
@@ -104,7 +105,7 @@ impl Handler for Delivery {
         if self.callbacks.on_events.is_some() {
             return self.batch_event(event);
         }
-        let Some(on_event) = self.callbacks.for_type(event.event_type.as_str()) else {
+        let Some(on_event) = self.callbacks.receiver(event) else {
             return;
         };
         let event = event_payload(event);

@@ -2,6 +2,7 @@
 
 use super::callbacks::*;
 use super::guard::callback;
+use crate::parser::Event;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
@@ -28,13 +29,13 @@ impl Registered {
         };
     }
 
-    pub fn for_type(&self, event_type: &str) -> eventsource_event_fn {
+    /// Who receives an event.
+    pub fn receiver(&self, event: &Event<'_>) -> eventsource_event_fn {
         // Most clients have none of these; they need no hash.
-        let own = if self.on_event_type.is_empty() {
-            None
-        } else {
-            self.on_event_type.get(event_type)
-        };
+        if self.on_event_type.is_empty() {
+            return self.on_event;
+        }
+        let own = self.on_event_type.get(event.event_type.as_str());
         *own.unwrap_or(&self.on_event)
     }
 }

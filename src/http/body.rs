@@ -61,8 +61,8 @@ impl Body {
             return Poll::Ready(Ok(false));
         }
         if !self.beginning.is_empty() {
-            let beginning = std::mem::take(&mut self.beginning);
-            return Poll::Ready(framing.decode(&beginning, take).map(|()| true));
+            let mut beginning = std::mem::take(&mut self.beginning);
+            return Poll::Ready(framing.decode(&mut beginning, take).map(|()| true));
         }
         let read = wire.poll_read(cx, limit, |bytes| {
             if !bytes.is_empty() {

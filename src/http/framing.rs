@@ -4,9 +4,14 @@
 use super::error::{Error, ErrorKind};
 use hyper::http::HeaderMap;
 use hyper::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use std::ops::Range;
 
 /// The longest line that is skipped: a chunk's extensions, all trailers.
 const LONGEST_SKIPPED: u32 = 16 * 1024;
+
+/// The data of chunks up to this size is moved together, because most servers send each event in a chunk of its own, and
+/// many pieces cost more than the move.
+const SMALL: usize = 4 * 1024;
 
 /// How the end of a body is found, and how far that has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,8 +98,9 @@ impl Framing {
         self.is_complete() || *self == Framing::UntilClose
     }
 
-    /// Hands what of the next bytes is content to `take`. Bytes behind the body's end do not count.
-    pub fn decode(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+    /// Hands what of the next bytes is content to `take`, in few pieces: it is moved within `bytes` for that. Bytes behind
+    /// the body's end do not count.
+    pub fn decode(&mut self, bytes: &mut [u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         match self {
             Framing::UntilClose => take(bytes),
             Framing::Length(left) => take(up_to(bytes, left)),
@@ -105,22 +111,50 @@ impl Framing {
 }
 
 impl Chunked {
-    fn decode(&mut self, mut bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
-        while let Some((&byte, rest)) = bytes.split_first() {
+    fn decode(&mut self, bytes: &mut [u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut content = 0..0;
+        let decoded = self.gather(bytes, |bytes, data| {
+            if content.is_empty() || data.len() > SMALL {
+                lend(&bytes[std::mem::replace(&mut content, data)], &mut take);
+            } else {
+                let end = content.end + data.len();
+                bytes.copy_within(data, content.end);
+                content.end = end;
+            }
+        });
+        lend(&bytes[content], take);
+        decoded
+    }
+
+    /// Hands over where in `bytes` data is, piece by piece.
+    fn gather(
+        &mut self,
+        bytes: &mut [u8],
+        mut found: impl FnMut(&mut [u8], Range<usize>),
+    ) -> Result<(), Error> {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
             if let Chunked::Data(left) = self {
-                let data = up_to(bytes, left);
-                bytes = &bytes[data.len()..];
+                let data = at..at + up_to(&bytes[at..], left).len();
+                at = data.end;
                 if *left == 0 {
                     *self = Chunked::DataCr;
                 }
-                take(data);
+                found(bytes, data);
+                continue;
+            }
+            if let Chunked::DataCr = self
+                && let Some((size, len)) = plain_line(&bytes[at..])
+            {
+                *self = Chunked::Data(size);
+                at += len;
                 continue;
             }
             *self = match *self {
                 Chunked::End => return Ok(()),
                 state => state.after(byte)?,
             };
-            bytes = rest;
+            at += 1;
         }
         Ok(())
     }
@@ -174,6 +208,30 @@ impl Chunked {
 
             (Data(_) | End, _) => self,
         })
+    }
+}
+
+/// The size of the next chunk, if all that lies between its data and that of the one before is here, is as it mostly is,
+/// and is not the last; and how long that is.
+fn plain_line(bytes: &[u8]) -> Option<(u64, usize)> {
+    const MOST_DIGITS: usize = 6;
+    let line = bytes.strip_prefix(b"\r\n")?;
+    let mut size = 0;
+    for (digits, byte) in line.iter().take(MOST_DIGITS + 1).enumerate() {
+        match (*byte as char).to_digit(16) {
+            Some(digit) => size = size << 4 | u64::from(digit),
+            None => {
+                let is_plain = size > 0 && line[digits..].starts_with(b"\r\n");
+                return is_plain.then_some((size, 2 + digits + 2));
+            }
+        }
+    }
+    None
+}
+
+fn lend(content: &[u8], mut to: impl FnMut(&[u8])) {
+    if !content.is_empty() {
+        to(content);
     }
 }
 
@@ -281,7 +339,7 @@ mod tests {
         let feed = |size: usize| {
             let mut framing = CHUNKED;
             let mut content = Vec::new();
-            let fed = bytes.chunks(size).try_for_each(|piece| {
+            let fed = bytes.to_vec().chunks_mut(size).try_for_each(|piece| {
                 framing.decode(piece, |data| content.extend_from_slice(data))
             });
             (content, framing.is_complete(), fed.is_err())
@@ -352,7 +410,8 @@ mod tests {
     fn endless_extensions_and_trailers_are_an_error() {
         for begin in ["5;", "0\r\n"] {
             let mut framing = CHUNKED;
-            let mut feed = |bytes: &[u8]| framing.decode(bytes, |data| assert!(data.is_empty()));
+            let mut feed =
+                |bytes: &[u8]| framing.decode(&mut bytes.to_vec(), |_| panic!("no data"));
             feed(begin.as_bytes()).expect("a beginning");
             let error = (0..LONGEST_SKIPPED)
                 .map(|_| feed(b"xyz"))
@@ -361,12 +420,30 @@ mod tests {
             assert_eq!(error.kind, ErrorKind::Protocol);
         }
         let mut framing = CHUNKED;
-        framing.decode(b"0\r\n", |_| {}).expect("a beginning");
+        let mut feed = |bytes: &[u8]| framing.decode(&mut bytes.to_vec(), |_| {});
+        feed(b"0\r\n").expect("a beginning");
         let line = b"X: 0123456789\r\n";
-        let end = (0..LONGEST_SKIPPED).find_map(|_| framing.decode(line, |_| {}).err());
+        let end = (0..LONGEST_SKIPPED).find_map(|_| feed(line).err());
         assert!(
             end.is_some(),
             "many short trailers are as bad as a long one"
+        );
+    }
+
+    #[test]
+    fn the_data_of_small_chunks_comes_in_one_piece_and_that_of_large_ones_is_not_moved() {
+        let chunk = |size: usize| format!("{size:x}\r\n{}\r\n", "x".repeat(size));
+        let sizes = |chunks: &[usize]| {
+            let mut pieces = Vec::new();
+            let bytes: String = chunks.iter().map(|size| chunk(*size)).collect();
+            let fed = CHUNKED.decode(&mut bytes.into_bytes(), |data| pieces.push(data.len()));
+            fed.expect("chunks");
+            pieces
+        };
+        assert_eq!(sizes(&[1, 20, SMALL, 300, 5]), [1 + 20 + SMALL + 300 + 5]);
+        assert_eq!(
+            sizes(&[20, SMALL + 1, 7, 0x100000]),
+            [20, SMALL + 1 + 7, 0x100000]
         );
     }
 
@@ -376,7 +453,7 @@ mod tests {
         let mut content = Vec::new();
         for piece in [&b"hel"[..], b"loXX", b"YY"] {
             framing
-                .decode(piece, |data| content.extend_from_slice(data))
+                .decode(&mut piece.to_vec(), |data| content.extend_from_slice(data))
                 .expect("no error");
         }
         assert_eq!(content, b"hello");

@@ -37,13 +37,13 @@ impl Wire {
         }
     }
 
-    /// Reads once, at most `limit` bytes, and lends them to `take`; none are the connection's end. Writes, too, what is
+    /// Reads once, at most `limit` bytes, and lends them to `take`, which may change them; none are the connection's end. Writes, too, what is
     /// still to be written.
     pub fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
         limit: usize,
-        take: impl FnOnce(&[u8]) -> T,
+        take: impl FnOnce(&mut [u8]) -> T,
     ) -> Poll<Result<T, Error>> {
         if !self.is_flushed {
             self.write(cx);
@@ -57,12 +57,12 @@ impl Wire {
         let mut read = ReadBuf::new(&mut buffer[..room]);
         let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
         let filled = match ready!(polled) {
-            Ok(()) => read.filled(),
+            Ok(()) => read.filled().len(),
             Err(error) => return Poll::Ready(Err(lost(self.write_error.take().unwrap_or(error)))),
         };
         match self.write_error.take() {
-            Some(error) if filled.is_empty() => Poll::Ready(Err(lost(error))),
-            _ => Poll::Ready(Ok(take(filled))),
+            Some(error) if filled == 0 => Poll::Ready(Err(lost(error))),
+            _ => Poll::Ready(Ok(take(&mut buffer[..filled]))),
         }
     }
 
