@@ -31,8 +31,13 @@
  * time. A payload and the text in it live until the callback returns. A callback may block: it holds back its own stream
  * (the server is made to wait through TCP), not the others, unless there are 1024 threads of them or dispatch is inline. It may
  * call any function of the library; what would wait (eventsource_wait, eventsource_runtime_dispatch) answers
- * EVENTSOURCE_ERR_IN_CALLBACK there, and eventsource_free takes effect when the callback returns. It must return: if an
- * exception leaves it, the process is aborted; after a longjmp out of it anything may happen. Its stack has 2 MiB.
+ * EVENTSOURCE_ERR_IN_CALLBACK there, and eventsource_free takes effect when the callback returns. It may change to
+ * another stack meanwhile, and call the library there. Its own stack has 2 MiB on the library's threads.
+ * It must return. If an exception leaves it, the process is aborted. If a longjmp does (to where C allows one: in the same
+ * thread, to a function that has not returned), it is taken to be running still, for ever: its thread is inside a callback
+ * from then on, and the rules above hold there; its client or parser calls nothing more and is never released; the call
+ * that it came in is never finished; who waits for its end in another thread does so for ever (for a log callback's:
+ * eventsource_set_log_callback, and then whatever logs). All else goes on, and the process can exit.
  *
  * THE END. After eventsource_start, on_close comes exactly once, and last. It comes after eventsource_stop or
  * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user

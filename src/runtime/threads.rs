@@ -25,6 +25,12 @@ pub fn in_callback() -> bool {
 }
 
 /// Runs callbacks on a thread that may be the caller's.
+///
+/// If one is left by longjmp, nothing here runs, and the thread is in a callback for ever. That is as it should be: no lock
+/// is held that a callback could not hold up anyway, and nothing that others may reach lies on the stack that is gone. To
+/// abort instead, by comparing addresses when the next call comes, is no choice: the frame of a callback that is suspended,
+/// while the host runs on a stack inside an outer frame or has copied this one away (as Python's greenlets do), lies where
+/// one that is gone would.
 pub fn callback<T>(run: impl FnOnce() -> T) -> T {
     struct Leave;
     impl Drop for Leave {

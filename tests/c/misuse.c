@@ -1,5 +1,6 @@
 /* What a program should not do: it ends in a status or in abort(), not in corruption. More of it: setters while a client
- * runs and arguments that are wrong (arguments.c), waiting in a callback (lifecycle.c), exceptions (tests/cpp). */
+ * runs and arguments that are wrong (arguments.c), waiting in a callback (lifecycle.c), longjmp (jumps.c), exceptions
+ * (tests/cpp). */
 #include "check.h"
 #include "child.h"
 #include "recorder.h"
