@@ -126,31 +126,36 @@ impl fmt::Display for TooLarge {
 
 impl Error for TooLarge {}
 
+/// Where items go; any suitable closure is one.
+pub trait Sink {
+    /// Receives an item. `Break` asks the parser to stop behind it.
+    fn accept(&mut self, item: Item<'_>) -> ControlFlow<()>;
+}
+
+impl<F: FnMut(Item<'_>) -> ControlFlow<()>> Sink for F {
+    #[inline]
+    fn accept(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        self(item)
+    }
+}
+
 /// Why reading stopped before the end of the input.
 enum Stop {
     Asked,
     TooLarge,
 }
 
-/// Where items go; any suitable closure is one.
-trait Sink {
-    fn accept(&mut self, item: Item<'_>) -> Result<(), Stop>;
-
-    /// The same for what is not an event. A call of its own keeps the closure small where events are.
-    #[inline(never)]
-    fn accept_other(&mut self, item: Item<'_>) -> Result<(), Stop> {
-        self.accept(item)
+fn accepted(accepted: ControlFlow<()>) -> Result<(), Stop> {
+    match accepted {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Stop::Asked),
     }
 }
 
-impl<F: FnMut(Item<'_>) -> ControlFlow<()>> Sink for F {
-    #[inline(always)]
-    fn accept(&mut self, item: Item<'_>) -> Result<(), Stop> {
-        match self(item) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Stop::Asked),
-        }
-    }
+/// Hands over what is not an event; out of line, so that the sink's own code for events can be where they are found.
+#[inline(never)]
+fn give(sink: &mut impl Sink, item: Item<'_>) -> Result<(), Stop> {
+    accepted(sink.accept(item))
 }
 
 /// What a line is about.
@@ -250,11 +255,7 @@ impl Parser {
     /// event of a block whose id is answered so is handed over all the same.
     ///
     /// An error resets the parser. A caller that survives a panic of `sink` has to reset it.
-    pub fn feed(
-        &mut self,
-        input: &[u8],
-        sink: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
-    ) -> Result<usize, TooLarge> {
+    pub fn feed(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<usize, TooLarge> {
         let mut rest = input;
         match self.read(&mut rest, sink) {
             Ok(()) => Ok(input.len()),
@@ -313,7 +314,7 @@ impl Parser {
     /// Reads `input`, and leaves in it what follows the line at which the sink stopped it.
     fn read(&mut self, input: &mut &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
         let rest = self.skip_bom(input);
-        self.input_is_utf8 = rest.is_ascii() || simdutf8::basic::from_utf8(rest).is_ok();
+        self.input_is_utf8 = simdutf8::basic::from_utf8(rest).is_ok();
         let mut next = 0;
         let read = self.read_lines(rest, &mut next, sink);
         if read.is_ok() {
@@ -346,11 +347,12 @@ impl Parser {
                 self.read_line(&input[start..end], sink)?;
                 continue;
             }
-            let is_crlf = input[end] == b'\n'
-                && input[..start]
-                    .last()
-                    .map_or(self.after_cr, |byte| *byte == b'\r');
-            if !is_crlf {
+            let is_after_cr = match end {
+                0 => self.after_cr,
+                _ => input[end - 1] == b'\r',
+            };
+            let is_lf_of_crlf = is_after_cr && input[end] == b'\n';
+            if !is_lf_of_crlf {
                 self.dispatch(sink)?;
             }
         }
@@ -486,9 +488,9 @@ impl Parser {
                 }
                 self.scratch.clear();
             }
-            Field::Retry(Some(time)) => sink.accept_other(Item::Retry(time))?,
+            Field::Retry(Some(time)) => give(sink, Item::Retry(time))?,
             Field::Comment => {
-                let accepted = sink.accept_other(Item::Comment(terminate(&mut self.scratch)));
+                let accepted = give(sink, Item::Comment(terminate(&mut self.scratch)));
                 self.scratch.clear();
                 accepted?;
             }
@@ -510,7 +512,7 @@ impl Parser {
 
     #[inline(always)]
     fn dispatch_data(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
-        let mut accepted = Ok(());
+        let mut answer = ControlFlow::Continue(());
         if let Some(last_line_feed) = self.data.last_mut() {
             *last_line_feed = 0;
             let event_type = if self.event_type.is_empty() {
@@ -519,7 +521,7 @@ impl Parser {
                 terminate(&mut self.event_type)
             };
             let (data, last_event_id) = (Text::new(&self.data), Text::new(&self.last_event_id));
-            accepted = sink.accept(Item::Event(Event {
+            answer = sink.accept(Item::Event(Event {
                 event_type,
                 data,
                 last_event_id,
@@ -527,7 +529,7 @@ impl Parser {
             self.data.clear();
         }
         self.event_type.clear();
-        accepted
+        accepted(answer)
     }
 
     fn commit_id(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
@@ -537,7 +539,7 @@ impl Parser {
         let changed = self.id != self.last_event_id;
         self.id.clear();
         if changed {
-            sink.accept_other(Item::LastEventId(Text::new(&self.last_event_id)))
+            give(sink, Item::LastEventId(Text::new(&self.last_event_id)))
         } else {
             Ok(())
         }

@@ -555,7 +555,7 @@ fn break_leaves_the_rest_of_the_input_to_be_read_or_dropped() {
     for stop in 1..all.len() {
         let mut parser = Parser::new(UNLIMITED);
         let mut got = Vec::new();
-        let fed = parser.feed(stream, &mut |item| {
+        let fed = parser.feed(stream, &mut |item: Item<'_>| {
             got.push(Got::from(item));
             if got.len() == stop {
                 ControlFlow::Break(())
@@ -643,7 +643,9 @@ fn what_is_not_kept_does_not_count() {
         "\n",
     ] {
         assert_eq!(
-            parser.feed(piece.as_bytes(), &mut |_| ControlFlow::Continue(())),
+            parser.feed(piece.as_bytes(), &mut |_: Item<'_>| ControlFlow::Continue(
+                ()
+            )),
             Ok(piece.len())
         );
     }
@@ -657,7 +659,9 @@ fn after_too_large_an_event_the_parser_is_reset() {
         items(&mut parser, b"id: 1\n\nevent: b\ndata: a\xFF"),
         [last_id("1")]
     );
-    let fed = parser.feed(b"0123456789\n\n", &mut |_| ControlFlow::Continue(()));
+    let fed = parser.feed(b"0123456789\n\n", &mut |_: Item<'_>| {
+        ControlFlow::Continue(())
+    });
     assert_eq!(fed, Err(TooLarge { limit: 10 }));
     assert_eq!(
         items(&mut parser, "\u{FEFF}data: c\n\n".as_bytes()),
@@ -697,7 +701,7 @@ fn no_input_makes_the_parser_hold_more_than_its_limit() {
                 let mut parser = Parser::new(LIMIT);
                 for piece in input.chunks(size) {
                     if parser
-                        .feed(piece, &mut |_| ControlFlow::Continue(()))
+                        .feed(piece, &mut |_: Item<'_>| ControlFlow::Continue(()))
                         .is_err()
                     {
                         break;
@@ -721,7 +725,7 @@ fn a_long_line_is_held_once() {
     let held = Allocations::during(|| {
         let mut parser = Parser::new(LINE);
         let mut feed = |input: &[u8]| {
-            parser.feed(input, &mut |item| {
+            parser.feed(input, &mut |item: Item<'_>| {
                 if let Item::Event(event) = item {
                     got += event.data.len();
                 }
@@ -748,7 +752,7 @@ fn no_event_costs_an_allocation() {
         let mut count = 0;
         let mut feed_stream = || {
             for piece in stream.chunks(size) {
-                let fed = parser.feed(piece, &mut |_| {
+                let fed = parser.feed(piece, &mut |_: Item<'_>| {
                     count += 1;
                     ControlFlow::Continue(())
                 });
@@ -770,7 +774,9 @@ fn shrink_gives_back_what_a_large_event_took() {
         let kept = Allocations::during(|| {
             let mut parser = Parser::new(UNLIMITED);
             let input = format!("{line}{large}\n\nid: 1\n\nid: 2\n\n");
-            let fed = parser.feed(input.as_bytes(), &mut |_| ControlFlow::Continue(()));
+            let fed = parser.feed(input.as_bytes(), &mut |_: Item<'_>| {
+                ControlFlow::Continue(())
+            });
             assert_eq!(fed, Ok(input.len()));
             drop(input);
             assert!(Allocations::held_now() >= large.len(), "{line}");
@@ -791,7 +797,7 @@ fn shrink_keeps_what_small_events_need() {
     let mut round = || {
         for _ in 0..4 {
             let input = b"event: a\nid: 1\ndata: b\n: c\n\nid: 2\n\n";
-            let fed = parser.feed(input, &mut |_| ControlFlow::Continue(()));
+            let fed = parser.feed(input, &mut |_: Item<'_>| ControlFlow::Continue(()));
             assert_eq!(fed, Ok(input.len()));
         }
         parser.shrink();
@@ -849,7 +855,7 @@ fn no_input_costs_more_than_linear_time() {
             let mut parser = Parser::new(UNLIMITED);
             for piece in input.chunks(size.min(input.len())) {
                 assert_eq!(
-                    parser.feed(piece, &mut |_| ControlFlow::Continue(())),
+                    parser.feed(piece, &mut |_: Item<'_>| ControlFlow::Continue(())),
                     Ok(piece.len())
                 );
             }
@@ -888,7 +894,7 @@ const UNLIMITED: usize = usize::MAX;
 /// Feeds the parser and says what comes of it.
 fn items(parser: &mut Parser, input: &[u8]) -> Vec<Got> {
     let mut got = Vec::new();
-    let fed = parser.feed(input, &mut |item| {
+    let fed = parser.feed(input, &mut |item: Item<'_>| {
         got.push(Got::from(item));
         ControlFlow::Continue(())
     });
@@ -944,7 +950,7 @@ fn assert_size(stream: &[u8], size: usize) {
             let mut parser = Parser::new(limit);
             let fed: Result<Vec<_>, _> = pieces
                 .iter()
-                .map(|piece| parser.feed(piece, &mut |_| ControlFlow::Continue(())))
+                .map(|piece| parser.feed(piece, &mut |_: Item<'_>| ControlFlow::Continue(())))
                 .collect();
             let fits = fed.map(|_| ());
             let expected = if limit < size {

@@ -114,7 +114,7 @@ pub unsafe extern "C" fn eventsource_parser_feed(
         // SAFETY: the header's rules for pointers.
         let (this, input) = unsafe { (this(parser)?, self::bytes(bytes, len, "bytes")?) };
         let mut state = this.state()?;
-        let fed = state.feed(input, &mut |item| {
+        let fed = state.feed(input, &mut |item: Item<'_>| {
             this.deliver(parser, item);
             match this.freed.load(Ordering::Relaxed) {
                 false => ControlFlow::Continue(()),

@@ -35,7 +35,12 @@ impl Registered {
         if self.on_event_type.is_empty() {
             return self.on_event;
         }
-        let own = self.on_event_type.get(event.event_type.as_str());
+        self.receiver_of_type(event.event_type.as_str())
+    }
+
+    #[inline(never)]
+    fn receiver_of_type(&self, event_type: &str) -> eventsource_event_fn {
+        let own = self.on_event_type.get(event_type);
         *own.unwrap_or(&self.on_event)
     }
 }

@@ -436,7 +436,8 @@ mod tests {
         let sizes = |chunks: &[usize]| {
             let mut pieces = Vec::new();
             let bytes: String = chunks.iter().map(|size| chunk(*size)).collect();
-            let fed = CHUNKED.decode(&mut bytes.into_bytes(), |data| pieces.push(data.len()));
+            let mut framing = CHUNKED;
+            let fed = framing.decode(&mut bytes.into_bytes(), |data| pieces.push(data.len()));
             fed.expect("chunks");
             pieces
         };

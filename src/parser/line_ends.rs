@@ -11,10 +11,15 @@ const BLOCK: usize = 64;
 /// is longer than a block is left to memchr.
 pub struct LineEnds<'i> {
     input: &'i [u8],
-    /// Where the block begins that is looked at, and the next one.
-    block: usize,
+    block: Block,
+}
+
+/// A block in which there are ends.
+struct Block {
+    start: usize,
+    /// Where the next one begins.
     next: usize,
-    /// The ends in the block that are still to come.
+    /// The ends that are still to come.
     ends: u64,
 }
 
@@ -22,39 +27,11 @@ impl<'i> LineEnds<'i> {
     pub fn new(input: &'i [u8]) -> LineEnds<'i> {
         LineEnds {
             input,
-            block: 0,
-            next: 0,
-            ends: 0,
-        }
-    }
-
-    /// Finds the next block that has ends; `false` when there is none.
-    #[inline]
-    fn advance(&mut self) -> bool {
-        let mut is_long = false;
-        loop {
-            let rest = &self.input[self.next..];
-            if is_long {
-                match memchr2(b'\n', b'\r', rest) {
-                    Some(end) => self.next += end,
-                    None => return false,
-                }
-            }
-            let rest = &self.input[self.next..];
-            self.block = self.next;
-            let Some(block) = rest.first_chunk() else {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                self.next += rest.len();
-                self.ends = line_ends(&block);
-                return self.ends != 0;
-            };
-            self.next += BLOCK;
-            self.ends = line_ends(block);
-            if self.ends != 0 {
-                return true;
-            }
-            is_long = true;
+            block: Block {
+                start: 0,
+                next: 0,
+                ends: 0,
+            },
         }
     }
 }
@@ -62,14 +39,52 @@ impl<'i> LineEnds<'i> {
 impl Iterator for LineEnds<'_> {
     type Item = usize;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        if self.ends == 0 && !self.advance() {
-            return None;
+        if self.block.ends == 0 {
+            self.block = Block::first(self.input, self.block.next)?;
         }
-        let end = self.block + self.ends.trailing_zeros() as usize;
-        self.ends &= self.ends - 1;
-        Some(end)
+        let Block { start, ends, .. } = self.block;
+        self.block.ends = ends & (ends - 1);
+        Some(start + ends.trailing_zeros() as usize)
+    }
+}
+
+impl Block {
+    /// The first one from `start` on.
+    #[inline(never)]
+    fn first(input: &[u8], start: usize) -> Option<Block> {
+        match input.get(start..)?.first_chunk() {
+            None => Block::last(input, start),
+            Some(block) => match line_ends(block) {
+                0 => Block::after_long_line(input, start + BLOCK),
+                ends => Some(Block {
+                    start,
+                    next: start + BLOCK,
+                    ends,
+                }),
+            },
+        }
+    }
+
+    #[inline(never)]
+    fn after_long_line(input: &[u8], start: usize) -> Option<Block> {
+        let end = memchr2(b'\n', b'\r', &input[start..])?;
+        Block::first(input, start + end)
+    }
+
+    /// What is left and is less than a block.
+    #[inline(never)]
+    fn last(input: &[u8], start: usize) -> Option<Block> {
+        let rest = &input[start..];
+        let mut block = [0; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        let block = Block {
+            start,
+            next: input.len(),
+            ends: line_ends(&block),
+        };
+        (block.ends != 0).then_some(block)
     }
 }
 

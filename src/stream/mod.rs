@@ -6,6 +6,7 @@
 mod backoff;
 mod client;
 mod control;
+mod deliver;
 mod gate;
 mod handler;
 mod policy;

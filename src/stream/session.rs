@@ -2,6 +2,7 @@
 
 use super::backoff::{Backoff, Health};
 use super::control::{Control, Interrupt};
+use super::deliver::Deliver;
 use super::handler::{Attempt, Cause, Close, Decision, Failure, Handler, Opened};
 use super::policy::{self, Verdict};
 use super::settings::Settings;
@@ -9,7 +10,7 @@ use super::shared::{Shared, State};
 use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
-use crate::parser::{Item, KeptText, Parser};
+use crate::parser::{KeptText, Parser};
 use crate::runtime::{Entry, Stage, reschedule};
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -325,37 +326,18 @@ impl Run {
             held_comment,
             ..
         } = self;
-        let wants_comments = handler.wants_comments();
-        let fed = parser.feed(bytes, &mut |item| {
-            match item {
-                Item::Event(event) => {
-                    shared.counters.event();
-                    *delivered = true;
-                    handler.on_event(&event);
-                }
-                Item::Comment(text) if wants_comments => {
-                    handler.deliver_collected();
-                    if control.holds_events() {
-                        *held_comment = Some(text.keep());
-                    } else {
-                        handler.on_comment(text);
-                    }
-                }
-                Item::Comment(_) => {}
-                Item::Retry(milliseconds) => backoff.set_base(milliseconds),
-                Item::LastEventId(id) => {
-                    let mut last = shared.last_event_id();
-                    last.value.clear();
-                    last.value.push_str(id.as_str());
-                    last.set_by_program = false;
-                }
-            }
-            if control.holds_events() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
+        let fed = parser.feed(
+            bytes,
+            &mut Deliver {
+                wants_comments: handler.wants_comments(),
+                handler: &mut **handler,
+                shared,
+                control,
+                backoff,
+                delivered,
+                held_comment,
+            },
+        );
         fed.map_err(|too_large| Error::new(ErrorKind::EventTooLarge, too_large.to_string()))
     }
 

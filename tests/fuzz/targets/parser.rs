@@ -53,7 +53,7 @@ fn check(stream: &[u8], whole: &mut Parser, cut: &mut Parser) {
     bytes.retain(|byte| !matches!(*byte, RS | US));
 
     let mut of_whole = Vec::new();
-    let end_of_whole = whole.feed(&bytes, &mut |item| {
+    let end_of_whole = whole.feed(&bytes, &mut |item: Item<'_>| {
         of_whole.push(Got::from(item));
         ControlFlow::Continue(())
     });
@@ -95,7 +95,7 @@ fn feed_in_parts(
     got: &mut Vec<Got>,
 ) -> Result<(), TooLarge> {
     loop {
-        let fed = parser.feed(bytes, &mut |item| {
+        let fed = parser.feed(bytes, &mut |item: Item<'_>| {
             let item = Got::from(item);
             let stop = match &item {
                 Got::Event { data: text, .. } | Got::Comment(text) | Got::LastEventId(text) => {

@@ -1,0 +1,56 @@
+//! What the parser finds becomes calls of the handler.
+
+use super::backoff::Backoff;
+use super::control::Control;
+use super::handler::Handler;
+use super::shared::Shared;
+use crate::parser::{Item, KeptText, Sink};
+use std::ops::ControlFlow;
+
+/// Receives the items of a stream, in a turn in which callbacks may be called.
+pub struct Deliver<'r> {
+    pub handler: &'r mut dyn Handler,
+    pub wants_comments: bool,
+    pub shared: &'r Shared,
+    pub control: &'r Control,
+    pub backoff: &'r mut Backoff,
+    /// Becomes true with the first event.
+    pub delivered: &'r mut bool,
+    /// Receives a comment that has to wait, because of what was asked in the callback before it.
+    pub held_comment: &'r mut Option<KeptText>,
+}
+
+impl Sink for Deliver<'_> {
+    // Once for each event: where it is found, it need not be looked at which item it is.
+    #[inline(always)]
+    fn accept(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        match item {
+            Item::Event(event) => {
+                self.shared.counters.event();
+                *self.delivered = true;
+                self.handler.on_event(&event);
+            }
+            Item::Comment(text) if self.wants_comments => {
+                self.handler.deliver_collected();
+                if self.control.holds_events() {
+                    *self.held_comment = Some(text.keep());
+                } else {
+                    self.handler.on_comment(text);
+                }
+            }
+            Item::Comment(_) => {}
+            Item::Retry(milliseconds) => self.backoff.set_base(milliseconds),
+            Item::LastEventId(id) => {
+                let mut last = self.shared.last_event_id();
+                last.value.clear();
+                last.value.push_str(id.as_str());
+                last.set_by_program = false;
+            }
+        }
+        if self.control.holds_events() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
