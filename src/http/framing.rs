@@ -9,6 +9,8 @@ use std::ops::Range;
 /// The longest line that is skipped: a chunk's extensions, all trailers.
 const LONGEST_SKIPPED: u32 = 16 * 1024;
 
+const CRLF: &[u8] = b"\r\n";
+
 /// The data of chunks up to this size is moved together, because most servers send each event in a chunk of its own, and
 /// many pieces cost more than the move.
 const SMALL: usize = 4 * 1024;
@@ -143,10 +145,8 @@ impl Chunked {
                 found(bytes, data);
                 continue;
             }
-            if let Chunked::DataCr = self
-                && let Some((size, len)) = plain_line(&bytes[at..])
-            {
-                *self = Chunked::Data(size);
+            if let Some((state, len)) = self.after_plain(&bytes[at..]) {
+                *self = state;
                 at += len;
                 continue;
             }
@@ -157,6 +157,20 @@ impl Chunked {
             at += 1;
         }
         Ok(())
+    }
+
+    /// What mostly lies between the data of two chunks, more than a byte at a time: the state after it, and how long it is.
+    #[inline]
+    fn after_plain(&self, bytes: &[u8]) -> Option<(Chunked, usize)> {
+        match self {
+            Chunked::DataCr if bytes.starts_with(CRLF) => Some((Chunked::Size(None), CRLF.len())),
+            Chunked::Size(None) => {
+                let (size, digits) = plain_size(bytes)?;
+                let is_plain = size > 0 && bytes[digits..].starts_with(CRLF);
+                is_plain.then_some((Chunked::Data(size), digits + CRLF.len()))
+            }
+            _ => None,
+        }
     }
 
     /// The state after a byte that is not data.
@@ -211,19 +225,14 @@ impl Chunked {
     }
 }
 
-/// The size of the next chunk, if all that lies between its data and that of the one before is here, is as it mostly is,
-/// and is not the last; and how long that is.
-fn plain_line(bytes: &[u8]) -> Option<(u64, usize)> {
+/// The number that begins here, and how many digits it has; `None` if it does not end soon.
+fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
     const MOST_DIGITS: usize = 6;
-    let line = bytes.strip_prefix(b"\r\n")?;
     let mut size = 0;
-    for (digits, byte) in line.iter().take(MOST_DIGITS + 1).enumerate() {
+    for (digits, byte) in bytes.iter().take(MOST_DIGITS + 1).enumerate() {
         match (*byte as char).to_digit(16) {
             Some(digit) => size = size << 4 | u64::from(digit),
-            None => {
-                let is_plain = size > 0 && line[digits..].starts_with(b"\r\n");
-                return is_plain.then_some((size, 2 + digits + 2));
-            }
+            None => return Some((size, digits)),
         }
     }
     None
@@ -410,8 +419,9 @@ mod tests {
     fn endless_extensions_and_trailers_are_an_error() {
         for begin in ["5;", "0\r\n"] {
             let mut framing = CHUNKED;
-            let mut feed =
-                |bytes: &[u8]| framing.decode(&mut bytes.to_vec(), |_| panic!("no data"));
+            let mut feed = |bytes: &[u8]| {
+                framing.decode(&mut bytes.to_vec(), |data| assert!(data.is_empty(), "data"))
+            };
             feed(begin.as_bytes()).expect("a beginning");
             let error = (0..LONGEST_SKIPPED)
                 .map(|_| feed(b"xyz"))

@@ -134,7 +134,7 @@ mod portable {
 
     /// The highest bit of each byte that is zero.
     fn zeros(word: u64) -> u64 {
-        !((word & LOW_BITS) + LOW_BITS | word | LOW_BITS)
+        !(((word & LOW_BITS) + LOW_BITS) | word | LOW_BITS)
     }
 }
 #[cfg(not(target_arch = "x86_64"))]
