@@ -1,0 +1,240 @@
+"""Runs the benchmark's programs and measures the clients: by what they report, what /proc tells and what valgrind counts.
+
+Each measurement starts a server of its own, and all that it starts ends with it, after a time limit at the latest.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import threading
+import time
+
+LIMIT_S = 120  # for a run; under valgrind, too
+# Memory is looked at when it has been the same for so long.
+CALM_S, CALM_MOST_S = 0.5, 15
+
+
+class Failed(Exception):
+    """A program ended before it had said what it was to say."""
+
+
+@contextlib.contextmanager
+def running(command, environment=None):
+    """A program and its time limit; it is killed at the end."""
+    began_ns = time.monotonic_ns()
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    process.began_ns = began_ns
+    limit = threading.Timer(LIMIT_S, process.kill)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield process
+    finally:
+        limit.cancel()
+        process.kill()
+        process.stdin.close()
+        process.stdout.close()
+        process.wait()
+
+
+def read_line(process):
+    line = process.stdout.readline()
+    if not line:
+        raise Failed(f"{' '.join(map(str, process.args))}: ended with {process.wait()} or took over {LIMIT_S} s")
+    return line.strip()
+
+
+def shared_library(file):
+    """The environment in which programs find this build of the library, and the folder that must be kept for it."""
+    folder = tempfile.TemporaryDirectory()
+    os.symlink(pathlib.Path(file).resolve(), pathlib.Path(folder.name) / "libeventsource.so.0")
+    return {"LD_LIBRARY_PATH": folder.name}, folder
+
+
+class Client:
+    """A client's program; what is measured of it."""
+
+    def __init__(self, name, command, environment=None):
+        self.name = name
+        self.command = command
+        self.environment = environment
+
+    def start(self, url, arguments, prefix=(), tls=None):
+        environment = dict(self.environment or {})
+        if tls:
+            arguments = [*arguments, "--ca", tls.certificate]
+            environment["SSL_CERT_FILE"] = str(tls.certificate)
+        return running([*prefix, *self.command, *arguments, url], environment)
+
+
+class Bench:
+    """The server's program, over TLS or not, and the measurements. Each answers a dict of figures."""
+
+    def __init__(self, server, tls=None):
+        self.server = server
+        self.tls = tls
+
+    @contextlib.contextmanager
+    def run(self, client, path, *arguments, prefix=()):
+        """A client and a server; the client's process and the server's commands, as a function."""
+        keys = [self.tls.certificate, self.tls.key] if self.tls else []
+        with running([self.server, *keys]) as server:
+
+            def command(line):
+                server.stdin.write(line + "\n")
+                server.stdin.flush()
+
+            url = read_line(server) + path
+            with client.start(url, arguments, prefix, self.tls) as process:
+                yield process, command
+
+    # ---- one stream, as fast as it goes ---------------------------------------------------------------------------
+
+    def blast(self, client, shape, framing, count):
+        """Speed, CPU time and peak memory of a stream of `count` events, from its head to its end."""
+        events = 1 if shape == "comments" else count
+        path = f"/{shape}/{framing}/{count}"
+        with self.run(client, path, "--events", events) as (process, _):
+            opened, done = json.loads(read_line(process)), json.loads(read_line(process))
+        check_bytes(done, shape, events)
+        wall_s = (done["at_ns"] - opened["at_ns"]) / 1e9
+        return {
+            "wall_s": wall_s,
+            "rate": count / wall_s,
+            "user_us": done["user_us"] - opened["user_us"],
+            "cpu_us": cpu_us(done) - cpu_us(opened),
+        }
+
+    def peak(self, client, shape, framing, count):
+        """Peak memory, in bytes, from a stream of so many events, after which nothing comes."""
+        with self.run(client, "/open", "--stay", "--events", count) as (process, command):
+            read_line(process)
+            command(f"send {shape} {framing} {count}")
+            check_bytes(json.loads(read_line(process)), shape, count)
+            return {"peak": status(process.pid, "VmHWM") * 1024}
+
+    def first_event(self, client):
+        """Wall time of a fresh process to its first event, and the end of the stream, which comes with it."""
+        with self.run(client, "/1x20/event/1", "--events", 1) as (process, _):
+            read_line(process)
+            return {"wall_s": (json.loads(read_line(process))["at_ns"] - process.began_ns) / 1e9}
+
+    # ---- valgrind -------------------------------------------------------------------------------------------------
+
+    def _valgrind(self, client, shape, framing, count, tool, found):
+        with tempfile.TemporaryDirectory() as folder:
+            log = pathlib.Path(folder) / "log"
+            # By turns, or threads of the library starve.
+            prefix = ["valgrind", *tool, "--fair-sched=yes", f"--log-file={log}"]
+            events = 1 if shape == "comments" else count
+            path = f"/{shape}/{framing}/{count}"
+            with self.run(client, path, "--events", events, prefix=prefix) as (process, _):
+                read_line(process)
+                check_bytes(json.loads(read_line(process)), shape, events)
+                process.wait()
+            return int(re.search(found, log.read_text())[1].replace(",", ""))
+
+    def _per_event(self, few, many, *counted):
+        """The cost of an event once all is set up: the difference of two counts, so that the rest cancels."""
+        client, shape, framing, *tool = counted
+        costs = [self._valgrind(client, shape, framing, count, *tool) for count in (few, many)]
+        return (costs[1] - costs[0]) / (many - few)
+
+    def instructions(self, client, shape, framing, few, many):
+        """User instructions per event."""
+        tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        found = r"Collected : (\d+)"
+        return {"instructions": self._per_event(few, many, client, shape, framing, tool, found)}
+
+    def allocations(self, client, shape, framing, few, many):
+        """Heap allocations per event."""
+        tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"]
+        found = r"total heap usage: ([\d,]+) allocs"
+        return {"allocations": self._per_event(few, many, client, shape, framing, tool, found)}
+
+    # ---- many streams ---------------------------------------------------------------------------------------------
+
+    def _opened(self, client, streams):
+        with self.run(client, "/open", "--stay", "--streams", streams) as (process, _):
+            used = cpu_us(json.loads(read_line(process)))
+            return used, calm_memory(process.pid), status(process.pid, "Threads")
+
+    def idle(self, client, streams):
+        """Memory and CPU time that a further stream takes, and the threads of all."""
+        used_first, memory_first, _ = self._opened(client, 1)
+        used, memory, threads = self._opened(client, streams)
+        further = streams - 1
+        return {
+            "memory": (memory - memory_first) / further,
+            "cpu_us": (used - used_first) / further,
+            "threads": threads,
+        }
+
+    def burst(self, client, streams, shape, count):
+        """Memory of a stream that is idle again after so many events, at once, on each."""
+        _, memory_first, _ = self._opened(client, 1)
+        arguments = ["--stay", "--streams", streams, "--events", count]
+        with self.run(client, "/open", *arguments) as (process, command):
+            read_line(process)
+            command(f"send {shape} 16384 {count}")
+            read_line(process)
+            return {"memory": (calm_memory(process.pid) - memory_first) / (streams - 1)}
+
+    def stamped(self, client, streams, rounds, pause_us):
+        """Delay from send to callback and CPU time per event, when each stream gets an event in each round."""
+        arguments = ["--stay", "--stamped", "--streams", streams, "--events", rounds]
+        with self.run(client, "/open", *arguments) as (process, command):
+            opened = json.loads(read_line(process))
+            command(f"stamp {rounds} {pause_us}")
+            done = json.loads(read_line(process))
+        return {
+            "p50_s": done["p50_ns"] / 1e9,
+            "p99_s": done["p99_ns"] / 1e9,
+            "cpu_us": (cpu_us(done) - cpu_us(opened)) / (streams * rounds),
+        }
+
+
+def cpu_us(report):
+    return report["user_us"] + report["sys_us"]
+
+
+def check_bytes(done, shape, events):
+    """The client counts events itself; here, that their data was whole."""
+    if match := re.match(r"(\d+)x(\d+)", shape):
+        lines, length = map(int, match.groups())
+        expected = events * (lines * (length + 1) - 1)
+        if done["bytes"] != expected:
+            raise Failed(f"{done['bytes']} bytes of data came, not {expected}")
+
+
+def status(pid, name):
+    """A number of /proc/PID/status."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{name}:\s*(\d+)", text, re.MULTILINE)[1])
+
+
+def resident(pid):
+    """Exact, which the number in /proc/PID/status is not."""
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Rss:\s*(\d+)", text, re.MULTILINE)[1]) * 1024
+
+
+def calm_memory(pid):
+    """Resident memory in bytes, once it changes no more: what is given back when idle is given back."""
+    begin = changed = time.monotonic()
+    memory = resident(pid)
+    while (now := time.monotonic()) - changed < CALM_S and now - begin < CALM_MOST_S:
+        time.sleep(0.05)
+        if (latest := resident(pid)) != memory:
+            memory, changed = latest, now
+    return memory

@@ -1,0 +1,357 @@
+/* bench-server [CERTIFICATE KEY]: sends event streams as fast as the system takes them, over TLS if it is given PEM files
+ * for that. It prints its URL, obeys the commands on its standard input, and ends where that ends.
+ *
+ *     GET /SHAPE/FRAMING/COUNT   so many events, and the end of the stream
+ *     GET /open                  the head; events come on command
+ *
+ *     send SHAPE FRAMING COUNT   so many events to each open stream, one stream after the other
+ *     stamp ROUNDS PAUSE_US      in each round, to each open stream one event whose data is the time (CLOCK_MONOTONIC, ns)
+ *
+ * SHAPE: LINESxBYTES, the data of an event; LINESxBYTES+ has an event type and an id, too; `comments` are empty ones, of
+ * which COUNT are followed by a single event. FRAMING: `close`, the body ends where the connection does; a number, chunks
+ * of so many bytes, wherever events begin; `event`, a chunk for each event.
+ *
+ * What is sent is rendered once, some hundred kilobytes of it, and sent from the page cache again and again: the server must
+ * be no part of what is measured. */
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef BENCH_TLS
+#include <openssl/ssl.h>
+#else
+typedef struct ssl_st SSL;
+#endif
+
+enum { BLOCK_BYTES = 512 * 1024, STREAMS_MOST = 16384, STACK_BYTES = 256 * 1024 };
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+/* ---- Connections ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int fd;
+    SSL *tls; /* or NULL */
+} peer_t;
+
+#ifdef BENCH_TLS
+
+static SSL_CTX *tls_context;
+
+static void tls_load(const char *certificate, const char *key) {
+    tls_context = SSL_CTX_new(TLS_server_method());
+    if (!tls_context || SSL_CTX_use_certificate_chain_file(tls_context, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls_context, key, SSL_FILETYPE_PEM) != 1) {
+        fprintf(stderr, "no usable certificate and key in %s and %s\n", certificate, key);
+        exit(1);
+    }
+}
+
+static int tls_accept(peer_t *peer) {
+    if (!tls_context) return 1;
+    peer->tls = SSL_new(tls_context);
+    return SSL_set_fd(peer->tls, peer->fd) == 1 && SSL_accept(peer->tls) == 1;
+}
+
+static ssize_t tls_read(SSL *tls, void *bytes, size_t length) {
+    return SSL_read(tls, bytes, (int)length);
+}
+
+static ssize_t tls_write(SSL *tls, const void *bytes, size_t length) {
+    return SSL_write(tls, bytes, length < BLOCK_BYTES ? (int)length : BLOCK_BYTES);
+}
+
+static void tls_close(peer_t *peer) {
+    if (!peer->tls) return;
+    SSL_shutdown(peer->tls);
+    SSL_free(peer->tls);
+}
+
+#else
+
+static void tls_load(const char *certificate, const char *key) {
+    (void)certificate, (void)key;
+    fputs("built without OpenSSL\n", stderr);
+    exit(1);
+}
+
+static int tls_accept(peer_t *peer) {
+    (void)peer;
+    return 1;
+}
+
+static ssize_t tls_read(SSL *tls, void *bytes, size_t length) {
+    (void)tls, (void)bytes, (void)length;
+    return -1;
+}
+
+static ssize_t tls_write(SSL *tls, const void *bytes, size_t length) {
+    (void)tls, (void)bytes, (void)length;
+    return -1;
+}
+
+static void tls_close(peer_t *peer) {
+    (void)peer;
+}
+
+#endif
+
+static int say(const peer_t *peer, const char *text) {
+    for (size_t length = strlen(text); length > 0;) {
+        ssize_t sent = peer->tls ? tls_write(peer->tls, text, length) : send(peer->fd, text, length, MSG_NOSIGNAL);
+        if (sent <= 0) return 0;
+        text += sent;
+        length -= (size_t)sent;
+    }
+    return 1;
+}
+
+/* Lets the client close the connection: a close before that could take from it what it has not read yet. */
+static void hang_up(peer_t *peer) {
+    char rest[1024];
+    tls_close(peer);
+    shutdown(peer->fd, SHUT_WR);
+    while (recv(peer->fd, rest, sizeof rest, 0) > 0) {}
+    close(peer->fd);
+}
+
+/* ---- Rendering --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    char *text;
+    size_t length;
+    size_t chunk; /* 0: no chunks */
+} event_t;
+
+/* Whether shape and framing are such. */
+static int event_of(event_t *event, const char *shape, const char *framing) {
+    int lines, bytes;
+    char plus = 0;
+    FILE *out = open_memstream(&event->text, &event->length);
+    if (!out) fail("memory");
+    if (sscanf(shape, "%dx%d%c", &lines, &bytes, &plus) >= 2) {
+        if (plus == '+') fputs("event: update\nid: 12345678\n", out);
+        for (int line = 0; line < lines; line++) {
+            fputs("data: ", out);
+            for (int i = 0; i < bytes; i++) putc_unlocked("abcdefghijklmnopqrstuvwxyz"[i % 26], out);
+            putc_unlocked('\n', out);
+        }
+        putc_unlocked('\n', out);
+    } else if (strcmp(shape, "comments") == 0) {
+        fputs(":\n", out);
+    }
+    fclose(out);
+    event->chunk = strcmp(framing, "event") == 0 ? event->length : strtoul(framing, NULL, 10);
+    return event->length > 0 && (event->chunk > 0 || strcmp(framing, "close") == 0);
+}
+
+/* Bytes to be sent, in memory that has a file, for sendfile. */
+typedef struct {
+    int fd;
+    char *bytes;
+    size_t length;
+} block_t;
+
+static block_t render(const event_t *event, int64_t count) {
+    block_t block = {.fd = memfd_create("block", MFD_CLOEXEC)};
+    FILE *out = block.fd < 0 ? NULL : fdopen(dup(block.fd), "w");
+    if (!out) fail("memfd");
+    size_t total = event->length * (size_t)count;
+    size_t chunk = event->chunk ? event->chunk : total;
+    for (size_t at = 0; at < total;) {
+        size_t end = total - at < chunk ? total : at + chunk;
+        if (event->chunk) fprintf(out, "%zx\r\n", end - at);
+        while (at < end) {
+            size_t from = at % event->length;
+            size_t length = event->length - from < end - at ? event->length - from : end - at;
+            fwrite(event->text + from, 1, length, out);
+            at += length;
+        }
+        if (event->chunk) fputs("\r\n", out);
+    }
+    block.length = (size_t)ftell(out);
+    if (fclose(out) != 0) fail("memfd");
+    if (block.length > 0) {
+        block.bytes = mmap(NULL, block.length, PROT_READ, MAP_SHARED, block.fd, 0);
+        if (block.bytes == MAP_FAILED) fail("mmap");
+    }
+    return block;
+}
+
+static void discard(block_t *block) {
+    if (block->length > 0) munmap(block->bytes, block->length);
+    close(block->fd);
+}
+
+static int send_block(const peer_t *peer, const block_t *block) {
+    for (off_t at = 0; (size_t)at < block->length;) {
+        size_t left = block->length - (size_t)at;
+        ssize_t sent = peer->tls ? tls_write(peer->tls, block->bytes + at, left) : sendfile(peer->fd, block->fd, &at, left);
+        if (sent <= 0) return 0;
+        if (peer->tls) at += sent; /* sendfile moves it itself */
+    }
+    return 1;
+}
+
+/* ---- Streams ----------------------------------------------------------------------------------------------------- */
+
+static const char HEAD[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n";
+static const char CHUNKED[] = "Transfer-Encoding: chunked\r\n\r\n";
+static const char UNTIL_CLOSE[] = "Connection: close\r\n\r\n";
+
+static void blast(const peer_t *peer, const char *shape, const char *framing, int64_t count) {
+    event_t event, last;
+    if (!event_of(&event, shape, framing) || !event_of(&last, "1x20", framing)) {
+        say(peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        return;
+    }
+    int64_t fit = BLOCK_BYTES / (int64_t)event.length;
+    if (fit < 1) fit = 1;
+    if (fit > count) fit = count;
+    block_t block = render(&event, fit), rest = render(&event, fit ? count % fit : 0), end = render(&last, 1);
+    int taken = say(peer, HEAD) && say(peer, event.chunk ? CHUNKED : UNTIL_CLOSE);
+    for (int64_t i = fit ? count / fit : 0; taken && i > 0; i--) taken = send_block(peer, &block);
+    if (taken) taken = send_block(peer, &rest);
+    if (taken && strcmp(shape, "comments") == 0) taken = send_block(peer, &end);
+    if (taken && event.chunk) say(peer, "0\r\n\r\n");
+    discard(&block);
+    discard(&rest);
+    discard(&end);
+    free(event.text);
+    free(last.text);
+}
+
+/* Those that wait for commands; they are kept to the end of the process. */
+static struct {
+    pthread_mutex_t mutex;
+    peer_t peers[STREAMS_MOST];
+    int count;
+} opened = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void keep_open(const peer_t *peer) {
+    pthread_mutex_lock(&opened.mutex);
+    if (opened.count == STREAMS_MOST) fail("too many streams");
+    opened.peers[opened.count++] = *peer;
+    pthread_mutex_unlock(&opened.mutex);
+    if (say(peer, HEAD)) say(peer, CHUNKED);
+}
+
+static void *serve(void *accepted) {
+    peer_t peer = {.fd = (int)(intptr_t)accepted};
+    char request[4096], shape[32], framing[32];
+    int64_t count;
+    size_t length = 0;
+    int on = 1;
+    setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (tls_accept(&peer)) {
+        request[0] = '\0';
+        while (!strstr(request, "\r\n\r\n") && length + 1 < sizeof request) {
+            char *room = request + length;
+            ssize_t n = peer.tls ? tls_read(peer.tls, room, sizeof request - 1 - length)
+                                 : recv(peer.fd, room, sizeof request - 1 - length, 0);
+            if (n <= 0) break;
+            length += (size_t)n;
+            request[length] = '\0';
+        }
+        if (strncmp(request, "GET /open ", 10) == 0) {
+            keep_open(&peer);
+            return NULL;
+        }
+        if (sscanf(request, "GET /%31[^/]/%31[^/]/%" SCNd64, shape, framing, &count) == 3) {
+            blast(&peer, shape, framing, count);
+        }
+    }
+    hang_up(&peer);
+    return NULL;
+}
+
+/* A thread for each connection, which ends when there is no more to send at once. */
+_Noreturn static void *accept_all(void *listener) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    for (;;) {
+        pthread_t thread;
+        int fd = accept4((int)(intptr_t)listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 && errno != ECONNABORTED && errno != EINTR) fail("accept");
+        if (fd >= 0 && pthread_create(&thread, &attributes, serve, (void *)(intptr_t)fd) != 0) fail("thread");
+    }
+}
+
+/* ---- Commands ---------------------------------------------------------------------------------------------------- */
+
+static void send_all(const char *shape, const char *framing, int64_t count) {
+    event_t event;
+    if (!event_of(&event, shape, framing) || !event.chunk) fail("send");
+    block_t block = render(&event, count);
+    for (int i = 0; i < opened.count; i++) send_block(&opened.peers[i], &block);
+    discard(&block);
+    free(event.text);
+}
+
+static void stamp_all(int64_t rounds, int64_t pause_us) {
+    struct timespec pause = {pause_us / 1000000, pause_us % 1000000 * 1000};
+    while (rounds-- > 0) {
+        for (int i = 0; i < opened.count; i++) {
+            char chunk[64];
+            struct timespec now;
+            clock_gettime(CLOCK_MONOTONIC, &now);
+            snprintf(chunk, sizeof chunk, "1b\r\ndata: %019" PRId64 "\n\n\r\n",
+                     (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+            say(&opened.peers[i], chunk);
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    char command[128], shape[32], framing[32];
+    int64_t count, pause_us;
+    pthread_t thread;
+    if (argc != 1 && argc != 3) {
+        fputs("Usage: bench-server [CERTIFICATE KEY]\n", stderr);
+        return 2;
+    }
+    if (argc == 3) tls_load(argv[1], argv[2]);
+    signal(SIGPIPE, SIG_IGN);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0 || listen(listener, SOMAXCONN) != 0) {
+        fail("listen");
+    }
+    if (pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)listener) != 0) fail("thread");
+    printf("%s://127.0.0.1:%d\n", argc == 3 ? "https" : "http", ntohs(address.sin_port));
+    fflush(stdout);
+    while (fgets(command, sizeof command, stdin)) {
+        pthread_mutex_lock(&opened.mutex);
+        if (sscanf(command, "send %31s %31s %" SCNd64, shape, framing, &count) == 3) {
+            send_all(shape, framing, count);
+        } else if (sscanf(command, "stamp %" SCNd64 " %" SCNd64, &count, &pause_us) == 2) {
+            stamp_all(count, pause_us);
+        } else {
+            fprintf(stderr, "no such command: %s", command);
+            return 2;
+        }
+        pthread_mutex_unlock(&opened.mutex);
+    }
+    return 0;
+}
