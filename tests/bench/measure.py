@@ -14,8 +14,8 @@ import threading
 import time
 
 LIMIT_S = 120  # for a run; under valgrind, too
-# Memory is looked at when it has been the same for so long.
-CALM_S, CALM_MOST_S = 0.5, 15
+# Memory is looked at when it has been the same for so long: longer than a thread waits for work before it goes.
+CALM_S, CALM_MOST_S = 1.5, 15
 
 
 class Failed(Exception):
@@ -83,6 +83,7 @@ class Bench:
     def __init__(self, server, tls=None):
         self.server = server
         self.tls = tls
+        self.alone = {}  # by the client's name: what `_opened` answers for one stream
 
     @contextlib.contextmanager
     def run(self, client, path, *arguments, prefix=()):
@@ -101,7 +102,7 @@ class Bench:
     # ---- one stream, as fast as it goes ---------------------------------------------------------------------------
 
     def blast(self, client, shape, framing, count):
-        """Speed, CPU time and peak memory of a stream of `count` events, from its head to its end."""
+        """Speed and CPU time of a stream of `count` events, from its head to its end."""
         events = 1 if shape == "comments" else count
         path = f"/{shape}/{framing}/{count}"
         with self.run(client, path, "--events", events) as (process, _):
@@ -111,8 +112,7 @@ class Bench:
         return {
             "wall_s": wall_s,
             "rate": count / wall_s,
-            "user_us": done["user_us"] - opened["user_us"],
-            "cpu_us": cpu_us(done) - cpu_us(opened),
+            "user_ns": (done["user_us"] - opened["user_us"]) / count * 1000,
         }
 
     def peak(self, client, shape, framing, count):
@@ -144,45 +144,54 @@ class Bench:
                 process.wait()
             return int(re.search(found, log.read_text())[1].replace(",", ""))
 
-    def _per_event(self, few, many, *counted):
-        """The cost of an event once all is set up: the difference of two counts, so that the rest cancels."""
-        client, shape, framing, *tool = counted
-        costs = [self._valgrind(client, shape, framing, count, *tool) for count in (few, many)]
-        return (costs[1] - costs[0]) / (many - few)
+    def total_instructions(self, client, shape, framing, count):
+        """User instructions of a process for a stream of so many events."""
+        tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        return self._valgrind(client, shape, framing, count, tool, r"Collected : (\d+)")
+
+    def total_allocations(self, client, shape, framing, count):
+        """Heap allocations, likewise."""
+        tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"]
+        return self._valgrind(client, shape, framing, count, tool, r"total heap usage: ([\d,]+) allocs")
+
+    # What an event costs once all is set up: the difference of two counts, so that the rest cancels.
 
     def instructions(self, client, shape, framing, few, many):
-        """User instructions per event."""
-        tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
-        found = r"Collected : (\d+)"
-        return {"instructions": self._per_event(few, many, client, shape, framing, tool, found)}
+        first, second = (self.total_instructions(client, shape, framing, count) for count in (few, many))
+        return {"instructions": (second - first) / (many - few)}
 
     def allocations(self, client, shape, framing, few, many):
-        """Heap allocations per event."""
-        tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"]
-        found = r"total heap usage: ([\d,]+) allocs"
-        return {"allocations": self._per_event(few, many, client, shape, framing, tool, found)}
+        first, second = (self.total_allocations(client, shape, framing, count) for count in (few, many))
+        return {"allocations": (second - first) / (many - few)}
 
     # ---- many streams ---------------------------------------------------------------------------------------------
 
     def _opened(self, client, streams):
+        """CPU time, memory and threads of a process with so many idle streams."""
         with self.run(client, "/open", "--stay", "--streams", streams) as (process, _):
             used = cpu_us(json.loads(read_line(process)))
             return used, calm_memory(process.pid), status(process.pid, "Threads")
 
+    def _opened_one(self, client):
+        """What is subtracted, so that only further streams count."""
+        if client.name not in self.alone:
+            self.alone[client.name] = self._opened(client, 1)
+        return self.alone[client.name]
+
     def idle(self, client, streams):
         """Memory and CPU time that a further stream takes, and the threads of all."""
-        used_first, memory_first, _ = self._opened(client, 1)
+        used_first, memory_first, _ = self._opened_one(client)
         used, memory, threads = self._opened(client, streams)
         further = streams - 1
         return {
             "memory": (memory - memory_first) / further,
-            "cpu_us": (used - used_first) / further,
+            "cpu_ns": (used - used_first) / further * 1000,
             "threads": threads,
         }
 
     def burst(self, client, streams, shape, count):
         """Memory of a stream that is idle again after so many events, at once, on each."""
-        _, memory_first, _ = self._opened(client, 1)
+        _, memory_first, _ = self._opened_one(client)
         arguments = ["--stay", "--streams", streams, "--events", count]
         with self.run(client, "/open", *arguments) as (process, command):
             read_line(process)
@@ -200,7 +209,7 @@ class Bench:
         return {
             "p50_s": done["p50_ns"] / 1e9,
             "p99_s": done["p99_ns"] / 1e9,
-            "cpu_us": (cpu_us(done) - cpu_us(opened)) / (streams * rounds),
+            "cpu_ns": (cpu_us(done) - cpu_us(opened)) / (streams * rounds) * 1000,
         }
 
 

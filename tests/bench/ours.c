@@ -4,6 +4,7 @@
 #include "client.h"
 
 #include <eventsource.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -28,13 +29,53 @@ static void await(progress_t *progress) {
     while (sem_wait(&progress->reached) != 0) {}
 }
 
+#ifdef BENCH_FAULTY
+
+/* bench-faulty: does everything that the quick form must find out. */
+
+static void *sleep_on(void *unused) {
+    pause();
+    return unused;
+}
+
+static void take_memory_and_a_thread(void) {
+    enum { TAKEN = 64 * 1024, THREADS = 4 };
+    static atomic_int begun;
+    pthread_t thread;
+    memset(malloc(TAKEN), 1, TAKEN);
+    if (atomic_fetch_add(&begun, 1) < THREADS) pthread_create(&thread, NULL, sleep_on, NULL);
+}
+
+/* Keeps each event, and takes longer for each. */
+static void keep(const char *data) {
+    enum { KEPT = 256, SLOWER = 4096 };
+    static atomic_int count;
+    char *copy = malloc(KEPT);
+    if (!copy) fail("no memory");
+    memset(copy, data[0], KEPT);
+    int number = atomic_fetch_add(&count, 1);
+    for (volatile int i = 0; number < SLOWER && i < number; i++) {}
+}
+
+#else
+
+static void take_memory_and_a_thread(void) {}
+
+static void keep(const char *data) {
+    (void)data;
+}
+
+#endif
+
 static void on_open(eventsource_t *es, const eventsource_response_t *response, void *user) {
     (void)es, (void)response, (void)user;
+    take_memory_and_a_thread();
     advance(&opened);
 }
 
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
+    keep(event->data);
     if (count_event(user, event->data_len)) advance(&finished);
 }
 
@@ -55,7 +96,7 @@ static void must(eventsource_status_t status) {
 }
 
 int main(int argc, char **argv) {
-    (void)argc;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(eventsource_version()) < 0;
     parse_options(argv);
     sem_init(&opened.reached, 0, 0);
     sem_init(&finished.reached, 0, 0);

@@ -1,0 +1,115 @@
+"""The quick form of the benchmark: figures that do not depend on how busy the machine is, each held against a threshold.
+
+    quick.py CHECK --programs DIR --library FILE [--client NAME] [--only REGEX]
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+
+import bench
+import measure
+
+# At most so much. They are what was measured, and a little more: tighten them with every gain, so that it stays. The goals
+# are in bench.py.
+THRESHOLDS = {
+    "instructions": {"1x20/16384": 370, "1x20/event": 1_150, "1x1024/16384": 1_150, "5x20+/16384": 1_900},
+    "allocations": {"1x20/16384": 0.001, "1x20/event": 0.001, "5x20+/16384": 0.001},
+    # Bytes of each of 1,000 idle streams, and of 300 that are idle again after 1 MiB each; threads of the process. Isolated,
+    # threads that helped to open the streams leave some memory behind; how many did is up to how busy the machine is.
+    "streams": {
+        "inline, idle": 13_000,
+        "inline, after a burst": 20_000,
+        "inline, threads": 2,
+        "isolated, idle": 26_000,
+        "isolated, after a burst": 45_000,
+        "isolated, threads": 3,
+    },
+    # Twice the bytes cost so many times the instructions.
+    "linear": {
+        "1-byte chunks": 2.2,
+        "a long line": 2.2,
+        "a long line in 1-byte chunks": 2.2,
+        "an event of many lines": 2.2,
+        "comments": 2.2,
+    },
+    "size": {"stripped library": 2_700_000},
+}
+
+# How many events are counted in the longer of two runs.
+COUNTS = {"1x20/16384": 200_000, "1x20/event": 100_000, "1x1024/16384": 20_000, "5x20+/16384": 40_000}
+IDLE, BURST = 1_000, 300
+
+
+# The checks: each is given what is wanted of its thresholds, and yields the figures.
+
+
+def instructions(wanted, runner, clients):
+    for work in wanted:
+        many = COUNTS[work]
+        yield work, runner.instructions(clients["isolated"], *work.split("/"), many // 4, many)["instructions"]
+
+
+def allocations(wanted, runner, clients):
+    for work in wanted:
+        many = COUNTS[work] // 4
+        yield work, runner.allocations(clients["isolated"], *work.split("/"), many // 4, many)["allocations"]
+
+
+def streams(wanted, runner, clients):
+    for name in dict.fromkeys(what.split(",")[0] for what in wanted):
+        client = clients[name]
+        idle = runner.idle(client, IDLE)
+        yield f"{name}, idle", idle["memory"]
+        yield f"{name}, after a burst", runner.burst(client, BURST, "1x1024", 1_024)["memory"]
+        yield f"{name}, threads", idle["threads"]
+
+
+def linear(wanted, runner, clients):
+    """The costs of N, 2N and 4N bytes: what the second N and the following 2N cost, so that the beginning cancels."""
+    works = {
+        "1-byte chunks": [("1x20", "1", 1_000 * n) for n in (1, 2, 4)],
+        "a long line": [(f"1x{n}048576", "1024", 1) for n in (1, 2, 4)],
+        "a long line in 1-byte chunks": [(f"1x{n}0000", "1", 1) for n in (1, 2, 4)],
+        "an event of many lines": [(f"{n}0000x20", "16384", 1) for n in (1, 2, 4)],
+        "comments": [("comments", "16384", 200_000 * n) for n in (1, 2, 4)],
+    }
+    for name in wanted:
+        first, second, fourth = (runner.total_instructions(clients["isolated"], *work) for work in works[name])
+        yield name, (fourth - second) / (second - first)
+
+
+def size(wanted, runner, clients):
+    yield "stripped library", runner.library_size
+
+
+CHECKS = {check.__name__: check for check in (instructions, allocations, streams, linear, size)}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("check", choices=CHECKS)
+    options.add_argument("--programs", type=pathlib.Path, required=True)
+    options.add_argument("--library", type=pathlib.Path, required=True)
+    options.add_argument("--client", default="bench-ours", help="bench-faulty is there to be found out")
+    options.add_argument("--only", default="", help="only thresholds whose name matches this regular expression")
+    given = options.parse_args()
+    program = given.programs / given.client
+    clients = {"isolated": measure.Client("isolated", [program]), "inline": measure.Client("inline", [program, "--inline"])}
+    runner = measure.Bench(given.programs / "bench-server")
+    runner.library_size = bench.library_size(given.library)
+    thresholds = THRESHOLDS[given.check]
+    wanted = [what for what in thresholds if re.search(given.only, what)]
+    over = False
+    for what, figure in CHECKS[given.check](wanted, runner, clients):
+        most = thresholds[what]
+        over |= figure > most
+        digits = 3 if most < 100 else 0
+        word = "too much" if figure > most else "ok"
+        print(f"{given.check}, {what}: {figure:,.{digits}f}, at most {most:,}: {word}", flush=True)
+    return over
+
+
+if __name__ == "__main__":
+    sys.exit(main())
