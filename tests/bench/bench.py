@@ -4,19 +4,24 @@ against the goals. Prints a table, and writes it as Markdown and as a plot. READ
 means.
 
     bench.py [--rows REGEX] [--runs N] [--quick] [--tls no|yes|only]
+
+BENCH_OPTIONS in the environment may hold options, too.
 """
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import random
 import re
 import resource
+import shlex
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 import measure  # noqa: E402: after the line that keeps it from writing beside the sources
@@ -147,6 +152,7 @@ class Figures:
 
     def __init__(self):
         self.runs = {}  # (experiment, client): dicts of figures
+        self.failures = []
 
     def add(self, experiment, client, figures):
         self.runs.setdefault((experiment, client), []).append(figures)
@@ -171,17 +177,19 @@ class Figures:
 def measure_all(bench, clients, rows, runs, scale):
     """Each repetition has the clients in another order, so that the machine's moods meet all of them."""
     figures = Figures()
+    began = time.monotonic()
     for name in dict.fromkeys(row.experiment for row in rows):
         experiment = EXPERIMENTS[name]
         chosen = [client for client in clients if client.name in experiment.clients]
         repetitions = min(runs, experiment.runs or runs)
         for repetition in range(repetitions):
-            print(f"{name}: {repetition + 1} of {repetitions}", file=sys.stderr, flush=True)
+            print(f"{time.monotonic() - began:5.0f} s  {name}, {repetition + 1} of {repetitions}", file=sys.stderr, flush=True)
             for client in random.sample(chosen, len(chosen)):
                 try:
                     figures.add(name, client.name, experiment.measure(bench, client, scale))
-                except measure.Failed as failure:
-                    print(f"{client.name}: {failure}", file=sys.stderr, flush=True)
+                except (measure.Failed, OSError) as failure:
+                    print(failure, file=sys.stderr, flush=True)
+                    figures.failures.append(f"{name} by {client.name}, once: {failure}")
     return figures
 
 
@@ -221,7 +229,7 @@ def main():
     options.add_argument("--runs", type=int, default=7, help="how often each figure is taken (default: 7)")
     options.add_argument("--quick", action="store_true", help="one run, a tenth of the work: to try the benchmark")
     options.add_argument("--tls", choices=("no", "yes", "only"), default="yes", help="the table for TLS")
-    given = options.parse_args()
+    given = options.parse_args([*shlex.split(os.environ.get("BENCH_OPTIONS", "")), *sys.argv[1:]])
     runs, scale = (1, 0.1) if given.quick else (given.runs, 1)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -260,16 +268,19 @@ def main():
                 figures = measure_all(tls, clients, tls_rows, runs, scale)
                 tables.append(present.Table("TLS, HTTP/1.1 (no goals yet)", tls_rows, figures))
     absent.append("HTTP/2: the library does not speak it yet")
+    failures = [failure for table in tables for failure in table.figures.failures]
 
     about = present.about(ours, environment, runs, given.quick)
-    text = present.markdown(tables, about, absent)
+    text = present.markdown(tables, about, absent + failures)
     print(text)
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / "bench.md").write_text(text)
     if tables:
         (given.output / "bench.svg").write_text(present.plot(tables[0], about))
     print(f"written to {given.output}/bench.md and bench.svg", file=sys.stderr)
+    # A goal that is missed is a result; a run that failed is none.
+    return len(failures) > 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -42,9 +42,10 @@ def running(command, environment=None):
     finally:
         limit.cancel()
         process.kill()
-        process.stdin.close()
-        process.stdout.close()
         process.wait()
+        for pipe in process.stdin, process.stdout:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def read_line(process):
