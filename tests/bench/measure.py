@@ -143,7 +143,10 @@ class Bench:
                 read_line(process)
                 check_bytes(json.loads(read_line(process)), shape, events)
                 process.wait()
-            return int(re.search(found, log.read_text())[1].replace(",", ""))
+            count = re.search(found, log.read_text())
+            if not count:
+                raise Failed(f"valgrind does not say {found} of {client.name}")
+            return int(count[1].replace(",", ""))
 
     def total_instructions(self, client, shape, framing, count):
         """User instructions of a process for a stream of so many events."""

@@ -215,12 +215,10 @@ static const char HEAD[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r
 static const char CHUNKED[] = "Transfer-Encoding: chunked\r\n\r\n";
 static const char UNTIL_CLOSE[] = "Connection: close\r\n\r\n";
 
-static void blast(const peer_t *peer, const char *shape, const char *framing, int64_t count) {
+/* Whether there is such a stream. */
+static int blast(const peer_t *peer, const char *shape, const char *framing, int64_t count) {
     event_t event, last;
-    if (!event_of(&event, shape, framing) || !event_of(&last, "1x20", framing)) {
-        say(peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-        return;
-    }
+    if (!event_of(&event, shape, framing) || !event_of(&last, "1x20", framing)) return 0;
     int64_t fit = BLOCK_BYTES / (int64_t)event.length;
     if (fit < 1) fit = 1;
     if (fit > count) fit = count;
@@ -235,6 +233,7 @@ static void blast(const peer_t *peer, const char *shape, const char *framing, in
     discard(&end);
     free(event.text);
     free(last.text);
+    return 1;
 }
 
 /* Those that wait for commands; they are kept to the end of the process. */
@@ -273,8 +272,9 @@ static void *serve(void *accepted) {
             keep_open(&peer);
             return NULL;
         }
-        if (sscanf(request, "GET /%31[^/]/%31[^/]/%" SCNd64, shape, framing, &count) == 3) {
-            blast(&peer, shape, framing, count);
+        if (sscanf(request, "GET /%31[^/]/%31[^/]/%" SCNd64, shape, framing, &count) != 3 ||
+            !blast(&peer, shape, framing, count)) {
+            say(&peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
         }
     }
     hang_up(&peer);
