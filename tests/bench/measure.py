@@ -15,7 +15,7 @@ import time
 
 LIMIT_S = 120  # for a run; under valgrind, too
 # Memory is looked at when it has been the same for so long: longer than a thread waits for work before it goes.
-CALM_S, CALM_MOST_S = 1.5, 15
+CALM_S, CALM_MOST_S = 2, 15
 
 
 class Failed(Exception):
