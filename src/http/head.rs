@@ -1,7 +1,7 @@
 //! The heads of HTTP/1 messages: a request's is written here, a response's read by httparse (RFC 9112, sections 3 to 5).
 
 use super::error::{Error, ErrorKind};
-use super::request::Request;
+use super::request::{LAST_EVENT_ID, Request};
 use hyper::Uri;
 use hyper::http::header::{CONTENT_LENGTH, HOST};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -24,12 +24,15 @@ pub fn write(request: &Request, uri: &Uri) -> Vec<u8> {
     };
     let method = request.method.as_str();
     line([method.as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1"]);
-    if !request.headers.contains_key(HOST) {
+    if !request.has(&HOST) {
         let host = uri.authority().map_or("", |authority| authority.as_str());
         line([b"host", b": ", host.as_bytes(), b""]);
     }
-    for (name, value) in &request.headers {
+    for (name, value) in &*request.headers {
         line([name.as_str().as_bytes(), b": ", value.as_bytes(), b""]);
+    }
+    if let Some(id) = &request.last_event_id {
+        line([LAST_EVENT_ID.as_str().as_bytes(), b": ", id.as_bytes(), b""]);
     }
     // Methods with a meaning for a body say also that there is none (RFC 9110, section 8.6).
     let has_meaning = [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);

@@ -2,12 +2,12 @@
 
 use super::error::{Error, ErrorKind};
 use super::origin;
-use super::request::Request;
+use super::request::{Field, Request};
+use hyper::http::Method;
 use hyper::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
-    HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    HOST, HeaderValue, PROXY_AUTHORIZATION,
 };
-use hyper::http::{HeaderMap, Method};
 
 /// Whether a status redirects.
 pub fn is_redirect(status: u16) -> bool {
@@ -38,21 +38,20 @@ pub fn follow(
         .map_err(|invalid| refuse(invalid.message))?;
 
     if !same_origin {
-        drop_secrets(&mut request.headers);
+        request.remove(is_secret);
         // A name that the caller gave to the first host is not the next one's.
-        request.headers.remove(HOST);
+        request.remove(|(name, _)| *name == HOST);
     }
     if becomes_get(status, &request.method) {
         request.method = Method::GET;
         request.body.clear();
-        for name in [
+        let of_body = [
             CONTENT_ENCODING,
             CONTENT_LANGUAGE,
             CONTENT_LOCATION,
             CONTENT_TYPE,
-        ] {
-            request.headers.remove(name);
-        }
+        ];
+        request.remove(|(name, _)| of_body.contains(name));
     }
     Ok(())
 }
@@ -67,15 +66,6 @@ fn becomes_get(status: u16, method: &Method) -> bool {
 }
 
 /// What another origin must not see.
-fn drop_secrets(headers: &mut HeaderMap) {
-    let secret: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(name, value)| {
-            value.is_sensitive() || [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name)
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in secret {
-        headers.remove(name);
-    }
+fn is_secret((name, value): &Field) -> bool {
+    value.is_sensitive() || [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name)
 }

@@ -3,12 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use hyper::http::Method;
 use hyper::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName,
     HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use hyper::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use url::Url;
 
 /// `Last-Event-ID`, of the HTML standard.
@@ -48,33 +49,44 @@ impl Invalid {
     }
 }
 
+/// A header field.
+pub type Field = (HeaderName, HeaderValue);
+
+/// The headers of every request that says nothing else.
+static DEFAULT_HEADERS: [Field; 3] = [
+    (ACCEPT, HeaderValue::from_static("text/event-stream")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    (
+        USER_AGENT,
+        HeaderValue::from_static(concat!("libeventsource/", env!("CARGO_PKG_VERSION"))),
+    ),
+];
+
 /// Method, URL, headers and body. `HeaderValue::is_sensitive` marks what another origin must not see.
 #[derive(Clone, Debug)]
 pub struct Request {
     url: Url,
     pub(super) method: Method,
-    pub(super) headers: HeaderMap,
+    /// No map: they are few, are only ever written one after another, and cost a client nothing while they are the
+    /// default.
+    pub(super) headers: Cow<'static, [Field]>,
+    /// The value of `Last-Event-ID`, apart from the headers so that it is no reason to copy them.
+    pub(super) last_event_id: Option<HeaderValue>,
     pub(super) body: Bytes,
 }
 
 impl Request {
     /// A GET of an event stream.
     pub fn new(url: &str) -> Result<Request, Invalid> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("libeventsource/", env!("CARGO_PKG_VERSION"))),
-        );
+        let (url, user) = split_user(url)?;
         let mut request = Request {
-            url: Url::parse(url)
-                .map_err(|error| Invalid::new(InvalidKind::Url, format!("invalid URL: {error}")))?,
+            url,
             method: Method::GET,
-            headers,
+            headers: Cow::Borrowed(&DEFAULT_HEADERS),
+            last_event_id: None,
             body: Bytes::new(),
         };
-        request.set_url(url)?;
+        request.authorize(user)?;
         Ok(request)
     }
 
@@ -85,22 +97,22 @@ impl Request {
 
     /// Sets the URL; user information in it becomes basic authentication.
     pub fn set_url(&mut self, url: &str) -> Result<(), Invalid> {
-        let url = Url::parse(url)
-            .map_err(|error| Invalid::new(InvalidKind::Url, format!("invalid URL: {error}")))?;
-        let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let (user, password) = (decoded(url.username()), url.password().map(decoded));
-        let url = connectable(url)?;
-        if !user.is_empty() || password.is_some() {
-            self.set_basic_auth(&user, password.as_deref().unwrap_or_default())
-                .map_err(|invalid| {
-                    Invalid::new(
-                        InvalidKind::Url,
-                        format!("the URL's user: {}", invalid.message),
-                    )
-                })?;
-        }
+        let (url, user) = split_user(url)?;
+        self.authorize(user)?;
         self.url = url;
         Ok(())
+    }
+
+    fn authorize(&mut self, user: Option<User>) -> Result<(), Invalid> {
+        let Some(User { name, password }) = user else {
+            return Ok(());
+        };
+        self.set_basic_auth(&name, &password).map_err(|invalid| {
+            Invalid::new(
+                InvalidKind::Url,
+                format!("the URL's user: {}", invalid.message),
+            )
+        })
     }
 
     /// Where a redirect leads.
@@ -135,14 +147,14 @@ impl Request {
     /// Sets a header in place of any of its name.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, value) = header(name, value)?;
-        self.headers.insert(name, value);
+        self.put(name, value);
         Ok(())
     }
 
     /// Adds a header beside those of its name.
     pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, value) = header(name, value)?;
-        self.headers.append(name, value);
+        self.add(name, value);
         Ok(())
     }
 
@@ -150,7 +162,7 @@ impl Request {
     pub fn set_sensitive_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, mut value) = header(name, value)?;
         value.set_sensitive(true);
-        self.headers.insert(name, value);
+        self.put(name, value);
         Ok(())
     }
 
@@ -169,16 +181,54 @@ impl Request {
     /// Sets `Last-Event-ID`, or removes it for an empty id. False when the id cannot stand in a header: some control
     /// characters can come in an event's id but not go out again.
     pub fn set_last_event_id(&mut self, id: &str) -> bool {
-        self.headers.remove(LAST_EVENT_ID);
-        match HeaderValue::from_str(id).or_else(|_| HeaderValue::from_bytes(id.as_bytes())) {
-            Ok(_) if id.is_empty() => true,
-            Ok(value) => {
-                self.headers.insert(LAST_EVENT_ID, value);
-                true
-            }
-            Err(_) => false,
+        let value = HeaderValue::from_bytes(id.as_bytes());
+        let can_be_sent = value.is_ok();
+        self.last_event_id = value.ok().filter(|value| !value.is_empty());
+        can_be_sent
+    }
+
+    /// Whether there is a header of that name.
+    pub(super) fn has(&self, name: &HeaderName) -> bool {
+        self.headers.iter().any(|(known, _)| known == name)
+    }
+
+    /// Removes the headers that are as described.
+    pub(super) fn remove(&mut self, is_described: impl Fn(&Field) -> bool) {
+        if self.headers.iter().any(&is_described) {
+            self.headers.to_mut().retain(|field| !is_described(field));
         }
     }
+
+    fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        self.remove(|(known, _)| *known == name);
+        self.add(name, value);
+    }
+
+    fn add(&mut self, name: HeaderName, value: HeaderValue) {
+        let headers = self.headers.to_mut();
+        // Not by doubling: they stay as long as the client.
+        headers.reserve_exact(1);
+        headers.push((name, value));
+    }
+}
+
+/// A user and a password.
+struct User {
+    name: String,
+    password: String,
+}
+
+/// A URL as it is used, and the user that was in it.
+fn split_user(url: &str) -> Result<(Url, Option<User>), Invalid> {
+    let url = Url::parse(url)
+        .map_err(|error| Invalid::new(InvalidKind::Url, format!("invalid URL: {error}")))?;
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let is_there = !url.username().is_empty() || url.password().is_some();
+    let user = is_there.then(|| User {
+        name: decoded(url.username()),
+        password: url.password().map(decoded).unwrap_or_default(),
+    });
+    Ok((connectable(url)?, user))
 }
 
 /// A URL as it is used: http or https, no user information, no fragment.
