@@ -17,8 +17,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// A connection, with or without TLS.
-pub type Stream = MaybeHttpsStream<Socket>;
+/// A connection, with or without TLS. In a box, what TLS takes is not taken of those that have none.
+#[derive(Debug)]
+pub enum Stream {
+    Plain(Socket),
+    Tls(Box<MaybeHttpsStream<Socket>>),
+}
 
 /// How long a silent peer is left alone, how often it is then asked for a sign of life, and how many times it may miss
 /// that: a dead one is noticed within a minute, without heartbeats from the server.
@@ -28,15 +32,56 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration
 pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
     let mut tcp = Tcp::new();
     if uri.scheme_str() != Some("https") {
-        return tcp.call(uri).await.map(MaybeHttpsStream::Http);
+        return tcp.call(uri).await.map(Stream::Plain);
     }
     let mut tls = HttpsConnector::from((tcp, options.tls.config()?));
-    tls.call(uri)
-        .await
-        .map_err(|error| match error.downcast::<Error>() {
+    match tls.call(uri).await {
+        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+        Err(error) => Err(match error.downcast::<Error>() {
             Ok(before_tls) => *before_tls,
             Err(error) => Error::caused(ErrorKind::Tls, "the TLS handshake failed", &*error),
-        })
+        }),
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
 }
 
 /// hyper-util's TCP connector with our errors and our sockets.

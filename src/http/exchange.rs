@@ -57,7 +57,7 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
         status: head.status,
         http_version: head.http_version,
         headers: head.headers,
-        body: Body::new(wire, framing, beginning, options.read_timeout),
+        body: Box::new(Body::new(wire, framing, beginning, options.read_timeout)),
     })
 }
 

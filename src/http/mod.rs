@@ -24,6 +24,7 @@ pub use tls::Tls;
 
 use crate::log::{self, Level};
 use hyper::http::header::LOCATION;
+use std::fmt;
 use std::time::Duration;
 use url::Url;
 
@@ -62,8 +63,8 @@ pub struct Response {
     pub http_version: i32,
     /// The headers.
     pub headers: HeaderMap,
-    /// The rest.
-    pub body: Body,
+    /// The rest. In a box, because each future that it is handed on through would have room for it.
+    pub body: Box<Body>,
 }
 
 /// Makes a request and follows redirects. Dropping the future ends whatever it is doing at once.
@@ -87,7 +88,8 @@ pub async fn open(mut request: Request, options: &Options) -> Result<Response, E
             )
         };
         if let Err(error) = followed {
-            return Err(error.with_answer(response.into_answer().await));
+            // In a box: this future waits for most of its time, for a head.
+            return Err(error.with_answer(Box::pin(response.into_answer()).await));
         }
         redirects += 1;
         log::write(
@@ -113,7 +115,18 @@ impl Response {
     }
 }
 
-/// The part of a URL that may appear in logs and messages: neither path nor query, which can hold secrets.
-pub fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
+/// The part of a URL that may appear in logs and messages: neither path nor query, which can hold secrets. Costs nothing
+/// where nobody wants the line that it is for.
+pub fn origin(url: &Url) -> Origin<'_> {
+    Origin(url)
+}
+
+/// See [`origin`].
+#[derive(Debug)]
+pub struct Origin<'u>(&'u Url);
+
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.origin().ascii_serialization())
+    }
 }

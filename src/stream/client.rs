@@ -16,7 +16,8 @@ use std::{io, mem};
 /// One event stream, kept alive. Any thread may call any method at any time; none blocks but [`Client::wait`].
 #[derive(Debug)]
 pub struct Client {
-    settings: Mutex<Settings>,
+    /// Shared with the run; a change makes a copy only while an old run still has it.
+    settings: Mutex<Arc<Settings>>,
     shared: Arc<Shared>,
     /// The one that was set; else the shared one from the first start on, so that a restart needs no new threads.
     runtime: Mutex<Option<Arc<Runtime>>>,
@@ -49,20 +50,20 @@ impl Client {
     /// A client that has not started.
     pub fn new(url: &str) -> Result<Client, Invalid> {
         Ok(Client {
-            settings: Mutex::new(Settings::new(url)?),
+            settings: Mutex::new(Arc::new(Settings::new(url)?)),
             shared: Arc::new(Shared::new()),
             runtime: Mutex::default(),
         })
     }
 
     /// The settings as they are.
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Arc<Settings> {
         lock(&self.settings).clone()
     }
 
     /// Changes settings; refused while the client runs. A change that fails must leave them as they were.
     pub fn configure<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> Result<T, Refused> {
-        self.while_stopped(|| change(&mut lock(&self.settings)))
+        self.while_stopped(|| change(Arc::make_mut(&mut lock(&self.settings))))
     }
 
     /// Does something that must not happen while the client runs; it cannot be started meanwhile.

@@ -32,24 +32,26 @@ const READ_TO_HOLD: usize = 16 * 1024;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Lives a client's run from its start to `on_close`, whatever happens.
-pub async fn run(
+///
+/// Not an async function: that would have room for each argument twice, once before its first poll and once after.
+pub fn run(
     shared: Arc<Shared>,
     control: Arc<Control>,
     stage: Stage,
     entry: Entry,
-    settings: Settings,
+    settings: Arc<Settings>,
     handler: Box<dyn Handler>,
-) {
+) -> impl Future<Output = ()> + Send {
     let mut parser = Parser::new(settings.max_event_size());
     parser.set_last_event_id(&shared.last_event_id().value);
     let mut run = Run {
         parser,
         backoff: Backoff::new(settings.reconnect),
-        shared: shared.clone(),
+        shared,
         settings,
         handler,
         control,
-        stage: stage.clone(),
+        stage,
         first_attempt: true,
         failed_attempts: 0,
         credentials_renewed: false,
@@ -58,20 +60,23 @@ pub async fn run(
         held: Vec::new(),
         held_comment: None,
     };
-    let ended = {
-        let mut live = pin!(run.live());
-        contained(live.as_mut()).await
-    };
-    stage.enter().await;
-    let close = ended.unwrap_or_else(|panic| run.panicked(panic));
-    shared.set_state(State::Closed);
-    run.log(Level::Info, format_args!("{close}"));
-    // Each of these may run code of the handler's. The order is promised: on_close, then the handler is gone and with
-    // it what it keeps alive, and only then whoever waits may go on.
-    let _ = panics::contain(|| run.handler.on_close(close));
-    let _ = panics::contain(|| drop(run));
-    shared.gate.ended();
-    drop(entry);
+    async move {
+        let ended = {
+            let mut live = pin!(run.live());
+            contained(live.as_mut()).await
+        };
+        run.stage.enter().await;
+        let close = ended.unwrap_or_else(|panic| run.panicked(panic));
+        run.shared.set_state(State::Closed);
+        run.log(Level::Info, format_args!("{close}"));
+        // Each of these may run code of the handler's. The order is promised: on_close, then the handler is gone and
+        // with it what it keeps alive, and only then whoever waits may go on.
+        let _ = panics::contain(|| run.handler.on_close(close));
+        let shared = run.shared.clone();
+        let _ = panics::contain(|| drop(run));
+        shared.gate.ended();
+        drop(entry);
+    }
 }
 
 /// Polls a future; a panic in it becomes its message.
@@ -87,7 +92,7 @@ struct Run {
     shared: Arc<Shared>,
     control: Arc<Control>,
     stage: Stage,
-    settings: Settings,
+    settings: Arc<Settings>,
     handler: Box<dyn Handler>,
     parser: Parser,
     backoff: Backoff,
@@ -133,16 +138,17 @@ impl Run {
     /// One attempt, its stream if it opens, and the wait that follows. Answers why the next attempt is made.
     async fn attempt(&mut self, cause: Option<Cause>) -> ControlFlow<Close, Cause> {
         self.shared.set_state(State::Connecting);
-        let (error, was_open) = match self.open(cause).await {
+        // What is not needed while a stream is open has boxes of its own: an open stream is to be small.
+        let (error, was_open) = match Box::pin(self.open(cause)).await {
             Ok(Some(body)) => (self.stream(body).await, true),
             Ok(None) => return ControlFlow::Break(Close::Server),
             Err(error) => (error, false),
         };
-        self.recover(error, was_open).await
+        Box::pin(self.recover(error, was_open)).await
     }
 
     /// From the request to an open stream; `None` when the server wants no more requests.
-    async fn open(&mut self, cause: Option<Cause>) -> Result<Option<Body>, Error> {
+    async fn open(&mut self, cause: Option<Cause>) -> Result<Option<Box<Body>>, Error> {
         let mut attempt = Attempt {
             request: self.settings.request.clone(),
             number: self.failed_attempts + 1,
@@ -163,8 +169,7 @@ impl Run {
                 .await;
         }
         self.shared.counters.attempt();
-        // What opening a stream and telling of a refusal takes has a box of its own: an open stream is to be small.
-        let response = Box::pin(http::open(attempt.request, &self.settings.http)).await?;
+        let response = http::open(attempt.request, &self.settings.http).await?;
         match policy::judge(
             response.status,
             &response.headers,
@@ -197,7 +202,7 @@ impl Run {
     }
 
     /// Delivers a stream until it ends, and answers how.
-    async fn stream(&mut self, mut body: Body) -> Error {
+    async fn stream(&mut self, mut body: Box<Body>) -> Error {
         let mut reads = 0;
         self.delivered = false;
         let error = loop {
