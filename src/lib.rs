@@ -8,6 +8,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod abi;
+mod buffer;
 pub mod http;
 mod log;
 mod panics;

@@ -9,6 +9,7 @@
 
 mod line_ends;
 
+use crate::buffer::Buffer;
 use std::error::Error;
 use std::fmt;
 use std::mem;
@@ -206,20 +207,20 @@ pub struct Parser {
     limit: usize,
 
     // The event so far.
-    data: Vec<u8>,
-    event_type: Vec<u8>,
+    data: Buffer,
+    event_type: Buffer,
     /// The last event ID buffer, if `id_is_set`; else that buffer equals the last event ID.
-    id: Vec<u8>,
+    id: Buffer,
     id_is_set: bool,
     /// The last event ID, and a NUL.
-    last_event_id: Vec<u8>,
+    last_event_id: Buffer,
 
     // The line so far.
     /// The value being read, once the field is known.
     value: Option<Value>,
     /// Before the field is known, the start of a line that comes in pieces. Then a value that counts for nothing before
     /// its line has ended: a comment, an ID.
-    scratch: Vec<u8>,
+    scratch: Buffer,
 
     // The input so far.
     bom_bytes_seen: usize,
@@ -234,15 +235,17 @@ impl Parser {
     /// A parser that holds at most `limit` bytes, and a small constant more. Everything kept counts: type, data and ID
     /// of the unfinished event, the comment or value being read, and the last event ID.
     pub fn new(limit: usize) -> Self {
+        let mut last_event_id = Buffer::new();
+        last_event_id.push(0);
         Self {
             limit,
-            data: Vec::new(),
-            event_type: Vec::new(),
-            id: Vec::new(),
+            data: Buffer::new(),
+            event_type: Buffer::new(),
+            id: Buffer::new(),
             id_is_set: false,
-            last_event_id: vec![0],
+            last_event_id,
             value: None,
-            scratch: Vec::new(),
+            scratch: Buffer::new(),
             bom_bytes_seen: 0,
             after_cr: false,
             input_is_utf8: true,
@@ -289,7 +292,9 @@ impl Parser {
     /// Replaces the last event ID. One that the unfinished event has set still comes after it, wherever the input was
     /// split.
     pub fn set_last_event_id(&mut self, id: &str) {
-        self.last_event_id = [id.as_bytes(), b"\0"].concat();
+        self.last_event_id.clear();
+        self.last_event_id.extend_from_slice(id.as_bytes());
+        terminate(&mut self.last_event_id);
         self.capacity_changed();
     }
 
@@ -304,7 +309,7 @@ impl Parser {
 
     /// Whether [`shrink`](Self::shrink) is worth its while.
     pub fn has_much_to_spare(&mut self) -> bool {
-        let spare = |buffer: &mut Vec<u8>| buffer.capacity() - buffer.len();
+        let spare = |buffer: &mut Buffer| buffer.capacity() - buffer.len();
         self.buffers().into_iter().map(spare).max() > Some(4 * KEPT_CAPACITY)
     }
 
@@ -536,7 +541,7 @@ impl Parser {
         self.id_is_set = false;
         terminate(&mut self.id);
         mem::swap(&mut self.id, &mut self.last_event_id);
-        let changed = self.id != self.last_event_id;
+        let changed = *self.id != *self.last_event_id;
         self.id.clear();
         if changed {
             give(sink, Item::LastEventId(Text::new(&self.last_event_id)))
@@ -562,7 +567,7 @@ impl Parser {
 
         let buffer = self.buffer(field);
         let end = buffer.len();
-        buffer.resize(end + growth, 0);
+        buffer.extend_with_zeros(growth);
         buffer.copy_within(start..end, start + growth);
         // The gap between the two is the growth still to come, so writing never overtakes reading.
         let (mut written, mut read) = (start, start + growth);
@@ -580,7 +585,7 @@ impl Parser {
     }
 
     /// The buffer that the field's value goes to.
-    fn buffer(&mut self, field: Field) -> &mut Vec<u8> {
+    fn buffer(&mut self, field: Field) -> &mut Buffer {
         match field {
             Field::Data => &mut self.data,
             Field::Event => &mut self.event_type,
@@ -588,7 +593,7 @@ impl Parser {
         }
     }
 
-    fn buffers(&mut self) -> [&mut Vec<u8>; 5] {
+    fn buffers(&mut self) -> [&mut Buffer; 5] {
         [
             &mut self.data,
             &mut self.event_type,
@@ -664,7 +669,7 @@ fn read_digits(mut time: Option<u64>, bytes: &[u8]) -> Field {
 }
 
 /// Lends the buffer as text, with the NUL put after it. Not by a mere push: that could double a large buffer.
-fn terminate(buffer: &mut Vec<u8>) -> Text<'_> {
+fn terminate(buffer: &mut Buffer) -> Text<'_> {
     buffer.reserve_exact(1);
     buffer.push(0);
     Text::new(buffer)

@@ -1059,3 +1059,50 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
+
+/// What the system gives without the allocator: these take the place of the C library's for the whole test program.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod mappings {
+    use super::Allocations;
+    use libc::{SYS_mmap, SYS_mremap, SYS_munmap, c_int, c_long, c_void, off_t, size_t, syscall};
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn mmap(
+        address: *mut c_void,
+        size: size_t,
+        access: c_int,
+        kind: c_int,
+        fd: c_int,
+        offset: off_t,
+    ) -> *mut c_void {
+        Allocations::record(size, 0);
+        // SAFETY: the caller's promises are the system's conditions; so below.
+        mapped(unsafe { syscall(SYS_mmap, address, size, access, kind, fd, offset) })
+    }
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn mremap(
+        address: *mut c_void,
+        size: size_t,
+        new: size_t,
+        flags: c_int,
+    ) -> *mut c_void {
+        Allocations::record(new, size);
+        // SAFETY: see above.
+        mapped(unsafe { syscall(SYS_mremap, address, size, new, flags) })
+    }
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn munmap(address: *mut c_void, size: size_t) -> c_int {
+        Allocations::record(0, size);
+        // SAFETY: see above.
+        match unsafe { syscall(SYS_munmap, address, size) } {
+            0 => 0,
+            _ => -1,
+        }
+    }
+
+    fn mapped(address: c_long) -> *mut c_void {
+        std::ptr::with_exposed_provenance_mut(address as usize)
+    }
+}
