@@ -12,6 +12,7 @@ use crate::log::{self, Level};
 use hyper::Uri;
 use hyper::http::Method;
 use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// Connects, sends the request, waits for the response's head.
@@ -29,7 +30,7 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     );
     let stream = within(
         options.connect_timeout,
-        connect(uri.clone(), options),
+        pin!(connect(&uri, options)),
         |limit| {
             Error::new(
                 ErrorKind::ConnectTimeout,
@@ -43,7 +44,7 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     .await??;
 
     let mut wire = Wire::new(stream, head::write(request, &uri), request.body.clone());
-    let (head, beginning) = within(options.read_timeout, read_head(&mut wire), |limit| {
+    let (head, beginning) = within(options.read_timeout, pin!(read_head(&mut wire)), |limit| {
         Error::new(
             ErrorKind::ReadTimeout,
             format!("no response within {limit:?}"),
@@ -53,7 +54,6 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
 
     let framing = Framing::of(head.status, request.method == Method::HEAD, &head.headers)?;
     Ok(Response {
-        url: request.url().clone(),
         status: head.status,
         http_version: head.http_version,
         headers: head.headers,
@@ -84,10 +84,10 @@ async fn read_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
     }
 }
 
-/// Waits for a future for a limited time.
+/// Waits for a future for a limited time. Pinned elsewhere, it is not held here as well.
 async fn within<T>(
     limit: Option<Duration>,
-    future: impl Future<Output = T>,
+    future: Pin<&mut impl Future<Output = T>>,
     late: impl FnOnce(Duration) -> Error,
 ) -> Result<T, Error> {
     match limit {

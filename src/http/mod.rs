@@ -55,8 +55,6 @@ impl Default for Options {
 /// A response whose head has arrived.
 #[derive(Debug)]
 pub struct Response {
-    /// The URL that answered, after redirects.
-    pub url: Url,
     /// The status code.
     pub status: u16,
     /// 10 for HTTP/1.0, 11 for HTTP/1.1.
@@ -67,11 +65,12 @@ pub struct Response {
     pub body: Box<Body>,
 }
 
-/// Makes a request and follows redirects. Dropping the future ends whatever it is doing at once.
-pub async fn open(mut request: Request, options: &Options) -> Result<Response, Error> {
+/// Makes a request and follows redirects; then it is the one that was answered. Dropping the future ends whatever it is
+/// doing at once.
+pub async fn open(request: &mut Request, options: &Options) -> Result<Response, Error> {
     let mut redirects = 0;
     loop {
-        let response = exchange::exchange(&request, options).await?;
+        let response = exchange::exchange(request, options).await?;
         if !redirect::is_redirect(response.status) {
             return Ok(response);
         }
@@ -81,11 +80,7 @@ pub async fn open(mut request: Request, options: &Options) -> Result<Response, E
                 format!("more redirects than the limit of {}", options.max_redirects),
             ))
         } else {
-            redirect::follow(
-                &mut request,
-                response.status,
-                response.headers.get(LOCATION),
-            )
+            redirect::follow(request, response.status, response.headers.get(LOCATION))
         };
         if let Err(error) = followed {
             // In a box: this future waits for most of its time, for a head.

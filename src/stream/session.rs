@@ -169,7 +169,7 @@ impl Run {
                 .await;
         }
         self.shared.counters.attempt();
-        let response = http::open(attempt.request, &self.settings.http).await?;
+        let response = http::open(&mut attempt.request, &self.settings.http).await?;
         match policy::judge(
             response.status,
             &response.headers,
@@ -192,7 +192,7 @@ impl Run {
         self.shared.counters.open();
         self.shared.set_state(State::Open);
         let opened = Opened {
-            url: response.url.as_str(),
+            url: attempt.request.url().as_str(),
             status: response.status,
             http_version: response.http_version,
             headers: &response.headers,
