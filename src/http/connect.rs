@@ -34,12 +34,12 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration
 const HEAD_START: Duration = Duration::from_millis(300);
 
 /// Connects to a URL's host.
-pub async fn connect(uri: &Uri, options: &Options) -> Result<Stream, Error> {
+pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
     if uri.scheme_str() != Some("https") {
-        return connect_tcp(uri).await.map(Stream::Plain);
+        return connect_tcp(&uri).await.map(Stream::Plain);
     }
     let mut tls = HttpsConnector::from((Tcp, options.tls.config()?));
-    match tls.call(uri.clone()).await {
+    match tls.call(uri).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(error) => Err(match error.downcast::<Error>() {
             Ok(before_tls) => *before_tls,

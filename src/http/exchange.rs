@@ -30,7 +30,7 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     );
     let stream = within(
         options.connect_timeout,
-        pin!(connect(&uri, options)),
+        pin!(connect(uri, options)),
         |limit| {
             Error::new(
                 ErrorKind::ConnectTimeout,
@@ -43,7 +43,7 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     )
     .await??;
 
-    let mut wire = Wire::new(stream, head::write(request, &uri), request.body.clone());
+    let mut wire = Wire::new(stream, head::write(request), request.body.clone());
     let (head, beginning) = within(options.read_timeout, pin!(read_head(&mut wire)), |limit| {
         Error::new(
             ErrorKind::ReadTimeout,

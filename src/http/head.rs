@@ -2,10 +2,10 @@
 
 use super::error::{Error, ErrorKind};
 use super::request::{LAST_EVENT_ID, Request};
-use hyper::Uri;
 use hyper::http::header::{CONTENT_LENGTH, HOST};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;
+use url::Position::{AfterPort, AfterQuery, BeforeHost, BeforePath};
 
 /// The largest head of a response: as much as Node.js allows.
 pub const LARGEST: usize = 16 * 1024;
@@ -13,8 +13,8 @@ pub const LARGEST: usize = 16 * 1024;
 const MOST_FIELDS: usize = 100;
 
 /// A request's head, in origin form. What follows it on the wire is the request's body.
-pub fn write(request: &Request, uri: &Uri) -> Vec<u8> {
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+pub fn write(request: &Request) -> Vec<u8> {
+    let url = request.url();
     let mut head = Vec::with_capacity(512);
     let mut line = |parts: [&[u8]; 4]| {
         for part in parts {
@@ -23,10 +23,12 @@ pub fn write(request: &Request, uri: &Uri) -> Vec<u8> {
         head.extend_from_slice(b"\r\n");
     };
     let method = request.method.as_str();
-    line([method.as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1"]);
+    let target = url[BeforePath..AfterQuery].as_bytes();
+    line([method.as_bytes(), b" ", target, b" HTTP/1.1"]);
     if !request.has(&HOST) {
-        let host = uri.authority().map_or("", |authority| authority.as_str());
-        line([b"host", b": ", host.as_bytes(), b""]);
+        // No port that is the scheme's own: the URL has none then.
+        let host = url[BeforeHost..AfterPort].as_bytes();
+        line([b"host", b": ", host, b""]);
     }
     for (name, value) in &*request.headers {
         line([name.as_str().as_bytes(), b": ", value.as_bytes(), b""]);
@@ -119,8 +121,7 @@ mod tests {
     use super::*;
 
     fn written(request: &Request) -> String {
-        let uri = request.url().as_str().parse().expect("a URI");
-        String::from_utf8(write(request, &uri)).expect("ASCII")
+        String::from_utf8(write(request)).expect("ASCII")
     }
 
     #[test]
