@@ -24,7 +24,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
-use std::thread::{JoinHandle, available_parallelism};
+use std::thread::{self, JoinHandle, available_parallelism};
 use std::time::Duration;
 use std::{io, iter};
 pub use threads::{callback, in_callback};
@@ -118,7 +118,14 @@ struct Core {
     run_ended: Condvar,
     /// The watchdog's, and those of the other threads.
     watching: Mutex<Option<JoinHandle<()>>>,
-    working: Mutex<Vec<JoinHandle<()>>>,
+    working: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    here: Vec<JoinHandle<()>>,
+    /// The one that left last. Each waits for the one before it, so that no more of them is left than this.
+    left: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -320,10 +327,7 @@ impl Core {
     fn start_thread(self: &Arc<Core>, life: impl FnOnce(&Core) + Send + 'static) -> io::Result<()> {
         let core = self.clone();
         let handle = threads::spawn(&self.options.thread_name, move || life(&core))?;
-        let mut working = lock(&self.working);
-        // Those of threads that have left are only in the way.
-        working.retain(|handle| !handle.is_finished());
-        working.push(handle);
+        lock(&self.working).here.push(handle);
         Ok(())
     }
 
@@ -375,6 +379,7 @@ impl Core {
         }
         hook(&self.options.on_thread_stop);
         drop(tokio);
+        self.join_last_left();
         if self.scheduler.left() {
             self.end();
         }
@@ -422,6 +427,23 @@ impl Core {
         self.scheduler.alarm().ring();
     }
 
+    /// This thread leaves. The system keeps a thread's stack until somebody has joined it: here the next one does that.
+    fn join_last_left(&self) {
+        let before = {
+            let mut threads = lock(&self.working);
+            let id = thread::current().id();
+            let mut here = threads.here.iter();
+            let this = here.position(|thread| thread.thread().id() == id);
+            this.and_then(|this| {
+                let this = threads.here.swap_remove(this);
+                threads.left.replace(this)
+            })
+        };
+        if let Some(before) = before {
+            let _ = before.join();
+        }
+    }
+
     /// Waits for the threads, which all end soon; but a callback may be what they wait for.
     fn join(&self) {
         if in_callback() || !self.scheduler.is_shut_down() {
@@ -432,8 +454,8 @@ impl Core {
         if let Some(watching) = watching {
             let _ = watching.join();
         }
-        let working = std::mem::take(&mut *lock(&self.working));
-        for thread in working {
+        let Threads { here, left } = std::mem::take(&mut *lock(&self.working));
+        for thread in here.into_iter().chain(left) {
             let _ = thread.join();
         }
     }
