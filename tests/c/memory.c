@@ -125,8 +125,16 @@ static void an_event_without_end_is_held_up_to_the_limit_and_no_further(void) {
 
 enum { STREAMS = 200 };
 
-/* What the allocator keeps of threads that were called in while there was too much to do. */
-enum { THREADS_KIB = 8 * KIB };
+/* What is kept of threads that were called in while there was too much to do, and the buffer that the last one reads into. */
+enum { THREADS_KIB = 2 * KIB };
+
+/* More than a stream is to take, whatever it has read before. */
+enum { STREAM_KIB = 5 };
+
+typedef struct {
+    eventsource_t *clients[STREAMS];
+    int fds[STREAMS];
+} streams_t;
 
 static void count_bytes(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
@@ -136,7 +144,7 @@ static void count_bytes(eventsource_t *es, const eventsource_event_t *event, voi
 static void count_open(eventsource_t *es, const eventsource_response_t *response, void *user) {
     (void)es;
     (void)response;
-    atomic_fetch_add((atomic_llong *)user, 1);
+    atomic_fetch_add((atomic_llong *)user, 1); /* which may begin a larger struct */
 }
 
 static void wait_until(atomic_llong *counter, long long count) {
@@ -147,11 +155,46 @@ static void wait_until(atomic_llong *counter, long long count) {
     CHECK_NUMBER(atomic_load(counter), count);
 }
 
+/* Each with the callback for its events. */
+static void open_streams(streams_t *streams, const peer_t *peer, eventsource_event_fn on_event, void *user) {
+    for (int i = 0; i < STREAMS; i++) {
+        streams->clients[i] = client_of(peer);
+        eventsource_on_open(streams->clients[i], count_open);
+        eventsource_on_event(streams->clients[i], on_event);
+        eventsource_set_user_data(streams->clients[i], user, NULL);
+        CHECK_STATUS(eventsource_start(streams->clients[i]), EVENTSOURCE_OK);
+        streams->fds[i] = peer_open(peer);
+    }
+}
+
+static void close_streams(streams_t *streams) {
+    for (int i = 0; i < STREAMS; i++) {
+        eventsource_free(streams->clients[i]);
+        close(streams->fds[i]);
+    }
+}
+
+static void an_idle_stream_is_small(void) {
+    streams_t some, more;
+    atomic_llong count = 0;
+    peer_t peer = peer_listen("http");
+    /* What all streams share counts once, with these. */
+    open_streams(&some, &peer, NULL, &count);
+    wait_until(&count, STREAMS);
+    int64_t before = resident_kib();
+    open_streams(&more, &peer, NULL, &count);
+    wait_until(&count, 2 * STREAMS);
+    fprintf(stderr, "\n    an idle stream takes %.1f KiB", (double)(resident_kib() - before) / STREAMS);
+    CHECK(resident_kib() - before <= STREAMS * STREAM_KIB);
+    close_streams(&some);
+    close_streams(&more);
+    peer_close(&peer);
+}
+
 /* Sends each stream a burst of events of a size, and looks how much more each holds afterwards, once it is idle. */
-static void check_burst(size_t event_size, size_t burst_size, int64_t most_kib) {
+static void check_burst(size_t event_size, size_t burst_size) {
     static char burst[2 * MIB];
-    eventsource_t *clients[STREAMS];
-    int fds[STREAMS];
+    streams_t streams;
     size_t length = 0, data = 0;
     while (data < burst_size) {
         memcpy(burst + length, "data: ", 6);
@@ -162,40 +205,77 @@ static void check_burst(size_t event_size, size_t burst_size, int64_t most_kib) 
     }
     peer_t peer = peer_listen("http");
     atomic_llong count = 0;
-    for (int i = 0; i < STREAMS; i++) {
-        clients[i] = client_of(&peer);
-        eventsource_on_open(clients[i], count_open);
-        eventsource_on_event(clients[i], count_bytes);
-        eventsource_set_user_data(clients[i], &count, NULL);
-        CHECK_STATUS(eventsource_start(clients[i]), EVENTSOURCE_OK);
-        fds[i] = peer_open(&peer);
-    }
+    open_streams(&streams, &peer, count_bytes, &count);
     wait_until(&count, STREAMS);
     int64_t idle = resident_kib();
-    for (int i = 0; i < STREAMS; i++) peer_send(fds[i], burst, length);
+    for (int i = 0; i < STREAMS; i++) peer_send(streams.fds[i], burst, length);
     wait_until(&count, STREAMS + STREAMS * (long long)data);
 
-    int64_t most = idle + THREADS_KIB + STREAMS * most_kib;
+    int64_t most = idle + THREADS_KIB + STREAMS * STREAM_KIB;
     struct timespec pause = {.tv_nsec = 50 * 1000000};
     for (int64_t end = now_ms() + 10000 * check_slow; resident_kib() > most && now_ms() < end;) nanosleep(&pause, NULL);
     fprintf(stderr, "\n    after %zu events of %zu bytes a stream holds %.1f KiB more", data / event_size, event_size,
             (double)(resident_kib() - idle) / STREAMS);
     CHECK(resident_kib() <= most);
-    for (int i = 0; i < STREAMS; i++) {
-        eventsource_free(clients[i]);
-        close(fds[i]);
-    }
+    close_streams(&streams);
     peer_close(&peer);
 }
 
 static void after_a_burst_a_stream_is_nearly_as_small_as_before(void) {
-    check_burst(16, 128 * KIB, 4);
-    check_burst(KIB, MIB, 8);
-    /* What the library gives back the allocator keeps, in part, between what is in use. */
-    check_burst(16 * KIB, MIB, 32);
-    check_burst(MIB, MIB, 256);
+    check_burst(16, 128 * KIB);
+    check_burst(KIB, MIB);
+    check_burst(16 * KIB, MIB);
+    check_burst(MIB, MIB);
+}
+
+/* ---- Many threads --------------------------------------------------------------------------------------------------- */
+
+static int mappings(void) {
+    int lines = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps);
+    if (!maps) return 0;
+    for (int c; (c = fgetc(maps)) != EOF;) lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+typedef struct {
+    atomic_llong count; /* of streams that have opened, then of those that are blocked as well */
+    sem_t over;
+} blockade_t;
+
+static void wait_for_end(eventsource_t *es, const eventsource_event_t *event, void *user) {
+    (void)es;
+    (void)event;
+    blockade_t *blockade = user;
+    atomic_fetch_add(&blockade->count, 1);
+    while (sem_wait(&blockade->over) != 0) {}
+}
+
+/* Each has a stack, which is a mapping and a guard. */
+static void threads_that_have_left_leave_no_stacks_behind(void) {
+    streams_t streams;
+    peer_t peer = peer_listen("http");
+    blockade_t blockade = {0};
+    CHECK(sem_init(&blockade.over, 0, 0) == 0);
+    open_streams(&streams, &peer, wait_for_end, &blockade);
+    for (int i = 0; i < STREAMS; i++) peer_send(streams.fds[i], "data: x\n\n", 9);
+    wait_until(&blockade.count, 2 * STREAMS);
+    CHECK(mappings() > 2 * STREAMS);
+    for (int i = 0; i < STREAMS; i++) CHECK(sem_post(&blockade.over) == 0);
+
+    /* The C library keeps some stacks for new threads. */
+    struct timespec pause = {.tv_nsec = 50 * 1000000};
+    for (int64_t end = now_ms() + 10000 * check_slow; mappings() > STREAMS && now_ms() < end;) nanosleep(&pause, NULL);
+    CHECK(mappings() <= STREAMS);
+    close_streams(&streams);
+    sem_destroy(&blockade.over);
+    peer_close(&peer);
 }
 
 CHECK_MAIN(TEST(a_callback_that_sleeps_makes_the_server_wait_and_takes_no_memory),
            TEST(an_event_without_end_is_held_up_to_the_limit_and_no_further),
-           TEST(after_a_burst_a_stream_is_nearly_as_small_as_before))
+           TEST(an_idle_stream_is_small),
+           TEST(after_a_burst_a_stream_is_nearly_as_small_as_before),
+           TEST(threads_that_have_left_leave_no_stacks_behind))
