@@ -619,7 +619,7 @@ impl Parser {
     /// Makes room for `more` bytes of the field's value and for what ends it, a line feed or NUL.
     #[inline(always)]
     fn reserve(&mut self, field: Field, more: usize) -> Result<(), Stop> {
-        let has_room = |buffer: &mut Vec<u8>| buffer.capacity() - buffer.len() > more;
+        let has_room = |buffer: &mut Buffer| buffer.capacity() - buffer.len() > more;
         if self.fits && has_room(self.buffer(field)) {
             return Ok(());
         }
