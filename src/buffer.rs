@@ -1,10 +1,12 @@
 //! A buffer of bytes that leaves no holes behind.
 //!
-//! What a stream holds of a large event is large for a moment only. An allocator keeps such memory: it lies between small
-//! blocks that live as long as their streams, and cannot be given back while one of them is behind it. So from a page on
-//! the memory comes straight from the system, which also makes it grow without a copy.
+//! What a stream holds of a large event is large for a moment only, and what a thread reads into goes with the thread. An
+//! allocator keeps such memory: it lies between small blocks that live as long as their streams, and cannot be given back
+//! while one of them is behind it. So from a page on the memory comes straight from the system, which also makes it grow
+//! without a copy, and lets only those pages be resident that have been written to.
 
 use std::alloc::{self, Layout};
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
 
@@ -74,6 +76,24 @@ impl Buffer {
         if self.capacity() - self.len < more {
             self.resize(self.len.saturating_add(more));
         }
+    }
+
+    /// The room behind its bytes.
+    pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
+        // SAFETY: so much memory is there, and this borrows it mutably.
+        unsafe {
+            let end = self.memory.start.as_ptr().add(self.len);
+            std::slice::from_raw_parts_mut(end.cast(), self.capacity() - self.len)
+        }
+    }
+
+    /// Appends bytes that have been written to [`spare`](Self::spare).
+    ///
+    /// # Safety
+    /// The first `count` bytes there have been.
+    pub unsafe fn append_spare(&mut self, count: usize) {
+        debug_assert!(count <= self.capacity() - self.len);
+        self.len += count;
     }
 
     /// Makes room for `more` bytes, and for as many again: so that many small pieces cost linear time.

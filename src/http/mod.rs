@@ -5,7 +5,6 @@
 //! folder.
 
 mod body;
-mod buffer;
 mod connect;
 mod error;
 mod exchange;

@@ -1,8 +1,8 @@
 //! An HTTP/1 connection that is used once: a request is written to it, a response read from it.
 
-use super::buffer::Buffer;
 use super::connect::Stream;
 use super::error::{Error, ErrorKind};
+use crate::buffer::Buffer;
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, Write};
 use std::cell::Cell;
@@ -11,9 +11,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+/// How much is read in one go. Many bytes at a time cost less each.
+const READ: usize = 256 * 1024;
+
 thread_local! {
-    /// What this thread reads into. Only the library's threads read.
-    static BUFFER: Cell<Option<Buffer>> = const { Cell::new(None) };
+    /// What this thread reads into; no stream has a buffer of its own, so that an idle one is small. Only the library's
+    /// threads read.
+    static BUFFER: Cell<Buffer> = const { Cell::new(Buffer::new()) };
 }
 
 /// A connection with what is still to be written to it.
@@ -37,8 +41,8 @@ impl Wire {
         }
     }
 
-    /// Reads once, at most `limit` bytes, and lends them to `take`, which may change them; none are the connection's end. Writes, too, what is
-    /// still to be written.
+    /// Reads once, at most `limit` bytes, and lends them to `take`, which may change them; none are the connection's end.
+    /// Writes, too, what is still to be written.
     pub fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -49,20 +53,22 @@ impl Wire {
             self.write(cx);
         }
         let mut buffer = Lent::take();
-        let buffer = buffer.0.bytes();
-        if buffer.is_empty() {
-            return Poll::Ready(Err(lost(io::ErrorKind::OutOfMemory.into())));
-        }
-        let room = buffer.len().min(limit);
-        let mut read = ReadBuf::new(&mut buffer[..room]);
+        let buffer = &mut buffer.0;
+        let spare = buffer.spare();
+        let room = spare.len().min(limit);
+        let mut read = ReadBuf::uninit(&mut spare[..room]);
         let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
-        let filled = match ready!(polled) {
-            Ok(()) => read.filled().len(),
-            Err(error) => return Poll::Ready(Err(lost(self.write_error.take().unwrap_or(error)))),
-        };
+        if let Err(error) = ready!(polled) {
+            return Poll::Ready(Err(lost(self.write_error.take().unwrap_or(error))));
+        }
+        let filled = read.filled().len();
         match self.write_error.take() {
             Some(error) if filled == 0 => Poll::Ready(Err(lost(error))),
-            _ => Poll::Ready(Ok(take(&mut buffer[..filled]))),
+            _ => {
+                // SAFETY: they have been filled.
+                unsafe { buffer.append_spare(filled) };
+                Poll::Ready(Ok(take(buffer)))
+            }
         }
     }
 
@@ -97,14 +103,16 @@ struct Lent(Buffer);
 
 impl Lent {
     fn take() -> Lent {
-        Lent(BUFFER.take().unwrap_or_else(Buffer::new))
+        let mut buffer = BUFFER.replace(Buffer::new());
+        buffer.reserve_exact(READ);
+        Lent(buffer)
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let buffer = std::mem::replace(&mut self.0, Buffer::EMPTY);
-        BUFFER.set(Some(buffer));
+        self.0.clear();
+        BUFFER.set(std::mem::replace(&mut self.0, Buffer::new()));
     }
 }
 
