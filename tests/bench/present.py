@@ -109,7 +109,7 @@ def goals_cell(row):
 
 def ours_cell(row, figures, mode):
     value = shown(row.figure, figures.get(row, mode))
-    ratio = figures.ratio(row, mode, "reference")
+    ratio = figures.ratio(row, mode, "reference") if row.figure != "allocations" else None
     return f"{value} ({ratio:.3g}×)" if ratio is not None else value
 
 
