@@ -232,3 +232,105 @@ impl Connection for Socket {
         Connected::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::Instant;
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().expect("a runtime");
+        let limit = Duration::from_secs(30);
+        let ended = runtime.block_on(async { timeout(limit, future).await });
+        ended.expect("an end")
+    }
+
+    async fn listener(host: impl Into<IpAddr>) -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind((host.into(), 0)).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    async fn refusing() -> SocketAddr {
+        let (_dropped, address) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
+        address
+    }
+
+    /// One that answers nobody: its queue is full. What is answered beside it keeps it so.
+    async fn silent() -> (SocketAddr, impl Sized) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let any = (Ipv4Addr::LOCALHOST, 0).into();
+        socket.bind(any).expect("an address");
+        let listener = socket.listen(1).expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let mut queue = Vec::new();
+        while let Ok(connected) =
+            timeout(Duration::from_millis(50), TcpStream::connect(address)).await
+        {
+            queue.push(connected);
+        }
+        (address, (listener, queue))
+    }
+
+    #[test]
+    fn addresses_are_tried_one_after_another() {
+        block_on(async {
+            let (_listener, good) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
+            let stream = connect_any(vec![refusing().await, good]).await;
+            let peer = stream.and_then(|stream| stream.peer_addr());
+            assert_eq!(peer.expect("a connection"), good);
+
+            let failed = connect_any(vec![refusing().await, refusing().await]).await;
+            let error = failed.expect_err("no connection");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            connect_any(Vec::new()).await.expect_err("no address");
+        });
+    }
+
+    #[test]
+    fn a_family_that_fails_or_is_silent_leaves_it_to_the_other() {
+        block_on(async {
+            let Ok((_listener, good)) = listener(Ipv6Addr::LOCALHOST).await else {
+                return; // a machine without IPv6
+            };
+            let (silent, _queue) = silent().await;
+            let begun = Instant::now();
+            for preferred in [refusing().await, silent] {
+                let stream = connect_any(vec![preferred, good]).await;
+                let peer = stream.and_then(|stream| stream.peer_addr());
+                assert_eq!(peer.expect("a connection"), good);
+            }
+            assert!(begun.elapsed() >= HEAD_START);
+
+            // Which of the two comes first makes no difference then.
+            let (_listener, good) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
+            let others = [refusing().await, good];
+            let dead = SocketAddr::from((Ipv6Addr::LOCALHOST, refusing().await.port()));
+            let stream = connect_any([&[dead][..], &others].concat()).await;
+            let peer = stream.and_then(|stream| stream.peer_addr());
+            assert_eq!(peer.expect("a connection"), good);
+        });
+    }
+
+    #[test]
+    fn a_dead_peer_is_noticed_within_a_minute() {
+        block_on(async {
+            for host in ["127.0.0.1", "localhost"] {
+                let (_listener, address) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
+                let uri = format!("http://{host}:{}/", address.port());
+                let socket = connect_tcp(&uri.parse().expect("a URI")).await;
+                let stream = socket.expect("a connection").0.into_inner();
+                assert!(stream.nodelay().expect("an answer"));
+                let stream = SockRef::from(&stream);
+                assert!(stream.keepalive().expect("an answer"));
+                let time = stream.tcp_keepalive_time().expect("an answer");
+                let interval = stream.tcp_keepalive_interval().expect("an answer");
+                let retries = stream.tcp_keepalive_retries().expect("an answer");
+                assert!(time + interval * retries <= Duration::from_secs(60));
+            }
+        });
+    }
+}
