@@ -11,16 +11,23 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-/// A TLS policy. Clones share what it costs: the configuration with its roots is built once, at the first connection.
+/// A TLS policy. All that say the same share what it costs: the configuration with its roots, and the sessions that can be
+/// resumed, is made once, at the first connection.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
-    extra_roots: Vec<CertificateDer<'static>>,
-    insecure: bool,
+    policy: Policy,
     config: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
-/// The configuration of clients with the default policy, for as long as one of them lives.
-static DEFAULT_CONFIG: PerProcess<Mutex<Weak<ClientConfig>>> = PerProcess::new();
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Policy {
+    extra_roots: Vec<CertificateDer<'static>>,
+    insecure: bool,
+}
+
+/// Each policy's configuration, for as long as a client with that policy lives.
+static CONFIGS: PerProcess<Mutex<Configs>> = PerProcess::new();
+type Configs = Vec<(Policy, Weak<ClientConfig>)>;
 
 impl Tls {
     /// Trusts certificates beside the platform's.
@@ -39,19 +46,25 @@ impl Tls {
                 ))
             })?;
         }
-        *self = Tls {
+        self.set_policy(Policy {
             extra_roots: roots,
-            insecure: self.insecure,
-            config: Arc::default(),
-        };
+            insecure: self.policy.insecure,
+        });
         Ok(())
     }
 
     /// Trusts anybody.
     pub fn set_insecure(&mut self, insecure: bool) {
-        *self = Tls {
-            extra_roots: std::mem::take(&mut self.extra_roots),
+        let extra_roots = std::mem::take(&mut self.policy.extra_roots);
+        self.set_policy(Policy {
+            extra_roots,
             insecure,
+        });
+    }
+
+    fn set_policy(&mut self, policy: Policy) {
+        *self = Tls {
+            policy,
             config: Arc::default(),
         };
     }
@@ -61,20 +74,22 @@ impl Tls {
         if let Some(config) = self.config.get() {
             return Ok(config.clone());
         }
-        let config = if self.insecure || !self.extra_roots.is_empty() {
-            Arc::new(self.build()?)
-        } else {
-            let mut shared = lock(DEFAULT_CONFIG.get());
-            match shared.upgrade() {
-                Some(config) => config,
-                None => {
-                    let config = Arc::new(self.build()?);
-                    *shared = Arc::downgrade(&config);
-                    config
-                }
-            }
-        };
+        let config = self.policy.config()?;
         Ok(self.config.get_or_init(|| config).clone())
+    }
+}
+
+impl Policy {
+    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let mut configs = lock(CONFIGS.get());
+        configs.retain(|(_, config)| config.strong_count() > 0);
+        let known = configs.iter().find(|(policy, _)| policy == self);
+        if let Some(config) = known.and_then(|(_, config)| config.upgrade()) {
+            return Ok(config);
+        }
+        let config = Arc::new(self.build()?);
+        configs.push((self.clone(), Arc::downgrade(&config)));
+        Ok(config)
     }
 
     fn build(&self) -> Result<ClientConfig, Error> {
@@ -148,5 +163,52 @@ impl ServerCertVerifier for AcceptAnybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_server::Identity;
+
+    fn trusting(identity: &Identity) -> Tls {
+        let mut tls = Tls::default();
+        tls.set_extra_roots(identity.ca_pem().as_bytes())
+            .expect("a certificate");
+        tls
+    }
+
+    #[test]
+    fn only_who_trusts_the_same_shares_what_that_takes() {
+        let identity = Identity::generate(&["localhost"]);
+        let mut insecure = trusting(&identity);
+        insecure.set_insecure(true);
+        let all = [
+            Tls::default(),
+            trusting(&identity),
+            trusting(&Identity::generate(&["localhost"])),
+            insecure,
+        ];
+        let configs = all.each_ref().map(|tls| tls.config().expect("one"));
+        let same = trusting(&identity).config().expect("one");
+        for (index, config) in configs.iter().enumerate() {
+            assert_eq!(Arc::ptr_eq(config, &same), index == 1, "{index}");
+        }
+        for (index, config) in configs.iter().enumerate() {
+            let others = &configs[index + 1..];
+            assert!(!others.iter().any(|other| Arc::ptr_eq(config, other)));
+        }
+    }
+
+    #[test]
+    fn what_trust_takes_goes_with_the_last_who_trusts() {
+        let identity = Identity::generate(&["localhost"]);
+        let (one, other) = (trusting(&identity), trusting(&identity));
+        let config = Arc::downgrade(&one.config().expect("one"));
+        other.config().expect("the same");
+        drop(one);
+        assert!(config.strong_count() > 0);
+        drop(other);
+        assert_eq!(config.strong_count(), 0);
     }
 }
