@@ -148,6 +148,18 @@ mod tests {
         );
         assert!(head.contains("\r\ncontent-length: 0\r\n"), "{head}");
 
+        for (name, value) in [("X-One", "a"), ("X-Two", "b"), ("x-one", "c")] {
+            request.add_header(name, value).expect("a header");
+        }
+        request.set_header("User-Agent", "me").expect("a header");
+        assert!(request.set_last_event_id("7"));
+        let head = written(&request);
+        let fields = "user-agent: me\r\nhost: other\r\nx-one: a\r\nx-one: c\r\nx-two: b\r\nlast-event-id: 7\r\n";
+        assert!(head.contains(fields), "{head}");
+        request.set_header("X-One", "d").expect("a header");
+        let head = written(&request);
+        assert!(head.contains("\r\nx-one: d\r\nx-two: b\r\n"), "{head}");
+
         request.set_body(b"12345");
         assert!(written(&request).contains("\r\ncontent-length: 5\r\n"));
     }

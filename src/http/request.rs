@@ -199,16 +199,24 @@ impl Request {
         }
     }
 
+    /// Puts it where the first of its name is, in the place of all of them.
     fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        let first = self.headers.iter().position(|(known, _)| *known == name);
         self.remove(|(known, _)| *known == name);
-        self.add(name, value);
+        self.insert(first, (name, value));
     }
 
+    /// Puts it behind the last of its name.
     fn add(&mut self, name: HeaderName, value: HeaderValue) {
+        let last = self.headers.iter().rposition(|(known, _)| *known == name);
+        self.insert(last.map(|last| last + 1), (name, value));
+    }
+
+    fn insert(&mut self, index: Option<usize>, field: Field) {
         let headers = self.headers.to_mut();
         // Not by doubling: they stay as long as the client.
         headers.reserve_exact(1);
-        headers.push((name, value));
+        headers.insert(index.unwrap_or(headers.len()), field);
     }
 }
 
