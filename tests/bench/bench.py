@@ -183,7 +183,8 @@ def measure_all(bench, clients, rows, runs, scale):
         chosen = [client for client in clients if client.name in experiment.clients]
         repetitions = min(runs, experiment.runs or runs)
         for repetition in range(repetitions):
-            print(f"{time.monotonic() - began:5.0f} s  {name}, {repetition + 1} of {repetitions}", file=sys.stderr, flush=True)
+            over = "TLS, " if bench.tls else ""
+            print(f"{time.monotonic() - began:5.0f} s  {over}{name}, {repetition + 1} of {repetitions}", file=sys.stderr, flush=True)
             for client in random.sample(chosen, len(chosen)):
                 try:
                     figures.add(name, client.name, experiment.measure(bench, client, scale))
