@@ -73,6 +73,9 @@ EXPERIMENTS = {
     "64 KiB": blast("1x65536", "16384", 16_384),
     "lines": blast("1000x1048", "16384", 1_000),
     "idle": Experiment(lambda bench, client, scale: bench.idle(client, streams_of(5_000, scale))),
+    "roots": Experiment(
+        lambda bench, client, scale: bench.idle(client.with_roots(), streams_of(500, scale)), clients=OURS
+    ),
     "burst": Experiment(
         lambda bench, client, scale: bench.burst(client, streams_of(1_000, scale), "1x1024", 1_024)
     ),
@@ -105,7 +108,8 @@ class Row:
     experiment: str
     figure: str
     goals: tuple = ()
-    tls: bool = True  # whether it is a row of the table for TLS, too
+    plain: bool = True  # the tables that have it
+    tls: bool = True
 
     @property
     def more_is_better(self):
@@ -130,6 +134,8 @@ ROWS = [
     Row("5,000 idle streams: memory of each", "idle", "memory", (Goal(5_000), Goal(5_000, mode="inline"))),
     Row("1,000 streams, idle after 1 MiB each: memory of each", "burst", "memory", (Goal(8_000),)),
     Row("CPU to establish a stream", "idle", "cpu_ns", (versus(0.65),)),
+    Row("each of 500 given roots of its own: memory", "roots", "memory", plain=False),
+    Row("the same: CPU to establish it", "roots", "cpu_ns", plain=False),
     Row("CPU per event, 500 streams in one burst", "round", "cpu_ns", (versus(0.90), versus(0.75, mode="inline"))),
     Row("CPU per event, one stream ticking", "tick", "cpu_ns", (versus(1.0), versus(0.60, mode="inline"))),
     Row("500 streams in one burst: p99, send to callback", "round", "p99_s",
@@ -244,7 +250,7 @@ def main():
     absent = []
     for name, program in ("reference", given.reference), ("curl", given.programs / "bench-curl"):
         if program.exists():
-            clients.append(measure.Client(name, [program]))
+            clients.append(measure.Client(name, [program], has_roots=name == "curl"))
         else:
             absent.append(f"{name}: its client has not been built")
     rows = [row for row in ROWS if re.search(given.rows, row.work)]
@@ -256,7 +262,9 @@ def main():
     bench = measure.Bench(given.programs / "bench-server")
     bench.library_size = library_size(given.library)
     if given.tls != "only":
-        tables.append(present.Table("Plain HTTP/1.1", rows, measure_all(bench, clients, rows, runs, scale)))
+        plain_rows = [row for row in rows if row.plain]
+        figures = measure_all(bench, clients, plain_rows, runs, scale)
+        tables.append(present.Table("Plain HTTP/1.1", plain_rows, figures))
     if given.tls != "no":
         tls_rows = [dataclasses.replace(row, goals=()) for row in rows if row.tls]
         with tempfile.TemporaryDirectory() as folder:

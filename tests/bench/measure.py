@@ -63,18 +63,23 @@ def shared_library(file):
 
 
 class Client:
-    """A client's program; what is measured of it."""
+    """A client's program. Whom it trusts, the environment says; to libcurl, an option."""
 
-    def __init__(self, name, command, environment=None):
+    def __init__(self, name, command, environment=None, has_roots=False):
         self.name = name
         self.command = command
         self.environment = environment
+        self.has_roots = has_roots
+
+    def with_roots(self):
+        """The same, with each stream given its roots."""
+        return Client(f"{self.name} with roots", self.command, self.environment, True)
 
     def start(self, url, arguments, prefix=(), tls=None):
         environment = dict(self.environment or {})
         if tls:
-            arguments = [*arguments, "--ca", tls.certificate]
             environment["SSL_CERT_FILE"] = str(tls.certificate)
+            arguments = [*arguments, *(["--ca", tls.certificate] if self.has_roots else [])]
         return running([*prefix, *self.command, *arguments, url], environment)
 
 
