@@ -190,7 +190,8 @@ def measure_all(bench, clients, rows, runs, scale):
         repetitions = min(runs, experiment.runs or runs)
         for repetition in range(repetitions):
             over = "TLS, " if bench.tls else ""
-            print(f"{time.monotonic() - began:5.0f} s  {over}{name}, {repetition + 1} of {repetitions}", file=sys.stderr, flush=True)
+            progress = f"{time.monotonic() - began:5.0f} s  {over}{name}, {repetition + 1} of {repetitions}"
+            print(progress, file=sys.stderr, flush=True)
             for client in random.sample(chosen, len(chosen)):
                 try:
                     figures.add(name, client.name, experiment.measure(bench, client, scale))
