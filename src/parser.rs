@@ -131,6 +131,11 @@ impl Error for TooLarge {}
 pub trait Sink {
     /// Receives an item. `Break` asks the parser to stop behind it.
     fn accept(&mut self, item: Item<'_>) -> ControlFlow<()>;
+
+    /// Whether comments are wanted. Else nothing of them is kept, so that none is too large.
+    fn wants_comments(&self) -> bool {
+        true
+    }
 }
 
 impl<F: FnMut(Item<'_>) -> ControlFlow<()>> Sink for F {
@@ -226,6 +231,7 @@ pub struct Parser {
     bom_bytes_seen: usize,
     after_cr: bool,
     input_is_utf8: bool,
+    keeps_comments: bool,
 
     /// All buffers have, together, no more capacity than the limit: what fits into one need not be counted.
     fits: bool,
@@ -249,6 +255,7 @@ impl Parser {
             bom_bytes_seen: 0,
             after_cr: false,
             input_is_utf8: true,
+            keeps_comments: true,
             fits: true,
         }
     }
@@ -319,7 +326,8 @@ impl Parser {
     /// Reads `input`, and leaves in it what follows the line at which the sink stopped it.
     fn read(&mut self, input: &mut &[u8], sink: &mut impl Sink) -> Result<(), Stop> {
         let rest = self.skip_bom(input);
-        self.input_is_utf8 = simdutf8::basic::from_utf8(rest).is_ok();
+        self.input_is_utf8 = is_utf8(rest);
+        self.keeps_comments = sink.wants_comments();
         let mut next = 0;
         let read = self.read_lines(rest, &mut next, sink);
         if read.is_ok() {
@@ -410,6 +418,9 @@ impl Parser {
             let value = self.begin_value(Field::Data);
             return self.end_value(value, bytes, sink);
         }
+        if line[0] == b':' && !self.keeps_comments {
+            return Ok(());
+        }
         self.end_line(line, sink)
     }
 
@@ -422,6 +433,10 @@ impl Parser {
         let (field, bytes) = match Field::split(piece) {
             Some(found) if self.scratch.is_empty() => found,
             _ => self.read_name(piece)?,
+        };
+        let field = match field {
+            Field::Comment if !self.keeps_comments => Field::Ignored,
+            field => field,
         };
         Some((self.begin_value(field), bytes))
     }
@@ -654,6 +669,13 @@ impl Parser {
         self.buffer(field).reserve_exact(growth);
         self.capacity_changed();
     }
+}
+
+/// Whether the input is valid UTF-8 on its own.
+fn is_utf8(input: &[u8]) -> bool {
+    /// With less, looking for what is not ASCII is quicker.
+    const WORTH_VECTORS: usize = 64;
+    input.len() < WORTH_VECTORS && input.is_ascii() || simdutf8::basic::from_utf8(input).is_ok()
 }
 
 /// The `retry` field whose value goes on with `bytes`; an ignored one if they are not all ASCII digits.

@@ -4,7 +4,7 @@
 #[path = "common/naive.rs"]
 mod naive;
 
-use eventsource::parser::{Item, Parser, TooLarge};
+use eventsource::parser::{Item, Parser, Sink, TooLarge};
 use naive::{Got, comment, event, last_id, message, naive};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -667,6 +667,29 @@ fn after_too_large_an_event_the_parser_is_reset() {
         items(&mut parser, "\u{FEFF}data: c\n\n".as_bytes()),
         [message("c").with_id("1")]
     );
+}
+
+#[test]
+fn comments_that_nobody_wants_are_passed_over_and_never_too_large() {
+    struct NoComments(Vec<Got>);
+    impl Sink for NoComments {
+        fn accept(&mut self, item: Item<'_>) -> ControlFlow<()> {
+            self.0.push(item.into());
+            ControlFlow::Continue(())
+        }
+        fn wants_comments(&self) -> bool {
+            false
+        }
+    }
+    let input = b":\n: 0123456789\ndata: a\n:data: b\r\ndata: c\n\n::\r\r: d";
+    for size in 1..=input.len() {
+        let mut parser = Parser::new(4);
+        let mut got = NoComments(Vec::new());
+        for piece in input.chunks(size) {
+            parser.feed(piece, &mut got).expect("within the limit");
+        }
+        assert_eq!(got.0, [message("a\nc")], "{size} bytes at a time");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::callbacks::{eventsource_comment_t, eventsource_event_t};
 use super::delivery::{comment_payload, event_payload};
 use super::guard::{Refusal, bytes, call, callback, contain, out, sized_read, text_out};
 use super::status::{eventsource_status_t, *};
-use crate::parser::{Item, Parser};
+use crate::parser::{Item, Parser, Sink};
 use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,13 +114,7 @@ pub unsafe extern "C" fn eventsource_parser_feed(
         // SAFETY: the header's rules for pointers.
         let (this, input) = unsafe { (this(parser)?, self::bytes(bytes, len, "bytes")?) };
         let mut state = this.state()?;
-        let fed = state.feed(input, &mut |item: Item<'_>| {
-            this.deliver(parser, item);
-            match this.freed.load(Ordering::Relaxed) {
-                false => ControlFlow::Continue(()),
-                true => ControlFlow::Break(()),
-            }
-        });
+        let fed = state.feed(input, &mut Callbacks { parser, this });
         fed.map(drop).map_err(|too_large| {
             Refusal::new(EVENTSOURCE_ERR_EVENT_TOO_LARGE, too_large.to_string())
         })
@@ -210,31 +204,49 @@ impl eventsource_parser_t {
             )),
         }
     }
+}
 
-    fn deliver(&self, parser: *mut eventsource_parser_t, item: Item<'_>) {
+/// The callbacks of a parser that is being fed.
+struct Callbacks<'p> {
+    parser: *mut eventsource_parser_t,
+    this: &'p eventsource_parser_t,
+}
+
+impl Sink for Callbacks<'_> {
+    #[inline(always)]
+    fn accept(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        let Callbacks { parser, this } = *self;
         match item {
             Item::Event(event) => {
-                if let Some(on_event) = self.on_event {
+                if let Some(on_event) = this.on_event {
                     let event = event_payload(&event);
                     // SAFETY: a callback of the registered type; the payload lives until it has returned.
-                    callback(|| unsafe { on_event(parser, &raw const event, self.user) });
+                    callback(|| unsafe { on_event(parser, &raw const event, this.user) });
                 }
             }
             Item::Comment(text) => {
-                if let Some(on_comment) = self.on_comment {
+                if let Some(on_comment) = this.on_comment {
                     let comment = comment_payload(text);
                     // SAFETY: as above.
-                    callback(|| unsafe { on_comment(parser, &raw const comment, self.user) });
+                    callback(|| unsafe { on_comment(parser, &raw const comment, this.user) });
                 }
             }
             Item::Retry(ms) => {
-                if let Some(on_retry) = self.on_retry {
+                if let Some(on_retry) = this.on_retry {
                     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
                     // SAFETY: as above.
-                    callback(|| unsafe { on_retry(parser, ms, self.user) });
+                    callback(|| unsafe { on_retry(parser, ms, this.user) });
                 }
             }
             Item::LastEventId(_) => {} // Every event carries it.
         }
+        match this.freed.load(Ordering::Relaxed) {
+            false => ControlFlow::Continue(()),
+            true => ControlFlow::Break(()),
+        }
+    }
+
+    fn wants_comments(&self) -> bool {
+        self.this.on_comment.is_some()
     }
 }

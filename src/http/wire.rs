@@ -17,7 +17,7 @@ const READ: usize = 256 * 1024;
 thread_local! {
     /// What this thread reads into; no stream has a buffer of its own, so that an idle one is small. Only the library's
     /// threads read.
-    static BUFFER: Cell<Buffer> = const { Cell::new(Buffer::new()) };
+    static BUFFER: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
 }
 
 /// A connection with what is still to be written to it.
@@ -52,8 +52,8 @@ impl Wire {
         if !self.is_flushed {
             self.write(cx);
         }
-        let mut buffer = Lent::take();
-        let buffer = &mut buffer.0;
+        let mut lent = Lent::take();
+        let buffer = lent.buffer();
         let spare = buffer.spare();
         let room = spare.len().min(limit);
         let mut read = ReadBuf::uninit(&mut spare[..room]);
@@ -99,20 +99,28 @@ impl Wire {
 }
 
 /// This thread's buffer, out of its place while it is used, so that a reader inside a reader would find another.
-struct Lent(Buffer);
+struct Lent(Option<Box<Buffer>>);
 
 impl Lent {
     fn take() -> Lent {
-        let mut buffer = BUFFER.replace(Buffer::new());
-        buffer.reserve_exact(READ);
-        Lent(buffer)
+        Lent(BUFFER.take())
+    }
+
+    fn buffer(&mut self) -> &mut Buffer {
+        self.0.get_or_insert_with(|| {
+            let mut buffer = Buffer::new();
+            buffer.reserve_exact(READ);
+            Box::new(buffer)
+        })
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.0.clear();
-        BUFFER.set(std::mem::replace(&mut self.0, Buffer::new()));
+        if let Some(buffer) = &mut self.0 {
+            buffer.clear();
+        }
+        BUFFER.set(self.0.take());
     }
 }
 

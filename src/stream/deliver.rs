@@ -10,7 +10,6 @@ use std::ops::ControlFlow;
 /// Receives the items of a stream, in a turn in which callbacks may be called.
 pub struct Deliver<'r> {
     pub handler: &'r mut dyn Handler,
-    pub wants_comments: bool,
     pub shared: &'r Shared,
     pub control: &'r Control,
     pub backoff: &'r mut Backoff,
@@ -21,6 +20,10 @@ pub struct Deliver<'r> {
 }
 
 impl Sink for Deliver<'_> {
+    fn wants_comments(&self) -> bool {
+        self.handler.wants_comments()
+    }
+
     // Once for each event: where it is found, it need not be looked at which item it is.
     #[inline(always)]
     fn accept(&mut self, item: Item<'_>) -> ControlFlow<()> {
@@ -30,7 +33,7 @@ impl Sink for Deliver<'_> {
                 *self.delivered = true;
                 self.handler.on_event(&event);
             }
-            Item::Comment(text) if self.wants_comments => {
+            Item::Comment(text) => {
                 self.handler.deliver_collected();
                 if self.control.holds_events() {
                     *self.held_comment = Some(text.keep());
@@ -38,7 +41,6 @@ impl Sink for Deliver<'_> {
                     self.handler.on_comment(text);
                 }
             }
-            Item::Comment(_) => {}
             Item::Retry(milliseconds) => self.backoff.set_base(milliseconds),
             Item::LastEventId(id) => {
                 let mut last = self.shared.last_event_id();

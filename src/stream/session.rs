@@ -334,7 +334,6 @@ impl Run {
         let fed = parser.feed(
             bytes,
             &mut Deliver {
-                wants_comments: handler.wants_comments(),
                 handler: &mut **handler,
                 shared,
                 control,
