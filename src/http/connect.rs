@@ -1,22 +1,20 @@
 //! From a URL to a connection: name, TCP, TLS.
 
 use super::Options;
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorKind, causes};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
-use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiFuture, GaiResolver, Name};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
-use socket2::{SockRef, TcpKeepalive};
+use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tower_service::Service;
 
 /// A connection, with or without TLS. In a box, what TLS takes is not taken of those that have none.
@@ -30,15 +28,13 @@ pub enum Stream {
 /// that: a dead one is noticed within a minute, without heartbeats from the server.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
-/// How long a host's addresses of one family are tried before those of the other are, too.
-const HEAD_START: Duration = Duration::from_millis(300);
-
 /// Connects to a URL's host.
 pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
+    let mut tcp = Tcp::new();
     if uri.scheme_str() != Some("https") {
-        return connect_tcp(&uri).await.map(Stream::Plain);
+        return tcp.call(uri).await.map(Stream::Plain);
     }
-    let mut tls = HttpsConnector::from((Tcp, options.tls.config()?));
+    let mut tls = HttpsConnector::from((tcp, options.tls.config()?));
     match tls.call(uri).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(error) => Err(match error.downcast::<Error>() {
@@ -88,108 +84,96 @@ impl Write for Stream {
     }
 }
 
-/// TCP beneath TLS.
-struct Tcp;
+/// hyper-util's TCP connector with our errors and our sockets.
+struct Tcp(HttpConnector<Resolver>);
+
+impl Tcp {
+    fn new() -> Tcp {
+        let mut connector = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        let (time, interval, retries) = KEEP_ALIVE;
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_keepalive(Some(time));
+        connector.set_keepalive_interval(Some(interval));
+        connector.set_keepalive_retries(Some(retries));
+        Tcp(connector)
+    }
+}
 
 impl Service<Uri> for Tcp {
     type Response = Socket;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0
+            .poll_ready(cx)
+            .map_err(|error| Error::caused(ErrorKind::Connect, "cannot connect", &error))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(async move { connect_tcp(&uri).await })
+        let connecting = self.0.call(uri.clone());
+        Box::pin(async move {
+            connecting.await.map(Socket).map_err(|error| {
+                let unresolved =
+                    causes(&error).find_map(|cause| cause.downcast_ref::<Unresolved>());
+                let host = uri.authority().map_or("", |authority| authority.as_str());
+                match unresolved {
+                    Some(Unresolved(error)) => Error::caused(
+                        ErrorKind::Resolve,
+                        format_args!("cannot resolve {host}"),
+                        error,
+                    ),
+                    None => Error::caused(
+                        ErrorKind::Connect,
+                        format_args!("cannot connect to {host}"),
+                        &error,
+                    ),
+                }
+            })
+        })
     }
 }
 
-/// Connects to one of a host's addresses. hyper-util's connector does the same, but what it is made of takes 3.5 KB of
-/// each stream that connects, and more computing than the rest of the request.
-async fn connect_tcp(uri: &Uri) -> Result<Socket, Error> {
-    let default_port = match uri.scheme_str() {
-        Some("https") => 443,
-        _ => 80,
-    };
-    let port = uri.port_u16().unwrap_or(default_port);
-    let host = uri.host().unwrap_or_default();
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    let connected = match host.parse::<IpAddr>() {
-        Ok(address) => TcpStream::connect((address, port)).await,
-        Err(_) => {
-            let addresses = resolve(host).await.map_err(|error| {
-                Error::caused(
-                    ErrorKind::Resolve,
-                    format_args!("cannot resolve {}", authority(uri)),
-                    &error,
-                )
-            })?;
-            let with_port = |address: SocketAddr| SocketAddr::new(address.ip(), port);
-            Box::pin(connect_any(addresses.map(with_port).collect())).await
-        }
-    };
-    let stream = connected.map_err(|error| {
-        Error::caused(
-            ErrorKind::Connect,
-            format_args!("cannot connect to {}", authority(uri)),
-            &error,
-        )
-    })?;
-    keep_alive(&stream);
-    Ok(Socket(TokioIo::new(stream)))
-}
+/// The system's resolver; its errors can be told from those of connecting.
+#[derive(Clone)]
+struct Resolver(GaiResolver);
 
-fn authority(uri: &Uri) -> &str {
-    uri.authority().map_or("", |authority| authority.as_str())
-}
+/// A name that the resolver does not know.
+#[derive(Debug)]
+struct Unresolved(io::Error);
 
-/// Asks the system's resolver, on a thread that may block.
-async fn resolve(host: &str) -> io::Result<GaiAddrs> {
-    let name: Name = host.parse().map_err(io::Error::other)?;
-    GaiResolver::new().call(name).await
-}
-
-/// Tries the addresses of the family that the system prefers, and after a while those of the other as well (RFC 8305).
-async fn connect_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    let prefers_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (preferred, others): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv6() == prefers_v6);
-    // Several at once are tried one after another.
-    let mut preferred = pin!(TcpStream::connect(&*preferred));
-    if others.is_empty() {
-        return preferred.await;
-    }
-    let mut others = pin!(TcpStream::connect(&*others));
-    match timeout(HEAD_START, &mut preferred).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(_)) => others.await,
-        Err(_) => tokio::select! {
-            first = &mut preferred => match first {
-                Ok(stream) => Ok(stream),
-                Err(_) => others.await,
-            },
-            first = &mut others => match first {
-                Ok(stream) => Ok(stream),
-                Err(_) => preferred.await,
-            },
-        },
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
-/// Has the system look after the connection. Where it cannot, the connection is as good as any other.
-fn keep_alive(stream: &TcpStream) {
-    let (time, interval, retries) = KEEP_ALIVE;
-    let keep_alive = TcpKeepalive::new()
-        .with_time(time)
-        .with_interval(interval)
-        .with_retries(retries);
-    let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+impl std::error::Error for Unresolved {}
+
+impl Service<Name> for Resolver {
+    type Response = GaiAddrs;
+    type Error = Unresolved;
+    type Future = Resolving;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
+        self.0.poll_ready(cx).map_err(Unresolved)
+    }
+
+    fn call(&mut self, name: Name) -> Resolving {
+        Resolving(self.0.call(name))
+    }
+}
+
+/// The resolver at work.
+struct Resolving(GaiFuture);
+
+impl Future for Resolving {
+    type Output = Result<GaiAddrs, Unresolved>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(Unresolved)
+    }
 }
 
 /// A TCP socket that writes with plain `send`, which the standard library calls with MSG_NOSIGNAL: a vectored write to
@@ -236,101 +220,25 @@ impl Connection for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
-    use tokio::net::{TcpListener, TcpSocket};
-    use tokio::time::Instant;
-
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder.enable_all().build().expect("a runtime");
-        let limit = Duration::from_secs(30);
-        let ended = runtime.block_on(async { timeout(limit, future).await });
-        ended.expect("an end")
-    }
-
-    async fn listener(host: impl Into<IpAddr>) -> io::Result<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind((host.into(), 0)).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    }
-
-    async fn refusing() -> SocketAddr {
-        let (_dropped, address) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
-        address
-    }
-
-    /// One that answers nobody: its queue is full. What is answered beside it keeps it so.
-    async fn silent() -> (SocketAddr, impl Sized) {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        let any = (Ipv4Addr::LOCALHOST, 0).into();
-        socket.bind(any).expect("an address");
-        let listener = socket.listen(1).expect("a listener");
-        let address = listener.local_addr().expect("its address");
-        let mut queue = Vec::new();
-        while let Ok(connected) =
-            timeout(Duration::from_millis(50), TcpStream::connect(address)).await
-        {
-            queue.push(connected);
-        }
-        (address, (listener, queue))
-    }
-
-    #[test]
-    fn addresses_are_tried_one_after_another() {
-        block_on(async {
-            let (_listener, good) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
-            let stream = connect_any(vec![refusing().await, good]).await;
-            let peer = stream.and_then(|stream| stream.peer_addr());
-            assert_eq!(peer.expect("a connection"), good);
-
-            let failed = connect_any(vec![refusing().await, refusing().await]).await;
-            let error = failed.expect_err("no connection");
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-            connect_any(Vec::new()).await.expect_err("no address");
-        });
-    }
-
-    #[test]
-    fn a_family_that_fails_or_is_silent_leaves_it_to_the_other() {
-        block_on(async {
-            let Ok((_listener, good)) = listener(Ipv6Addr::LOCALHOST).await else {
-                return; // a machine without IPv6
-            };
-            let (silent, _queue) = silent().await;
-            let begun = Instant::now();
-            for preferred in [refusing().await, silent] {
-                let stream = connect_any(vec![preferred, good]).await;
-                let peer = stream.and_then(|stream| stream.peer_addr());
-                assert_eq!(peer.expect("a connection"), good);
-            }
-            assert!(begun.elapsed() >= HEAD_START);
-
-            // Which of the two comes first makes no difference then.
-            let (_listener, good) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
-            let others = [refusing().await, good];
-            let dead = SocketAddr::from((Ipv6Addr::LOCALHOST, refusing().await.port()));
-            let stream = connect_any([&[dead][..], &others].concat()).await;
-            let peer = stream.and_then(|stream| stream.peer_addr());
-            assert_eq!(peer.expect("a connection"), good);
-        });
-    }
+    use socket2::SockRef;
+    use std::net::{Ipv4Addr, TcpListener};
 
     #[test]
     fn a_dead_peer_is_noticed_within_a_minute() {
-        block_on(async {
-            for host in ["127.0.0.1", "localhost"] {
-                let (_listener, address) = listener(Ipv4Addr::LOCALHOST).await.expect("a listener");
-                let uri = format!("http://{host}:{}/", address.port());
-                let socket = connect_tcp(&uri.parse().expect("a URI")).await;
-                let stream = socket.expect("a connection").0.into_inner();
-                assert!(stream.nodelay().expect("an answer"));
-                let stream = SockRef::from(&stream);
-                assert!(stream.keepalive().expect("an answer"));
-                let time = stream.tcp_keepalive_time().expect("an answer");
-                let interval = stream.tcp_keepalive_interval().expect("an answer");
-                let retries = stream.tcp_keepalive_retries().expect("an answer");
-                assert!(time + interval * retries <= Duration::from_secs(60));
-            }
-        });
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+        let port = listener.local_addr().expect("its address").port();
+        for host in ["127.0.0.1", "localhost"] {
+            let uri = format!("http://{host}:{port}/").parse().expect("a URI");
+            let connected = runtime.block_on(async { Tcp::new().call(uri).await });
+            let Socket(stream) = connected.expect("a connection");
+            let stream = SockRef::from(stream.inner());
+            assert!(stream.keepalive().expect("an answer"));
+            let time = stream.tcp_keepalive_time().expect("an answer");
+            let interval = stream.tcp_keepalive_interval().expect("an answer");
+            let retries = stream.tcp_keepalive_retries().expect("an answer");
+            assert!(time + interval * retries <= Duration::from_secs(60));
+        }
     }
 }
