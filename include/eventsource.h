@@ -1130,8 +1130,9 @@ eventsource_status_t eventsource_set_read_timeout(struct eventsource_t *es, int6
 eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int32_t count);
 
 /**
- * Sets how much one event may hold: data, type, id and a comment, whatever is unfinished. Default: 16777216 (16 MiB).
- * A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the client reconnects.
+ * Sets how much one event may hold: data, type, id, and a comment if there is a callback for comments; whatever is
+ * unfinished. Default: 16777216 (16 MiB). A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the
+ * client reconnects.
  *
  * @param bytes ≥ 1
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs

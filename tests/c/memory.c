@@ -83,6 +83,13 @@ static void refuse_event(eventsource_t *es, const eventsource_event_t *event, vo
     CHECK(!"an event that never ends");
 }
 
+static void refuse_comment(eventsource_t *es, const eventsource_comment_t *comment, void *user) {
+    (void)es;
+    (void)comment;
+    (void)user;
+    CHECK(!"a comment that never ends");
+}
+
 static int32_t check_too_large(eventsource_t *es, const eventsource_error_t *error, void *user) {
     (void)es;
     CHECK_STATUS(error->code, EVENTSOURCE_ERR_EVENT_TOO_LARGE);
@@ -104,7 +111,7 @@ static void an_event_without_end_is_held_up_to_the_limit_and_no_further(void) {
         eventsource_set_max_event_size(es, LIMIT);
         eventsource_on_event(es, refuse_event);
         eventsource_on_error(es, check_too_large);
-        eventsource_on_comment(es, NULL);
+        eventsource_on_comment(es, refuse_comment);
         eventsource_set_user_data(es, &errors, NULL);
         int64_t before = resident_kib(), most = before;
         CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
@@ -119,6 +126,37 @@ static void an_event_without_end_is_held_up_to_the_limit_and_no_further(void) {
         close(fd);
         peer_close(&peer);
     }
+}
+
+static void stop_at_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
+    (void)user;
+    CHECK_TEXT(event->data, "after it");
+    eventsource_stop(es);
+}
+
+static void a_comment_that_nobody_wants_is_never_too_large(void) {
+    static char filler[64 * KIB];
+    enum { LIMIT = 1 * MIB };
+    memset(filler, 'x', sizeof filler);
+    peer_t peer = peer_listen("http");
+    eventsource_t *es = client_of(&peer);
+    eventsource_set_max_event_size(es, LIMIT);
+    eventsource_on_event(es, stop_at_event);
+    CHECK_STATUS(eventsource_start(es), EVENTSOURCE_OK);
+    int fd = peer_open(&peer);
+    int64_t before = resident_kib(), most = before;
+    peer_say(fd, ":");
+    for (int sent = 0; sent < 16 * LIMIT; sent += sizeof filler) {
+        peer_send(fd, filler, sizeof filler);
+        int64_t now = resident_kib();
+        if (now > most) most = now;
+    }
+    peer_say(fd, "\ndata: after it\n\n");
+    CHECK_STATUS(eventsource_wait(es, 10000 * check_slow), EVENTSOURCE_OK);
+    CHECK(most - before < SMALL_CONSTANT_KIB);
+    eventsource_free(es);
+    close(fd);
+    peer_close(&peer);
 }
 
 /* ---- Many streams -------------------------------------------------------------------------------------------------- */
@@ -276,6 +314,7 @@ static void threads_that_have_left_leave_no_stacks_behind(void) {
 
 CHECK_MAIN(TEST(a_callback_that_sleeps_makes_the_server_wait_and_takes_no_memory),
            TEST(an_event_without_end_is_held_up_to_the_limit_and_no_further),
+           TEST(a_comment_that_nobody_wants_is_never_too_large),
            TEST(an_idle_stream_is_small),
            TEST(after_a_burst_a_stream_is_nearly_as_small_as_before),
            TEST(threads_that_have_left_leave_no_stacks_behind))
