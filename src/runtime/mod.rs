@@ -367,7 +367,7 @@ impl Core {
         hook(&self.options.on_thread_start);
         {
             let _reactor = tokio.enter();
-            let mut worker = Worker::default();
+            let mut worker = Worker::new(threads::id());
             loop {
                 match self.scheduler.next(&mut worker) {
                     Next::Run(task) => drop(task.run()),
@@ -389,7 +389,7 @@ impl Core {
     fn watch(self: &Arc<Core>) {
         while !self.scheduler.is_shut_down() {
             self.scheduler.alarm().wait();
-            for _ in 0..self.scheduler.tick() {
+            for _ in 0..self.scheduler.tick(threads::waits) {
                 if let Err(error) = self.start_thread(Core::join_in) {
                     log::write(
                         Level::Warning,

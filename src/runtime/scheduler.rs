@@ -18,6 +18,8 @@
 //! - More to do than the threads can that are not blocked: there come to be as many of those as there are processors.
 //! - Threads on their way (started or called, and not yet here) are not called again: on a machine that is merely slow,
 //!   where nobody arrives, their number does not grow.
+//! - Nor does it, at first, for threads that only want a processor: those that have none look blocked, and there would be
+//!   more and more of them.
 
 use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait_for};
 use std::collections::VecDeque;
@@ -34,6 +36,15 @@ const REST: Duration = Duration::from_secs(1);
 /// For how many ticks after threads have been replaced the alarm rings often: where one callback blocks more may, and each
 /// step by which they are overtaken takes two ticks.
 const HURRIED_TICKS: u32 = 8;
+
+/// How many times more often that is.
+pub const HURRY: u32 = 5;
+
+/// How long a thread in one task may want a processor before it counts as stuck all the same, in ticks of a hurry.
+const PATIENCE: u64 = 3 * HURRY as u64;
+
+/// How many such threads count for each that may run tasks at the same time.
+const MOST_COMPUTING: usize = 4;
 
 /// Rings when nobody has been parked for a while. The scheduler sets it under its lock, so it must not call back.
 pub trait Alarm {
@@ -77,10 +88,10 @@ struct State<T> {
     resting: usize,
     /// Of these, how many have been called and not yet noticed.
     called: usize,
-    /// For each thread that runs a task: the tick at which it began.
-    running: Vec<u64>,
-    /// How often the alarm has rung.
+    running: Vec<Running>,
+    /// How often the alarm has rung, and in ticks of a hurry how long it has been.
     tick: u64,
+    time: u64,
     alarm_is_set: bool,
     /// For how many more ticks the alarm rings often.
     hurried: u32,
@@ -101,6 +112,20 @@ enum Reactor {
     Parked(Waker),
 }
 
+/// A thread in a task.
+#[derive(Debug)]
+struct Running {
+    thread: ThreadId,
+    /// The tick at which it began, and the time.
+    began: u64,
+    began_at: u64,
+    /// It has been seen to wait for something else than a processor.
+    waits: bool,
+}
+
+/// What the system calls a thread.
+pub type ThreadId = u32;
+
 /// What a thread is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<T> {
@@ -117,6 +142,7 @@ pub enum Next<T> {
 /// A thread, as the scheduler knows it.
 #[derive(Debug, Default)]
 pub struct Worker {
+    thread: ThreadId,
     doing: Doing,
     tasks_since_look: u32,
 }
@@ -129,6 +155,16 @@ enum Doing {
     /// A task, since this tick.
     Task(u64),
     Driving,
+}
+
+impl Worker {
+    /// For the thread that calls this.
+    pub fn new(thread: ThreadId) -> Worker {
+        Worker {
+            thread,
+            ..Worker::default()
+        }
+    }
 }
 
 impl<T, A: Alarm> Scheduler<T, A> {
@@ -144,6 +180,7 @@ impl<T, A: Alarm> Scheduler<T, A> {
                 called: 0,
                 running: Vec::new(),
                 tick: 0,
+                time: 0,
                 alarm_is_set: false,
                 hurried: 0,
                 were_stuck: 0,
@@ -245,16 +282,22 @@ impl<T, A: Alarm> Scheduler<T, A> {
         Poll::Pending
     }
 
-    /// The alarm has rung. Answers how many threads to start; each that cannot be has to be reported by
-    /// [`not_started`](Self::not_started).
-    pub fn tick(&self) -> usize {
+    /// The alarm has rung. `waits` tells of a thread whether it waits for something else than a processor. Answers how many
+    /// threads to start; each that cannot be has to be reported by [`not_started`](Self::not_started).
+    pub fn tick(&self, waits: impl Fn(ThreadId) -> bool) -> usize {
+        let mut suspects = lock(&self.state).suspects();
+        suspects.retain(|(thread, _)| waits(*thread));
         let mut state = lock(&self.state);
         if state.shut_down || !state.alarm_is_set {
             return 0;
         }
+        for running in &mut state.running {
+            running.waits |= suspects.contains(&(running.thread, running.began));
+        }
         state.tick += 1;
+        state.time += u64::from(if state.hurried > 0 { 1 } else { HURRY });
         let is_overloaded = !mem::take(&mut state.was_empty) && !state.queue.is_empty();
-        let stuck = state.stuck();
+        let stuck = state.stuck(MOST_COMPUTING * self.limits.parallel);
         let mut live = state.running.len() - stuck;
         if let Reactor::Driven = state.reactor {
             live += 1;
@@ -324,9 +367,11 @@ impl<T> State<T> {
         match mem::replace(&mut worker.doing, Doing::Nothing) {
             Doing::Arriving => self.starting -= 1,
             Doing::Nothing => {}
-            Doing::Task(since) => {
+            Doing::Task(began) => {
                 // From the end, where the latest are: those in front may be blocked for long.
-                if let Some(index) = self.running.iter().rposition(|began| *began == since) {
+                let is_it =
+                    |running: &Running| (running.thread, running.began) == (worker.thread, began);
+                if let Some(index) = self.running.iter().rposition(is_it) {
                     self.running.swap_remove(index);
                 }
             }
@@ -337,7 +382,12 @@ impl<T> State<T> {
     fn begin_task(&mut self, worker: &mut Worker) {
         worker.doing = Doing::Task(self.tick);
         worker.tasks_since_look += 1;
-        self.running.push(self.tick);
+        self.running.push(Running {
+            thread: worker.thread,
+            began: self.tick,
+            began_at: self.time,
+            waits: false,
+        });
     }
 
     fn drive(&mut self, worker: &mut Worker, how: Next<T>) -> Next<T> {
@@ -358,9 +408,22 @@ impl<T> State<T> {
         }
     }
 
-    /// How many threads have been in one and the same task from one tick to the next.
-    fn stuck(&self) -> usize {
-        let stuck = |began: &&u64| **began + 2 <= self.tick;
-        self.running.iter().filter(stuck).count()
+    /// The threads that have been in one and the same task from one tick to the next, and nobody knows yet why.
+    fn suspects(&self) -> Vec<(ThreadId, u64)> {
+        let running = self.running.iter();
+        running
+            .filter(|running| !running.waits && running.began < self.tick)
+            .map(|running| (running.thread, running.began))
+            .collect()
+    }
+
+    /// How many threads do not come back from their task. One that only waits for a processor does come back, and more
+    /// threads would make it wait longer; so of those that have wanted one for long, only so many count.
+    fn stuck(&self, most_computing: usize) -> usize {
+        let waiting = self.running.iter().filter(|running| running.waits);
+        let has_long_computed =
+            |running: &&Running| !running.waits && running.began_at + PATIENCE <= self.time;
+        let computing = self.running.iter().filter(has_long_computed);
+        waiting.count() + computing.count().min(most_computing)
     }
 }

@@ -1,6 +1,7 @@
 //! How the library's threads are made: named, and deaf to signals, which belong to the host's own threads. And how a
 //! thread knows that it is inside a callback.
 
+use super::scheduler::ThreadId;
 use std::cell::Cell;
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -43,6 +44,34 @@ pub fn callback<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
+/// What the system calls this thread.
+#[cfg(target_os = "linux")]
+pub fn id() -> ThreadId {
+    // SAFETY: no arguments, and it cannot fail.
+    unsafe { libc::gettid() as ThreadId }
+}
+
+/// Whether a thread of this process waits for something else than a processor. One that is not there does.
+#[cfg(target_os = "linux")]
+pub fn waits(thread: ThreadId) -> bool {
+    let status = std::fs::read(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    // The state follows the name, which is in parentheses and may have some of its own.
+    let after_name = status.rsplit(|byte| *byte == b')').next();
+    after_name.is_none_or(|rest| rest.trim_ascii_start().first() != Some(&b'R'))
+}
+
+/// Where that cannot be told, threads have no names.
+#[cfg(not(target_os = "linux"))]
+pub fn id() -> ThreadId {
+    0
+}
+
+/// Where it cannot be told, one that does not come back waits.
+#[cfg(not(target_os = "linux"))]
+pub fn waits(_thread: ThreadId) -> bool {
+    true
+}
+
 /// Starts a thread.
 pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     with_signals_blocked(|| {
@@ -79,4 +108,37 @@ fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
 #[cfg(not(unix))]
 fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
     run()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+    use std::thread::{sleep, yield_now};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_thread_that_sleeps_waits_and_one_that_computes_does_not() {
+        let (say_id, ids) = channel();
+        let (wake, sleeper) = channel::<()>();
+        let sleeping = std::thread::spawn(move || {
+            say_id.send(id()).expect("a listener");
+            let _ = sleeper.recv();
+        });
+        let sleeping_id = ids.recv().expect("its id");
+        let end = Instant::now() + Duration::from_secs(10);
+        while !waits(sleeping_id) && Instant::now() < end {
+            yield_now();
+        }
+        assert!(waits(sleeping_id));
+        assert!(!waits(id()), "it looks at itself");
+        drop(wake);
+        sleeping.join().expect("no panic");
+        // The system may take a moment to forget it.
+        while std::path::Path::new(&format!("/proc/self/task/{sleeping_id}")).exists() {
+            assert!(Instant::now() < end);
+            sleep(Duration::from_millis(1));
+        }
+        assert!(waits(sleeping_id), "nobody is there to come back");
+    }
 }

@@ -1,11 +1,11 @@
 //! The alarm that tells when nobody has looked after the reactor for a while.
 
-use super::scheduler::Alarm;
+use super::scheduler::{Alarm, HURRY};
 use std::io;
 use std::time::Duration;
 
 /// How often it rings: a callback that takes no longer than this is nobody's business.
-const SLOW: Duration = Duration::from_millis(5);
+const SLOW: Duration = Duration::from_millis(HURRY as u64);
 /// How often it rings while blocked threads are being replaced.
 const FAST: Duration = Duration::from_millis(1);
 

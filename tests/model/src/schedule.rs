@@ -161,7 +161,7 @@ impl World {
             if !self.scheduler.alarm().wait() {
                 return;
             }
-            for _ in 0..self.scheduler.tick() {
+            for _ in 0..self.scheduler.tick(|_| true) {
                 let world = self.clone();
                 thread::spawn(move || world.work());
             }
@@ -274,7 +274,7 @@ fn a_thread_that_is_called_as_its_rest_ends_does_not_leave_with_the_call() {
         world.push(1);
         world.push(2);
         assert_eq!(scheduler.next(&mut leader), Next::Run(1));
-        assert_eq!(scheduler.tick() + scheduler.tick(), 1);
+        assert_eq!(scheduler.tick(|_| true) + scheduler.tick(|_| true), 1);
         assert_eq!(scheduler.next(&mut spare), Next::Run(2));
         assert_eq!(scheduler.next(&mut leader), Next::Park);
         let parked = Parked::new().into();
@@ -292,12 +292,12 @@ fn a_thread_that_is_called_as_its_rest_ends_does_not_leave_with_the_call() {
             assert_eq!(resting.join().unwrap(), Next::Run(3));
             return;
         }
-        let mut started = scheduler.tick() + scheduler.tick();
+        let mut started = scheduler.tick(|_| true) + scheduler.tick(|_| true);
         match resting.join().unwrap() {
             Next::Park => {}
             Next::Leave => {
                 scheduler.left();
-                started += scheduler.tick() + scheduler.tick();
+                started += scheduler.tick(|_| true) + scheduler.tick(|_| true);
                 assert_eq!(started, 1, "nobody looks after the reactor");
             }
             other => panic!("{other:?}"),
@@ -327,10 +327,10 @@ fn the_alarm_is_set_exactly_while_a_task_runs_and_nobody_is_parked() {
         world.push(3);
         assert!(scheduler.poll_park(&mut cx).is_ready());
         assert!(scheduler.next(&mut leader) == Next::Run(3) && is_set());
-        assert_eq!(scheduler.tick() + scheduler.tick(), 1);
+        assert_eq!(scheduler.tick(|_| true) + scheduler.tick(|_| true), 1);
         assert_eq!(scheduler.next(&mut spare), Next::Park);
         assert!(scheduler.poll_park(&mut cx).is_pending() && !is_set());
-        assert_eq!(scheduler.tick(), 0);
+        assert_eq!(scheduler.tick(|_| true), 0);
     });
 }
 
@@ -364,14 +364,14 @@ fn threads_on_their_way_are_not_called_again() {
         world.push(2);
         world.push(3);
         assert_eq!(scheduler.next(&mut worker), Next::Run(1));
-        assert_eq!(scheduler.tick(), 0, "it may have begun just now");
+        assert_eq!(scheduler.tick(|_| true), 0, "it may have begun just now");
         assert_eq!(
-            scheduler.tick(),
+            scheduler.tick(|_| true),
             3,
             "two for the tasks, one for the reactor"
         );
         for _ in 0..100 {
-            assert_eq!(scheduler.tick(), 0);
+            assert_eq!(scheduler.tick(|_| true), 0);
         }
     });
 }
@@ -386,7 +386,7 @@ fn blocked_threads_are_overtaken_by_doubling_and_never_beyond_the_limit() {
         assert_eq!(scheduler.next(&mut blocked[0]), Next::Run(0));
         let mut steps = Vec::new();
         while blocked.len() < 10 {
-            let more = (0..2).map(|_| scheduler.tick()).sum::<usize>();
+            let more = (0..2).map(|_| scheduler.tick(|_| true)).sum::<usize>();
             steps.push(more);
             for _ in 0..more {
                 let mut worker = Worker::default();
@@ -395,7 +395,7 @@ fn blocked_threads_are_overtaken_by_doubling_and_never_beyond_the_limit() {
             }
         }
         assert_eq!(steps, [3, 6]);
-        assert_eq!((0..10).map(|_| scheduler.tick()).sum::<usize>(), 0);
+        assert_eq!((0..10).map(|_| scheduler.tick(|_| true)).sum::<usize>(), 0);
     });
 }
 
@@ -417,7 +417,7 @@ fn two_hundred_that_block_at_once_are_overtaken_soon() {
             while blocked.len() < 200 {
                 let is_hurried = scheduler.alarm().is_hurried.load(Ordering::SeqCst);
                 milliseconds += if is_hurried { 1 } else { 5 };
-                for _ in 0..scheduler.tick() {
+                for _ in 0..scheduler.tick(|_| true) {
                     let mut worker = Worker::default();
                     if let Next::Run(_) = scheduler.next(&mut worker) {
                         blocked.push(worker);
@@ -456,9 +456,63 @@ fn where_there_is_too_much_to_do_there_come_to_be_as_many_threads_as_processors(
                 push(1);
                 assert!(matches!(scheduler.next(worker), Next::Run(_)));
             }
-            workers.extend((0..scheduler.tick()).map(|_| Worker::default()));
+            workers.extend((0..scheduler.tick(|_| true)).map(|_| Worker::default()));
         }
         assert_eq!(workers.len(), 4);
+    });
+}
+
+#[test]
+fn threads_that_only_want_a_processor_are_not_overtaken_before_long() {
+    loom::model(|| {
+        let world = World::new(10, 0);
+        let scheduler = &world.scheduler;
+        let mut worker = Worker::default();
+        world.push(1);
+        world.push(2);
+        assert_eq!(scheduler.next(&mut worker), Next::Run(1));
+        let wants_a_processor = |_| false;
+        let started: Vec<_> = (0..3).map(|_| scheduler.tick(wants_a_processor)).collect();
+        assert_eq!(
+            started,
+            [0, 0, 2],
+            "a computation is no reason to wait for ever"
+        );
+
+        // Whoever is seen to wait once need not be looked at again.
+        let mut other = Worker::default();
+        assert_eq!(scheduler.next(&mut other), Next::Run(2));
+        world.push(3);
+        scheduler.tick(|_| true);
+        scheduler.tick(|_| true);
+        scheduler.tick(|_| panic!("looked at again"));
+    });
+}
+
+#[test]
+fn however_many_want_a_processor_there_come_to_be_a_few_threads_for_each() {
+    loom::model(|| {
+        let limits = Limits {
+            parallel: 2,
+            threads: 1000,
+        };
+        let scheduler = Scheduler::new(limits, Bell::default());
+        for task in 0..200 {
+            assert!(scheduler.push(task).is_ok());
+        }
+        let mut threads = 0;
+        let mut more = 1;
+        for _ in 0..100 {
+            for _ in 0..more {
+                assert!(matches!(
+                    scheduler.next(&mut Worker::default()),
+                    Next::Run(_)
+                ));
+            }
+            threads += more;
+            more = scheduler.tick(|_| false);
+        }
+        assert!((8..=24).contains(&threads), "{threads}");
     });
 }
 
@@ -471,7 +525,7 @@ fn a_thread_that_returns_soon_is_not_taken_for_blocked() {
         for task in 0..20 {
             world.push(task);
             assert_eq!(scheduler.next(&mut worker), Next::Run(task));
-            assert_eq!(scheduler.tick(), 0);
+            assert_eq!(scheduler.tick(|_| true), 0);
         }
     });
 }
