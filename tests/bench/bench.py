@@ -14,7 +14,6 @@ import os
 import pathlib
 import random
 import re
-import resource
 import shlex
 import shutil
 import statistics
@@ -56,6 +55,13 @@ def instructions(shape, framing, many):
     )
 
 
+def stamped(streams, rounds, pause_us):
+    return Experiment(
+        lambda bench, client, scale: bench.stamped(client, streams, max(5, int(rounds * scale)), pause_us),
+        clients=(*OURS, "reference", "curl", "floor"),
+    )
+
+
 def streams_of(count, scale):
     return max(50, int(count * scale))
 
@@ -79,8 +85,8 @@ EXPERIMENTS = {
     "burst": Experiment(
         lambda bench, client, scale: bench.burst(client, streams_of(1_000, scale), "1x1024", 1_024)
     ),
-    "round": Experiment(lambda bench, client, scale: bench.stamped(client, 500, max(5, int(50 * scale)), 20_000)),
-    "tick": Experiment(lambda bench, client, scale: bench.stamped(client, 1, max(50, int(500 * scale)), 2_000)),
+    "round": stamped(500, 50, 20_000),
+    "tick": stamped(1, 500, 2_000),
     "long line": blast("1x67108864", "1024", 1),
     "long line's peak": Experiment(lambda bench, client, scale: bench.peak(client, "1x67108864", "1024", 1), runs=3),
     "bytes": blast("1x20", "1", 3_657),
@@ -239,8 +245,6 @@ def main():
     options.add_argument("--tls", choices=("no", "yes", "only"), default="yes", help="the table for TLS")
     given = options.parse_args([*shlex.split(os.environ.get("BENCH_OPTIONS", "")), *sys.argv[1:]])
     runs, scale = (1, 0.1) if given.quick else (given.runs, 1)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     environment, _folder = measure.shared_library(given.library)
     ours = given.programs / "bench-ours"
@@ -249,7 +253,8 @@ def main():
         measure.Client("inline", [ours, "--inline"], environment),
     ]
     absent = []
-    for name, program in ("reference", given.reference), ("curl", given.programs / "bench-curl"):
+    others = {"curl": given.programs / "bench-curl", "floor": given.programs / "bench-floor", "reference": given.reference}
+    for name, program in others.items():
         if program.exists():
             clients.append(measure.Client(name, [program], has_roots=name == "curl"))
         else:
@@ -275,7 +280,9 @@ def main():
             except (OSError, subprocess.CalledProcessError, measure.Failed) as reason:
                 absent.append(f"TLS: the server needs OpenSSL's headers, the certificate its program ({reason})")
             else:
-                figures = measure_all(tls, clients, tls_rows, runs, scale)
+                # The floor knows nothing of TLS.
+                over_tls = [client for client in clients if client.name != "floor"]
+                figures = measure_all(tls, over_tls, tls_rows, runs, scale)
                 tables.append(present.Table("TLS, HTTP/1.1 (no goals yet)", tls_rows, figures))
     absent.append("HTTP/2: the library does not speak it yet")
     failures = [failure for table in tables for failure in table.figures.failures]

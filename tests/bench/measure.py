@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import tempfile
 import threading
@@ -90,6 +91,9 @@ class Bench:
         self.server = server
         self.tls = tls
         self.alone = {}  # by the client's name: what `_opened` answers for one stream
+        # The programs inherit it: they open more files than many systems allow at first.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     @contextlib.contextmanager
     def run(self, client, path, *arguments, prefix=()):

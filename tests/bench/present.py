@@ -11,7 +11,7 @@ import re
 import subprocess
 
 OURS = ("isolated", "inline")
-PEERS = ("reference", "curl")
+PEERS = ("reference", "curl", "floor")
 LOCKED = pathlib.Path(__file__).parent / "reference" / "Cargo.lock"
 
 
