@@ -11,7 +11,7 @@
 
 #![no_main]
 
-use eventsource::parser::{Parser, TooLarge};
+use eventsource::parser::{Item, Parser, TooLarge};
 use eventsource_fuzz::naive::{Got, naive};
 use libfuzzer_sys::fuzz_target;
 use std::ops::ControlFlow;
