@@ -162,10 +162,12 @@ impl Memory {
         }
         // The system may refuse, as it has a limit for the number of mappings.
         let mapped = (size >= MAPPED_FROM).then(|| pages::map(size)).flatten();
-        Memory {
+        let allocate = |layout| {
             // SAFETY: the size is not zero.
-            start: mapped
-                .unwrap_or_else(|| allocated(size, |layout| unsafe { alloc::alloc(layout) })),
+            unsafe { alloc::alloc(layout) }
+        };
+        Memory {
+            start: mapped.unwrap_or_else(|| allocated(size, allocate)),
             size,
             is_mapped: mapped.is_some(),
         }
@@ -179,9 +181,9 @@ impl Memory {
             unsafe { pages::remap(self.start, self.size, size) }
         } else if !self.is_mapped && !is_large && self.size > 0 && size > 0 {
             let (start, old) = (self.start.as_ptr(), layout(self.size));
-            // SAFETY: allocated with this layout; neither size is zero.
-            Some(allocated(size, |_| unsafe {
-                alloc::realloc(start, old, size)
+            Some(allocated(size, |_| {
+                // SAFETY: allocated with this layout; neither size is zero.
+                unsafe { alloc::realloc(start, old, size) }
             }))
         } else {
             None

@@ -355,7 +355,7 @@ impl Parser {
             self.end_line(&input[..end], sink)?;
         }
         for end in ends {
-            let start = std::mem::replace(next, end + 1);
+            let start = mem::replace(next, end + 1);
             if start < end {
                 self.read_line(&input[start..end], sink)?;
                 continue;
@@ -418,7 +418,8 @@ impl Parser {
             let value = self.begin_value(Field::Data);
             return self.end_value(value, bytes, sink);
         }
-        if line[0] == b':' && !self.keeps_comments {
+        // A flood of heartbeats is to cost next to nothing.
+        if line.starts_with(b":") && !self.keeps_comments {
             return Ok(());
         }
         self.end_line(line, sink)
@@ -565,9 +566,9 @@ impl Parser {
         }
     }
 
-    /// The standard's UTF-8 decoding: puts U+FFFD for what is malformed in the value that begins at `start`. Doing it value by value is no
-    /// different: a value lies between ASCII bytes, and those end a malformed sequence. It is done in place because a
-    /// second copy could break the limit.
+    /// The standard's UTF-8 decoding: puts U+FFFD for what is malformed in the value that begins at `start`. Doing it value
+    /// by value is no different: a value lies between ASCII bytes, and those end a malformed sequence. It is done in place
+    /// because a second copy could break the limit.
     #[cold]
     fn decode(&mut self, field: Field, start: usize) -> Result<(), Stop> {
         if simdutf8::basic::from_utf8(&self.buffer(field)[start..]).is_ok() {

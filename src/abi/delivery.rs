@@ -40,6 +40,7 @@ impl Delivery {
         Arc::as_ptr(&self.es).cast_mut()
     }
 
+    // Apart, as the look-up by type is: together with them, the way to on_event saves and restores all registers.
     #[inline(never)]
     fn batch_event(&mut self, event: &Event<'_>) {
         if Batch::is_too_large(event) {

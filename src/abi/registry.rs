@@ -38,6 +38,7 @@ impl Registered {
         self.receiver_of_type(event.event_type.as_str())
     }
 
+    // Apart, so that events without a type of their own do not pay for it.
     #[inline(never)]
     fn receiver_of_type(&self, event_type: &str) -> eventsource_event_fn {
         let own = self.on_event_type.get(event_type);
