@@ -10,11 +10,14 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Files of `src/abi` with public items, in the order in which the header presents them.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     "status.rs",
     "client.rs",
     "callbacks.rs",
-    "settings.rs",
+    "settings/request.rs",
+    "settings/reconnect.rs",
+    "settings/limits.rs",
+    "settings/tls.rs",
     "questions.rs",
     "request.rs",
     "runtime.rs",

@@ -1,8 +1,7 @@
 //! The body of a response, which lends its bytes.
 
 use super::error::{Error, ErrorKind};
-use super::framing::Framing;
-use super::wire::Wire;
+use super::http1::Content;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,24 +14,14 @@ const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
 /// The body of a response.
 #[derive(Debug)]
 pub struct Body {
-    wire: Wire,
-    framing: Framing,
-    /// What came together with the head.
-    beginning: Vec<u8>,
+    content: Content,
     silence: Option<Silence>,
 }
 
 impl Body {
-    pub(super) fn new(
-        wire: Wire,
-        framing: Framing,
-        beginning: Vec<u8>,
-        read_timeout: Option<Duration>,
-    ) -> Body {
+    pub(super) fn new(content: Content, read_timeout: Option<Duration>) -> Body {
         Body {
-            wire,
-            framing,
-            beginning,
+            content,
             silence: read_timeout.map(Silence::new),
         }
     }
@@ -56,28 +45,8 @@ impl Body {
         limit: usize,
         take: &mut impl FnMut(&[u8]),
     ) -> Poll<Result<bool, Error>> {
-        let Body { wire, framing, .. } = self;
-        if framing.is_complete() {
-            return Poll::Ready(Ok(false));
-        }
-        if !self.beginning.is_empty() {
-            let mut beginning = std::mem::take(&mut self.beginning);
-            return Poll::Ready(framing.decode(&mut beginning, take).map(|()| true));
-        }
-        let read = wire.poll_read(cx, limit, |bytes| {
-            if !bytes.is_empty() {
-                return framing.decode(bytes, take).map(|()| true);
-            }
-            if framing.may_close() {
-                return Ok(false);
-            }
-            Err(Error::new(
-                ErrorKind::Disconnected,
-                "the connection ended before the response was complete",
-            ))
-        });
-        match (read, &mut self.silence) {
-            (Poll::Ready(read), _) => Poll::Ready(read?),
+        match (self.content.poll_read(cx, limit, take), &mut self.silence) {
+            (Poll::Ready(read), _) => Poll::Ready(read),
             (Poll::Pending, Some(silence)) => Poll::Ready(Err(ready!(silence.poll(cx)))),
             (Poll::Pending, None) => Poll::Pending,
         }

@@ -3,15 +3,11 @@
 use super::body::Body;
 use super::connect::connect;
 use super::error::{Error, ErrorKind};
-use super::framing::Framing;
-use super::head::{self, Head};
+use super::http1;
 use super::request::Request;
-use super::wire::Wire;
 use super::{Options, Response, origin};
 use crate::log::{self, Level};
 use hyper::Uri;
-use hyper::http::Method;
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -43,45 +39,20 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     )
     .await??;
 
-    let mut wire = Wire::new(stream, head::write(request), request.body.clone());
-    let (head, beginning) = within(options.read_timeout, pin!(read_head(&mut wire)), |limit| {
+    let answer = pin!(http1::exchange(stream, request));
+    let (head, content) = within(options.read_timeout, answer, |limit| {
         Error::new(
             ErrorKind::ReadTimeout,
             format!("no response within {limit:?}"),
         )
     })
     .await??;
-
-    let framing = Framing::of(head.status, request.method == Method::HEAD, &head.headers)?;
     Ok(Response {
         status: head.status,
         http_version: head.http_version,
         headers: head.headers,
-        body: Box::new(Body::new(wire, framing, beginning, options.read_timeout)),
+        body: Box::new(Body::new(content, options.read_timeout)),
     })
-}
-
-/// The response's head, and what came together with it of the body.
-async fn read_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
-    let mut bytes = Vec::new();
-    loop {
-        let room = head::LARGEST - bytes.len();
-        let read = poll_fn(|cx| {
-            wire.poll_read(cx, room, |read| {
-                bytes.extend_from_slice(read);
-                read.len()
-            })
-        });
-        if read.await? == 0 {
-            return Err(Error::new(
-                ErrorKind::Disconnected,
-                "the connection ended before the response's head was complete",
-            ));
-        }
-        if let Some((head, len)) = head::read(&bytes)? {
-            return Ok((head, bytes.split_off(len)));
-        }
-    }
 }
 
 /// Waits for a future for a limited time. Pinned elsewhere, it is not held here as well.

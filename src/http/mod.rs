@@ -8,12 +8,10 @@ mod body;
 mod connect;
 mod error;
 mod exchange;
-mod framing;
-mod head;
+mod http1;
 mod redirect;
 mod request;
 mod tls;
-mod wire;
 
 pub use body::Body;
 pub use error::{Answer, Error, ErrorKind};

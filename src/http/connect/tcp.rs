@@ -1,14 +1,11 @@
-//! From a URL to a connection: name, TCP, TLS.
+//! TCP connections, and their sockets.
 
-use super::Options;
-use super::error::{Error, ErrorKind, causes};
+use super::resolve::{Resolver, Unresolved};
+use crate::http::error::{Error, ErrorKind, causes};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiFuture, GaiResolver, Name};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -17,79 +14,16 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// A connection, with or without TLS. In a box, what TLS takes is not taken of those that have none.
-#[derive(Debug)]
-pub enum Stream {
-    Plain(Socket),
-    Tls(Box<MaybeHttpsStream<Socket>>),
-}
-
 /// How long a silent peer is left alone, how often it is then asked for a sign of life, and how many times it may miss
 /// that: a dead one is noticed within a minute, without heartbeats from the server.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
-/// Connects to a URL's host.
-pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
-    let mut tcp = Tcp::new();
-    if uri.scheme_str() != Some("https") {
-        return tcp.call(uri).await.map(Stream::Plain);
-    }
-    let mut tls = HttpsConnector::from((tcp, options.tls.config()?));
-    match tls.call(uri).await {
-        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-        Err(error) => Err(match error.downcast::<Error>() {
-            Ok(before_tls) => *before_tls,
-            Err(error) => Error::caused(ErrorKind::Tls, "the TLS handshake failed", &*error),
-        }),
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
 /// hyper-util's TCP connector with our errors and our sockets.
-struct Tcp(HttpConnector<Resolver>);
+pub struct Tcp(HttpConnector<Resolver>);
 
 impl Tcp {
-    fn new() -> Tcp {
-        let mut connector = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+    pub fn new() -> Tcp {
+        let mut connector = HttpConnector::new_with_resolver(Resolver::new());
         let (time, interval, retries) = KEEP_ALIVE;
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -132,47 +66,6 @@ impl Service<Uri> for Tcp {
                 }
             })
         })
-    }
-}
-
-/// The system's resolver; its errors can be told from those of connecting.
-#[derive(Clone)]
-struct Resolver(GaiResolver);
-
-/// A name that the resolver does not know.
-#[derive(Debug)]
-struct Unresolved(io::Error);
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Unresolved {}
-
-impl Service<Name> for Resolver {
-    type Response = GaiAddrs;
-    type Error = Unresolved;
-    type Future = Resolving;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
-        self.0.poll_ready(cx).map_err(Unresolved)
-    }
-
-    fn call(&mut self, name: Name) -> Resolving {
-        Resolving(self.0.call(name))
-    }
-}
-
-/// The resolver at work.
-struct Resolving(GaiFuture);
-
-impl Future for Resolving {
-    type Output = Result<GaiAddrs, Unresolved>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_err(Unresolved)
     }
 }
 

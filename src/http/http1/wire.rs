@@ -1,8 +1,8 @@
 //! An HTTP/1 connection that is used once: a request is written to it, a response read from it.
 
-use super::connect::Stream;
-use super::error::{Error, ErrorKind};
 use crate::buffer::Buffer;
+use crate::http::connect::Stream;
+use crate::http::error::{Error, ErrorKind};
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, Write};
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Where the body of an HTTP/1 response ends, and which of the bytes on the wire are its content (RFC 9112, sections 6
 //! and 7). Pure: bytes in, slices of them out.
 
-use super::error::{Error, ErrorKind};
+use crate::http::error::{Error, ErrorKind};
 use hyper::http::HeaderMap;
 use hyper::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use std::ops::Range;

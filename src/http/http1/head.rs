@@ -1,7 +1,7 @@
 //! The heads of HTTP/1 messages: a request's is written here, a response's read by httparse (RFC 9112, sections 3 to 5).
 
-use super::error::{Error, ErrorKind};
-use super::request::{LAST_EVENT_ID, Request};
+use crate::http::error::{Error, ErrorKind};
+use crate::http::request::{LAST_EVENT_ID, Request};
 use hyper::http::header::{CONTENT_LENGTH, HOST};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;

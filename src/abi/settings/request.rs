@@ -1,0 +1,154 @@
+//! What every attempt sends.
+
+use super::set;
+use crate::abi::client::eventsource_t;
+use crate::abi::guard::{bytes, client_call, text};
+use crate::abi::status::eventsource_status_t;
+use crate::http::{Invalid, Request};
+use std::ffi::{c_char, c_void};
+
+/// The setters for headers, which differ only in what they do with one.
+///
+/// # Safety
+/// As for `client_call` and `text`.
+unsafe fn header(
+    es: *mut eventsource_t,
+    name: *const c_char,
+    value: *const c_char,
+    put: fn(&mut Request, &str, &str) -> Result<(), Invalid>,
+) -> eventsource_status_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        set(es, |settings| {
+            let (name, value) = (
+                text(name, "the header's name")?,
+                text(value, "the header's value")?,
+            );
+            Ok(put(&mut settings.request, name, value)?)
+        })
+    }
+}
+
+/// Sets the request method. Default: GET.
+///
+/// @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_method(
+    es: *mut eventsource_t,
+    method: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            Ok(settings.request.set_method(text(method, "the method")?)?)
+        })
+    }
+}
+
+/// Sets the request body, sent with every attempt. Default: none. Does not change the method.
+///
+/// @param body copied; may be NULL when `len` is 0
+/// @param len bytes of `body`; 0 for no body
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_body(
+    es: *mut eventsource_t,
+    body: *const c_void,
+    len: usize,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            settings.request.set_body(bytes(body, len, "the body")?);
+            Ok(())
+        })
+    }
+}
+
+/// Sets a request header, in place of any of that name.
+///
+/// The library itself sends `Accept: text/event-stream`, `Cache-Control: no-cache` and `User-Agent`, which may be
+/// replaced. It alone writes `Connection`, `Content-Length`, `Expect`, `Keep-Alive`, `Last-Event-ID`,
+/// `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`.
+///
+/// @param name an HTTP field name
+/// @param value without CR, LF, NUL and other control characters
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_header(
+    es: *mut eventsource_t,
+    name: *const c_char,
+    value: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe { header(es, name, value, Request::set_header) }
+}
+
+/// Adds a request header beside those of the same name. Otherwise as `eventsource_set_header`.
+///
+/// @return as `eventsource_set_header`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_add_header(
+    es: *mut eventsource_t,
+    name: *const c_char,
+    value: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe { header(es, name, value, Request::add_header) }
+}
+
+/// Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization`, `Cookie` and
+/// `Proxy-Authorization`. Otherwise as `eventsource_set_header`.
+///
+/// @return as `eventsource_set_header`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_sensitive_header(
+    es: *mut eventsource_t,
+    name: *const c_char,
+    value: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe { header(es, name, value, Request::set_sensitive_header) }
+}
+
+/// Sets `Authorization` to basic authentication (RFC 7617), in UTF-8.
+///
+/// @param user without a colon
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
+///         `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_basic_auth(
+    es: *mut eventsource_t,
+    user: *const c_char,
+    password: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            Ok(settings
+                .request
+                .set_basic_auth(text(user, "the user")?, text(password, "the password")?)?)
+        })
+    }
+}
+
+/// Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
+/// server sends another; an empty id clears it.
+///
+/// @param id copied; without CR, LF and other control characters
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`
+///
+/// Any thread, any time, also while the client runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_last_event_id(
+    es: *mut eventsource_t,
+    id: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            Ok(es.client().set_last_event_id(text(id, "the id")?)?)
+        })
+    }
+}
