@@ -163,7 +163,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
     /**
-     * The TLS handshake failed, or the server's certificate is not trusted.
+     * The TLS handshake failed.
      */
     EVENTSOURCE_ERR_TLS = 35,
     /**
@@ -206,6 +206,22 @@ enum eventsource_status_t
      * An event is larger than the event size limit.
      */
     EVENTSOURCE_ERR_EVENT_TOO_LARGE = 45,
+    /**
+     * The proxy cannot be reached, or refuses, or does not speak its protocol.
+     */
+    EVENTSOURCE_ERR_PROXY = 46,
+    /**
+     * The server's certificate is not to be trusted: it has expired, has another name, comes from an unknown authority, …
+     */
+    EVENTSOURCE_ERR_CERTIFICATE = 47,
+    /**
+     * The response's content does not follow its content coding.
+     */
+    EVENTSOURCE_ERR_DECODING = 48,
+    /**
+     * The server, or what is between, broke off an HTTP/2 stream or connection, or broke the rules of HTTP/2.
+     */
+    EVENTSOURCE_ERR_HTTP2 = 49,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -47,7 +47,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_CONNECT = 33,
     /// Name resolution, TCP and TLS together took longer than the connect timeout.
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
-    /// The TLS handshake failed, or the server's certificate is not trusted.
+    /// The TLS handshake failed.
     EVENTSOURCE_ERR_TLS = 35,
     /// The connection broke before the response was complete.
     EVENTSOURCE_ERR_DISCONNECTED = 36,
@@ -69,6 +69,14 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_TOO_MANY_REDIRECTS = 44,
     /// An event is larger than the event size limit.
     EVENTSOURCE_ERR_EVENT_TOO_LARGE = 45,
+    /// The proxy cannot be reached, or refuses, or does not speak its protocol.
+    EVENTSOURCE_ERR_PROXY = 46,
+    /// The server's certificate is not to be trusted: it has expired, has another name, comes from an unknown authority, …
+    EVENTSOURCE_ERR_CERTIFICATE = 47,
+    /// The response's content does not follow its content coding.
+    EVENTSOURCE_ERR_DECODING = 48,
+    /// The server, or what is between, broke off an HTTP/2 stream or connection, or broke the rules of HTTP/2.
+    EVENTSOURCE_ERR_HTTP2 = 49,
 }
 
 pub(crate) use eventsource_status_t::*;
@@ -146,5 +154,9 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_REDIRECT "the redirect cannot be followed"
         EVENTSOURCE_ERR_TOO_MANY_REDIRECTS "too many redirects"
         EVENTSOURCE_ERR_EVENT_TOO_LARGE "an event is over the size limit"
+        EVENTSOURCE_ERR_PROXY "the proxy failed or refused"
+        EVENTSOURCE_ERR_CERTIFICATE "the server's certificate is not to be trusted"
+        EVENTSOURCE_ERR_DECODING "the content does not follow its coding"
+        EVENTSOURCE_ERR_HTTP2 "HTTP/2 was broken off or its rules broken"
     }
 }

@@ -13,14 +13,20 @@ pub enum ErrorKind {
     Connect,
     /// Resolving, connecting and TLS took too long.
     ConnectTimeout,
+    /// The proxy cannot be reached, or refuses, or does not speak its protocol.
+    Proxy,
     /// The TLS handshake failed.
     Tls,
+    /// The server's certificate is not to be trusted.
+    Certificate,
     /// The connection broke before the response was complete.
     Disconnected,
     /// Nothing came for too long.
     ReadTimeout,
     /// What came is not HTTP.
     Protocol,
+    /// The server, or what is between, broke off an HTTP/2 stream or connection, or broke its rules.
+    Http2,
     /// The server ended the stream.
     EndOfStream,
     /// The status is no event stream's.
@@ -29,6 +35,8 @@ pub enum ErrorKind {
     ContentType,
     /// The body has a content coding that is not decoded.
     ContentEncoding,
+    /// The body cannot be decoded.
+    Decoding,
     /// A redirect cannot be followed.
     Redirect,
     /// More redirects than allowed.
@@ -45,14 +53,18 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Resolve => "name not resolved",
             ErrorKind::Connect => "not connected",
             ErrorKind::ConnectTimeout => "connect timeout",
+            ErrorKind::Proxy => "proxy failed",
             ErrorKind::Tls => "TLS failed",
+            ErrorKind::Certificate => "certificate not trusted",
             ErrorKind::Disconnected => "disconnected",
             ErrorKind::ReadTimeout => "read timeout",
             ErrorKind::Protocol => "protocol error",
+            ErrorKind::Http2 => "HTTP/2 error",
             ErrorKind::EndOfStream => "end of stream",
             ErrorKind::Status => "status refused",
             ErrorKind::ContentType => "wrong content type",
             ErrorKind::ContentEncoding => "unknown content coding",
+            ErrorKind::Decoding => "content not decoded",
             ErrorKind::Redirect => "bad redirect",
             ErrorKind::TooManyRedirects => "too many redirects",
             ErrorKind::EventTooLarge => "event too large",

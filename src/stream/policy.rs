@@ -88,10 +88,14 @@ pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
         ErrorKind::Resolve
         | ErrorKind::Connect
         | ErrorKind::ConnectTimeout
+        | ErrorKind::Proxy
         | ErrorKind::Tls
+        | ErrorKind::Certificate
         | ErrorKind::Disconnected
         | ErrorKind::ReadTimeout
         | ErrorKind::Protocol
+        | ErrorKind::Http2
+        | ErrorKind::Decoding
         | ErrorKind::EndOfStream
         | ErrorKind::EventTooLarge => true,
         ErrorKind::ContentType
