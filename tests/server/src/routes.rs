@@ -25,9 +25,9 @@ const ROUTES: &[Route] = &[
     Route {
         path: "/events",
         parameters: "?count=N&first=F&per_connection=K&interval_ms=M&retry=R&comment=TEXT\
-                     &cut=clean|abort|reset&then=hold|204",
-        help: "N events (default 10) with ids from F (default 1), resumed after Last-Event-ID. At \
-               most K on one connection, which is then cut: with the last chunk, without it, or by \
+                     &cut=clean|abort|reset&then=hold|204&token=T",
+        help: "N events (default 10) with ids from F (default 1), resumed after Last-Event-ID. With \
+               T, a 401 to whom does not authorize as its bearer. At most K on one connection, which is then cut: with the last chunk, without it, or by \
                a reset. After the last event the stream stays open, or with then=204 is cut and \
                the next request gets a 204.",
         answer: events,
@@ -177,6 +177,12 @@ fn events(exchange: &mut Exchange) -> Outcome {
         Reset,
     }
     let request = &exchange.request;
+    if let Some(token) = request.query("token")
+        && request.header("Authorization") != Some(&format!("Bearer {token}"))
+    {
+        exchange.respond(401, &[("WWW-Authenticate", "Bearer")], b"");
+        return Ok(());
+    }
     let count: u64 = number(request, "count")?.unwrap_or(10);
     let first: u64 = number(request, "first")?.unwrap_or(1);
     let per_connection: u64 = number(request, "per_connection")?.unwrap_or(u64::MAX);

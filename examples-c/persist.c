@@ -1,0 +1,77 @@
+/* A stream that goes on where this program was ended, because the last event id is kept in a file.
+ *
+ *     persist FILE URL [N]     prints each event; ends with the stream, or after N events
+ *
+ * An event counts as dealt with when its id is in the file, so after a crash in between it comes once more: at least
+ * once, as the server can give no better.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <eventsource.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const char *file;
+    char *temporary; /* beside it */
+    long left;
+    int failed;
+} store_t;
+
+/* What was stored, without a NUL, or "" when nothing was. The caller frees it. */
+static char *load(const char *file) {
+    FILE *input = fopen(file, "rb");
+    char *id = calloc(1, 4097);
+    if (id && input) id[fread(id, 1, 4096, input)] = '\0';
+    if (input) fclose(input);
+    return id;
+}
+
+/* Either the old id is in the file or the new one, whenever the machine stops. */
+static int save(const store_t *store, const char *id, size_t length) {
+    FILE *output = fopen(store->temporary, "wb");
+    if (!output) return 0;
+    int is_written = fwrite(id, 1, length, output) == length && fflush(output) == 0 && fsync(fileno(output)) == 0;
+    return (fclose(output) == 0) & is_written && rename(store->temporary, store->file) == 0;
+}
+
+static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
+    store_t *store = user;
+    printf("%s: %s\n", event->last_event_id, event->data); /* deal with it; then say so */
+    fflush(stdout);
+    if (!save(store, event->last_event_id, event->last_event_id_len)) {
+        fprintf(stderr, "%s: %s\n", store->file, strerror(errno));
+        store->failed = 1;
+        eventsource_stop(es);
+    }
+    if (--store->left == 0) eventsource_stop(es); /* no further event comes */
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "Usage: persist FILE URL [N]\n");
+        return 2;
+    }
+    store_t store = {.file = argv[1], .left = argc == 4 ? atol(argv[3]) : 0};
+    char *id = load(store.file);
+    store.temporary = malloc(strlen(store.file) + sizeof ".new");
+    if (!id || !store.temporary) return 1;
+    strcat(strcpy(store.temporary, store.file), ".new");
+
+    eventsource_t *es = NULL;
+    eventsource_status_t status = eventsource_new(argv[2], &es);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_last_event_id(es, id);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_user_data(es, &store, NULL);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
+    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
+    if (status == EVENTSOURCE_OK) status = eventsource_wait(es, EVENTSOURCE_FOREVER);
+    if (status != EVENTSOURCE_OK) fprintf(stderr, "%s: %s\n", argv[2], eventsource_status_name(status));
+    eventsource_free(es);
+    free(store.temporary);
+    free(id);
+    return status == EVENTSOURCE_OK && !store.failed ? 0 : 1;
+}

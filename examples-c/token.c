@@ -1,0 +1,73 @@
+/* A token that expires: it is fetched when the server wants another, not for every attempt.
+ *
+ *     token COMMAND URL     COMMAND prints a token, as `gcloud auth print-access-token` does; ends with the stream
+ *
+ * on_request runs before each attempt. Its cause says why the attempt is made: after a 401 the library asks once more,
+ * at once, and gives up if the server refuses the new token, too. It may take its time: it holds back its own stream only.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <eventsource.h>
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *command;
+    char header[4096]; /* "Bearer …"; empty before the first attempt */
+} token_t;
+
+/* Whether COMMAND printed a token. */
+static int fetch(token_t *token) {
+    size_t prefix = strlen(strcpy(token->header, "Bearer "));
+    FILE *output = popen(token->command, "r");
+    if (!output) return 0;
+    int is_there = fgets(token->header + prefix, (int)(sizeof token->header - prefix), output) != NULL;
+    token->header[strcspn(token->header, "\r\n")] = '\0';
+    return pclose(output) == 0 && is_there;
+}
+
+static void on_request(eventsource_t *es, eventsource_request_t *request, void *user) {
+    token_t *token = user;
+    int32_t code, http_status;
+    eventsource_request_get_cause(request, &code, &http_status);
+    if ((*token->header == '\0' || http_status == 401) && !fetch(token)) {
+        fprintf(stderr, "%s: no token\n", token->command);
+        eventsource_stop(es);
+    }
+    /* Another origin, to which the server may redirect, does not get to see it. */
+    eventsource_request_set_header(request, "Authorization", token->header);
+}
+
+static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
+    (void)es;
+    (void)user;
+    printf("%s: %s\n", event->type, event->data);
+    fflush(stdout);
+}
+
+static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
+    (void)es;
+    (void)user;
+    fprintf(stderr, "%s%s\n", error->message, error->will_retry ? "" : "; giving up");
+    return EVENTSOURCE_DEFAULT;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3) {
+        fprintf(stderr, "Usage: token COMMAND URL\n");
+        return 2;
+    }
+    token_t token = {.command = argv[1]};
+    eventsource_t *es = NULL;
+    eventsource_status_t status = eventsource_new(argv[2], &es);
+    if (status == EVENTSOURCE_OK) status = eventsource_set_user_data(es, &token, NULL);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_request(es, on_request);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
+    if (status == EVENTSOURCE_OK) status = eventsource_on_error(es, on_error);
+    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
+    if (status == EVENTSOURCE_OK) status = eventsource_wait(es, EVENTSOURCE_FOREVER);
+    if (status != EVENTSOURCE_OK) fprintf(stderr, "%s: %s\n", argv[2], eventsource_status_name(status));
+    eventsource_free(es);
+    return status == EVENTSOURCE_OK ? 0 : 1;
+}
