@@ -134,8 +134,12 @@ impl Network {
 
     /// Where a host is said to be.
     pub fn addresses(&self, host: &str, port: u16) -> Option<Addresses> {
-        let known = self.overrides.iter().find(|entry| entry.is_of(host, port));
-        known.map(Override::addresses)
+        let known = self.overrides.iter();
+        let known = known.filter(|entry| entry.is_of(host, port));
+        // What is said of this host comes before what is said of all.
+        known
+            .max_by_key(|entry| entry.has_host())
+            .map(Override::addresses)
     }
 }
 

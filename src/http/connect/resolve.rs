@@ -153,6 +153,11 @@ impl Override {
         is_named && self.port == port
     }
 
+    /// Whether it is of one host, not of all.
+    pub fn has_host(&self) -> bool {
+        self.host.is_some()
+    }
+
     /// What it says.
     pub fn addresses(&self) -> Addresses {
         self.addresses.clone()
