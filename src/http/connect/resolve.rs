@@ -177,7 +177,8 @@ mod tests {
         let entry = parsed("Host.Example:443:127.0.0.1,[::1],::2");
         assert!(entry.is_of("host.example", 443));
         assert!(!entry.is_of("host.example", 80) && !entry.is_of("www.host.example", 443));
-        let addresses = ["127.0.0.1", "::1", "::2"].map(|text| text.parse().expect("an address"));
+        let addresses: [IpAddr; 3] =
+            ["127.0.0.1", "::1", "::2"].map(|text| text.parse().expect("an address"));
         assert_eq!(*entry.addresses(), addresses);
         assert!(parsed("bücher.example:80:::1").is_of("xn--bcher-kva.example", 80));
         let any = parsed("*:80:127.0.0.1");
