@@ -45,7 +45,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_RESOLVE = 32,
     /// No TCP connection could be made.
     EVENTSOURCE_ERR_CONNECT = 33,
-    /// Name resolution, TCP and TLS together took longer than the connect timeout.
+    /// Name resolution, TCP, the proxy and TLS together took longer than the connect timeout.
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
     /// The TLS handshake failed.
     EVENTSOURCE_ERR_TLS = 35,

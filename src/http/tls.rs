@@ -69,6 +69,12 @@ impl Tls {
         };
     }
 
+    /// The configuration for a connection to a proxy: who is trusted is the same, and nothing goes there that is meant for
+    /// the host.
+    pub fn proxy_config(&self) -> Result<Arc<ClientConfig>, Error> {
+        self.config()
+    }
+
     /// The configuration for a connection.
     pub fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         if let Some(config) = self.config.get() {

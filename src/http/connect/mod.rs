@@ -1,40 +1,74 @@
-//! From a URL to a connection: name, TCP, TLS.
+//! From a URL to a connection: proxy, name, TCP, TLS.
 
+mod network;
+mod no_proxy;
+mod proxy;
 mod resolve;
 mod tcp;
+mod tunnel;
+mod unix;
+
+pub use network::{Network, Route};
+pub use proxy::Proxy;
+pub use tunnel::refused;
 
 use super::Options;
 use super::error::{Error, ErrorKind};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use tcp::{Socket, Tcp};
-use tower_service::Service;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-/// A connection, with or without TLS. In a box, what TLS takes is not taken of those that have none.
+/// A connection, with or without TLS, which may be to a proxy that passes on what is inside, TLS again. In a box, what TLS
+/// takes is not taken of those that have none.
 #[derive(Debug)]
 pub enum Stream {
-    Plain(Socket),
-    Tls(Box<MaybeHttpsStream<Socket>>),
+    Plain(tcp::Socket),
+    Unix(unix::Socket),
+    Tls(Box<TokioIo<TlsStream<TokioIo<Stream>>>>),
 }
 
-/// Connects to a URL's host.
-pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
-    let mut tcp = Tcp::new();
-    if uri.scheme_str() != Some("https") {
-        return tcp.call(uri).await.map(Stream::Plain);
+/// Connects to a URL's host; or to the proxy that is to make the request.
+pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<Stream, Error> {
+    // Before anything is sent: what cannot be protected must not be begun.
+    let config = match uri.scheme_str() {
+        Some("https") => Some(options.tls.config()?),
+        _ => None,
+    };
+    let stream = match route {
+        Route::Direct => {
+            let known = options
+                .network
+                .addresses(network::host(&uri), network::port(&uri));
+            Stream::Plain(tcp::connect(uri.clone(), known).await?)
+        }
+        Route::Unix(path) => Stream::Unix(unix::connect(path).await?),
+        // In boxes: most connections need neither.
+        Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options)).await,
+        Route::Tunnel(proxy) => Box::pin(tunnel::open(proxy, &uri, options)).await?,
+    };
+    match config {
+        None => Ok(stream),
+        Some(config) => Box::pin(tls(stream, &uri, config)).await,
     }
-    let mut tls = HttpsConnector::from((tcp, options.tls.config()?));
-    match tls.call(uri).await {
-        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-        Err(error) => Err(match error.downcast::<Error>() {
-            Ok(before_tls) => *before_tls,
-            Err(error) => Error::caused(ErrorKind::Tls, "the TLS handshake failed", &*error),
-        }),
-    }
+}
+
+/// Puts TLS over a connection to a URL's host.
+async fn tls(stream: Stream, uri: &Uri, config: Arc<ClientConfig>) -> Result<Stream, Error> {
+    let failed = |error: &(dyn std::error::Error + 'static)| {
+        Error::caused(ErrorKind::Tls, "the TLS handshake failed", error)
+    };
+    let name = ServerName::try_from(network::host(uri).to_owned()).map_err(|e| failed(&e))?;
+    let connecting = TlsConnector::from(config).connect(name, TokioIo::new(stream));
+    let stream = connecting.await.map_err(|error| failed(&error))?;
+    Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
 }
 
 impl Read for Stream {
@@ -45,6 +79,7 @@ impl Read for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
@@ -58,6 +93,7 @@ impl Write for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
@@ -65,6 +101,7 @@ impl Write for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -72,6 +109,7 @@ impl Write for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
