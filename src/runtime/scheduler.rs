@@ -198,6 +198,11 @@ impl<T, A: Alarm> Scheduler<T, A> {
         &self.alarm
     }
 
+    /// Whether there is never more than one thread.
+    pub fn has_one_thread(&self) -> bool {
+        self.limits.threads == 1
+    }
+
     /// A task is ready. Gives it back when the scheduler has been shut down.
     pub fn push(&self, task: T) -> Result<(), T> {
         let mut state = lock(&self.state);
