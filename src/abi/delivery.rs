@@ -116,7 +116,10 @@ impl Handler for Delivery {
     }
 
     fn deliver_collected(&mut self) {
-        self.hand_over_batch(None);
+        // Not looked at where nothing is collected: it would have to be fetched for each read.
+        if self.callbacks.on_events.is_some() {
+            self.hand_over_batch(None);
+        }
     }
 
     fn on_comment(&mut self, text: Text<'_>) {

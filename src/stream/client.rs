@@ -163,7 +163,7 @@ impl Client {
 
     /// The last event id.
     pub fn last_event_id(&self) -> String {
-        self.shared.last_event_id().value.clone()
+        self.shared.last_event_id().clone()
     }
 
     /// Sets the last event id for the next attempt, and for events until the server sends one.
@@ -174,9 +174,7 @@ impl Client {
                 "a last event id has no control characters",
             ));
         }
-        let mut last = self.shared.last_event_id();
-        id.clone_into(&mut last.value);
-        last.set_by_program = true;
+        self.shared.impose_last_event_id(id);
         Ok(())
     }
 

@@ -43,7 +43,7 @@ pub fn run(
     handler: Box<dyn Handler>,
 ) -> impl Future<Output = ()> + Send {
     let mut parser = Parser::new(settings.max_event_size());
-    parser.set_last_event_id(&shared.last_event_id().value);
+    parser.set_last_event_id(&shared.last_event_id());
     let mut run = Run {
         parser,
         backoff: Backoff::new(settings.reconnect),
@@ -347,9 +347,8 @@ impl Run {
 
     /// Takes over an id that the program has set.
     fn adopt_last_event_id(&mut self) {
-        let mut last = self.shared.last_event_id();
-        if std::mem::take(&mut last.set_by_program) {
-            self.parser.set_last_event_id(&last.value);
+        if let Some(id) = self.shared.imposed_last_event_id() {
+            self.parser.set_last_event_id(&id);
         }
     }
 
