@@ -232,6 +232,18 @@ fn a_proxy_that_refuses_is_an_error_that_says_so() {
 }
 
 #[test]
+fn the_program_is_not_asked_for_credentials_that_a_proxy_lacks() {
+    // So does tinyproxy.
+    let proxy = Server::start(|exchange| exchange.respond(401, &[], b""));
+    let mut subject = through(&proxy.url(""), "https://localhost:1");
+    subject.on_request(|_| {});
+    subject.start();
+    let lost = subject.error();
+    assert_eq!((lost.kind, lost.http_status), (ErrorKind::Proxy, 401));
+    assert_eq!(lost.retry_in, None);
+}
+
+#[test]
 fn a_proxy_that_wants_credentials_for_an_http_url_is_no_server_that_refuses() {
     let proxy = Server::start(|exchange| exchange.respond(407, &[], b""));
     let mut subject = through(&proxy.url(""), "http://sse.example/");

@@ -421,7 +421,8 @@ impl Run {
 
     /// A 401 is final, unless somebody can be asked for new credentials, once.
     fn may_renew_credentials(&self, failure: &Failure) -> bool {
-        failure.http_status == 401 && self.handler.wants_request() && !self.credentials_renewed
+        let is_servers = failure.kind == ErrorKind::Status && failure.http_status == 401;
+        is_servers && self.handler.wants_request() && !self.credentials_renewed
     }
 
     fn will_retry(&self, failure: &Failure, was_open: bool) -> bool {
