@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::Subject;
 use common::relay::relay_all;
+use common::{Subject, Told};
 use eventsource::http::ErrorKind;
 use socket2::{Domain, Socket, Type};
-use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -34,22 +34,23 @@ fn told(url: &str, places: &[String]) -> Subject {
 
 // ---- Addresses ----
 
-/// A listener on ::1 that never lets connect, nor refuses: the system drops what comes once its queue is full.
+/// A listener that never lets connect, nor refuses: the system drops what comes once its queue is full.
 struct BlackHole {
     _listener: Socket,
     _queue: Vec<Socket>,
 }
 
 impl BlackHole {
-    fn open(port: u16) -> BlackHole {
-        let address = SocketAddr::from((Ipv6Addr::LOCALHOST, port)).into();
-        let listener = Socket::new(Domain::IPV6, Type::STREAM, None).expect("a socket");
-        listener.set_only_v6(true).expect("an option");
+    fn open(address: impl Into<IpAddr>, port: u16) -> BlackHole {
+        let address = SocketAddr::new(address.into(), port);
+        let domain = Domain::for_address(address);
+        let address = address.into();
+        let listener = Socket::new(domain, Type::STREAM, None).expect("a socket");
         listener.bind(&address).expect("a free port");
         listener.listen(0).expect("a queue");
         let mut queue = Vec::new();
         loop {
-            let caller = Socket::new(Domain::IPV6, Type::STREAM, None).expect("a socket");
+            let caller = Socket::new(domain, Type::STREAM, None).expect("a socket");
             let is_full = caller
                 .connect_timeout(&address, Duration::from_millis(200))
                 .is_err();
@@ -65,21 +66,47 @@ impl BlackHole {
 }
 
 #[test]
-fn an_address_that_answers_is_not_held_up_by_one_that_does_not() {
+fn an_address_that_answers_is_not_held_up_by_one_of_the_other_family() {
     let server = Server::start(stream);
     let port = server.port();
-    let _black_hole = BlackHole::open(port);
+    let _black_hole = BlackHole::open(Ipv6Addr::LOCALHOST, port);
     let url = format!("http://sse.example:{port}/");
     let mut subject = told(&url, &[format!("sse.example:{port}:[::1],127.0.0.1")]);
     let begun = Instant::now();
     subject.start();
     assert_eq!(subject.events(1), ["hello"]);
-    // 300 ms are the head start of the first family.
+    // 300 ms are the head start of the first family; the connect timeout is 10 s.
     assert!(
         begun.elapsed() < Duration::from_secs(3),
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[test]
+fn a_silent_address_takes_its_share_of_the_connect_timeout_and_no_more() {
+    let server = Server::start(stream);
+    let port = server.port();
+    let silent = [Ipv4Addr::new(127, 0, 0, 8), Ipv4Addr::new(127, 0, 0, 9)];
+    let _black_holes = silent.map(|address| BlackHole::open(address, port));
+    let url = format!("http://sse.example:{port}/");
+    let connect_timeout = Duration::from_secs(1);
+    for (addresses, is_there) in [
+        ("127.0.0.8,127.0.0.1", true),
+        ("127.0.0.8,127.0.0.9", false),
+    ] {
+        let mut subject = told(&url, &[format!("sse.example:{port}:{addresses}")]);
+        subject.configure(|settings| settings.http.connect_timeout = Some(connect_timeout));
+        subject.start();
+        match subject.next() {
+            Told::Open { .. } => assert!(is_there, "{addresses}"),
+            Told::Error(lost) => {
+                assert!(!is_there, "{addresses}: {}", lost.message);
+                assert_eq!(lost.kind, ErrorKind::ConnectTimeout);
+            }
+            told => panic!("{told:?}"),
+        }
+    }
 }
 
 #[test]

@@ -43,12 +43,7 @@ pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<S
         _ => None,
     };
     let stream = match route {
-        Route::Direct => {
-            let known = options
-                .network
-                .addresses(network::host(&uri), network::port(&uri));
-            Stream::Plain(tcp::connect(uri.clone(), known).await?)
-        }
+        Route::Direct => Stream::Plain(tcp::connect(uri.clone(), options).await?),
         Route::Unix(path) => Stream::Unix(unix::connect(path).await?),
         // In boxes: most connections need neither.
         Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options)).await,

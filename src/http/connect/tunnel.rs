@@ -23,10 +23,7 @@ pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
         message: format!("the proxy {proxy} cannot be reached: {}", error.message),
         ..error
     };
-    let known = options
-        .network
-        .addresses(host(proxy.uri()), port(proxy.uri()));
-    let socket = tcp::connect(proxy.uri().clone(), known).await;
+    let socket = tcp::connect(proxy.uri().clone(), options).await;
     let stream = Stream::Plain(socket.map_err(unreachable)?);
     if proxy.protocol() != Protocol::Https {
         return Ok(stream);
