@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Proxy {
-        Proxy::parse(text).unwrap_or_else(|invalid| panic!("{text}: {}", invalid.message))
+        Proxy::parse(text).expect(text)
     }
 
     #[test]

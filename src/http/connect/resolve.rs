@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn parsed(entry: &str) -> Override {
-        Override::parse(entry).unwrap_or_else(|why| panic!("{entry}: {why}"))
+        Override::parse(entry).expect(entry)
     }
 
     #[test]
