@@ -1,4 +1,4 @@
-# Install rules: library, header, licence, and the package's description for CMake and pkg-config. Both find the library
+# Install rules: library, headers, licence, and the package's description for CMake and pkg-config. Both find the library
 # relative to themselves, so that the prefix can be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -39,7 +39,7 @@ install(FILES "${EVENTSOURCE_STAGE}/${static}" DESTINATION "${CMAKE_INSTALL_LIBD
 if(import_library)
     install(FILES "${EVENTSOURCE_STAGE}/${import_library}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
-install(FILES include/eventsource.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES include/eventsource.h include/eventsource.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES
     "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake"
