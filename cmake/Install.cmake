@@ -14,8 +14,7 @@ if(WIN32)
 endif()
 configure_package_config_file(cmake/eventsourceConfig.cmake.in "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake.in"
     INSTALL_DESTINATION "${config_dir}"
-    PATH_VARS runtime_dir CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR
-    NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+    PATH_VARS runtime_dir CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 # As the SONAME says: what works with one 0.x works with every later one.
 write_basic_package_version_file("${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
     COMPATIBILITY SameMajorVersion)
