@@ -30,7 +30,9 @@ endif()
 # An absolute folder takes the prefix's place.
 cmake_path(APPEND pkgconfig_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND pkgconfig_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
-configure_file(cmake/eventsource.pc.in "${EVENTSOURCE_PACKAGE}/eventsource.pc.in" @ONLY)
+foreach(name eventsource eventsource-static)
+    configure_file(cmake/${name}.pc.in "${EVENTSOURCE_PACKAGE}/${name}.pc.in" @ONLY)
+endforeach()
 
 list(TRANSFORM shared_names PREPEND "${EVENTSOURCE_STAGE}/" OUTPUT_VARIABLE shared_paths)
 install(FILES ${shared_paths} DESTINATION "${runtime_dir}")
@@ -44,4 +46,5 @@ install(FILES
     "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake"
     "${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
     DESTINATION "${config_dir}")
-install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" DESTINATION "${pkgconfig_dir}")
+install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" "${EVENTSOURCE_PACKAGE}/eventsource-static.pc"
+    DESTINATION "${pkgconfig_dir}")

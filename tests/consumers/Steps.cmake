@@ -16,10 +16,10 @@ function(build_and_run project build)
     endforeach()
 endfunction()
 
-# Sets <result> to the words that pkg-config answers about the library in a prefix.
-function(ask_pkg_config result prefix)
+# Sets <result> to the words that pkg-config answers about a package in a prefix.
+function(ask_pkg_config result prefix package)
     set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
-    execute_process(COMMAND "${PKG_CONFIG}" ${ARGN} eventsource
+    execute_process(COMMAND "${PKG_CONFIG}" ${ARGN} ${package}
         OUTPUT_VARIABLE answer OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
     separate_arguments(answer UNIX_COMMAND "${answer}")
     set(${result} ${answer} PARENT_SCOPE)

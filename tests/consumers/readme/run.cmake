@@ -24,7 +24,7 @@ function(compile_blocks language extension compiler)
 endfunction()
 
 file(REMOVE_RECURSE "${WORK}")
-ask_pkg_config(flags "${PREFIX}" --cflags --libs)
+ask_pkg_config(flags "${PREFIX}" eventsource --cflags --libs)
 compile_blocks(c c "${CC}" -std=c99)
 if(CXX)
     compile_blocks(cpp cpp "${CXX}" -std=c++17)
