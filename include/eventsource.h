@@ -771,10 +771,15 @@ typedef struct eventsource_runtime_options_t {
      */
     eventsource_thread_fn on_thread_stop;
     /**
-     * Handed to both as it is. It must live until `eventsource_runtime_free` has returned, or, if that is called inside
-     * a callback, until the last thread has stopped.
+     * Handed to these functions as it is.
      */
     void *user;
+    /**
+     * Called exactly once with `user`, by whichever thread is the last to hold the runtime: when it has been freed, its
+     * threads have stopped and no client is on it any more. Not called where `eventsource_runtime_new` refuses: then `user`
+     * stays the caller's. May be NULL.
+     */
+    eventsource_destroy_fn destroy;
 } eventsource_runtime_options_t;
 
 /**
