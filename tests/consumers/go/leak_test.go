@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ func libraryThreads(t *testing.T) int {
 
 func TestNothingIsLeftOfStreams(t *testing.T) {
 	before := runtime.NumGoroutine()
+	var opened, collected int32
 	for _, route := range []string{
 		"/hang-body",
 		"/blast?bytes=1000000000",
@@ -44,6 +46,8 @@ func TestNothingIsLeftOfStreams(t *testing.T) {
 		for i := 0; i < 20; i++ {
 			if stream, err := eventsource.Open(context.Background(), *serverURL+route); err == nil {
 				streams = append(streams, stream)
+				opened++
+				runtime.SetFinalizer(stream, func(*eventsource.Stream) { atomic.AddInt32(&collected, 1) })
 			}
 		}
 		for _, stream := range streams {
@@ -56,10 +60,15 @@ func TestNothingIsLeftOfStreams(t *testing.T) {
 			t.Errorf("%s: %d threads are left", route, threads)
 		}
 	}
-	// A goroutine that has closed what others wait for still has to end.
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+	// A goroutine that has closed what others wait for still has to end, and the garbage collector to come round.
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		runtime.GC()
+		if runtime.NumGoroutine() <= before && atomic.LoadInt32(&collected) == opened {
+			return
+		}
 		if time.Now().After(end) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+			t.Fatalf("%d goroutines, %d before; of %d streams, %d are no longer in memory",
+				runtime.NumGoroutine(), before, opened, atomic.LoadInt32(&collected))
 		}
 	}
 }
