@@ -6,30 +6,60 @@ function(use_prefix prefix)
     set(ENV{LD_LIBRARY_PATH} "${prefix}/${LIBDIR}")
 endfunction()
 
+# Ends the script, and CTest counts its test as skipped. CI takes that for a failure.
+macro(skip reason)
+    message("skipped: ${reason}")
+    return()
+endmacro()
+
+# Runs a command that needs the network; where there is none, the test is skipped.
+macro(fetch)
+    execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT RESULT_VARIABLE result)
+    if(NOT result EQUAL 0)
+        skip("that needs the network, or another tool: ${ARGN}")
+    endif()
+endmacro()
+
 # Writes the program that a README shows, its first block of that language, to a file.
 function(readme_program readme language output)
     file(READ "${readme}" text)
-    string(FIND "${text}" "\n```${language}\n" begin)
+    set(fence "\n```${language}\n")
+    string(FIND "${text}" "${fence}" begin)
     if(begin EQUAL -1)
         message(FATAL_ERROR "${readme} shows no ${language}")
     endif()
-    string(LENGTH "\n```${language}\n" fence)
-    math(EXPR begin "${begin} + ${fence}")
+    string(LENGTH "${fence}" length)
+    math(EXPR begin "${begin} + ${length}")
     string(SUBSTRING "${text}" ${begin} -1 text)
     string(FIND "${text}" "```\n" end)
     string(SUBSTRING "${text}" 0 ${end} text)
     file(WRITE "${output}" "${text}")
 endfunction()
 
-# Runs a README's program, whose argument is a URL, and looks whether it prints the events. Further arguments: what is to
-# precede it on the command line.
-function(run_program program)
-    execute_process(
-        COMMAND "${SERVER}" --for 60 --run -- ${ARGN} "${program}" "{url}/events?count=4&per_connection=2&retry=1&then=204"
+# Runs a program that prints a line for each event of a stream, `TYPE: DATA`, and looks whether it prints so many. In its
+# arguments, {url} is the test server's.
+function(expect_events count)
+    execute_process(COMMAND "${SERVER}" --for 60 --run -- ${ARGN}
         OUTPUT_VARIABLE output COMMAND_ECHO STDOUT ECHO_OUTPUT_VARIABLE COMMAND_ERROR_IS_FATAL ANY)
-    string(REGEX MATCHALL "message: [^\n]+" events "${output}")
-    list(LENGTH events count)
-    if(NOT count EQUAL 4)
-        message(FATAL_ERROR "The program printed ${count} events, not 4")
+    string(REGEX MATCHALL "message: event [0-9]+\n" events "${output}")
+    list(LENGTH events printed)
+    if(NOT printed EQUAL count)
+        message(FATAL_ERROR "The program printed ${printed} events, not ${count}")
+    endif()
+endfunction()
+
+# Runs a program that takes a URL, over a reconnect and until the server asks for the end.
+function(run_program)
+    expect_events(4 ${ARGN} "{url}/events?count=4&per_connection=2&retry=1&then=204")
+endfunction()
+
+# The same, and with a number of events after which it stops by itself, and with an answer that is an error.
+function(run_tail)
+    run_program(${ARGN})
+    expect_events(3 ${ARGN} "{url}/events?count=1000000" 3)
+    execute_process(COMMAND "${SERVER}" --for 60 --run -- ${ARGN} "{url}/status/404"
+        ERROR_VARIABLE error RESULT_VARIABLE result COMMAND_ECHO STDOUT ECHO_ERROR_VARIABLE)
+    if(result EQUAL 0 OR NOT error MATCHES "the server answered 404")
+        message(FATAL_ERROR "The program did not say that the server answered 404")
     endif()
 endfunction()
