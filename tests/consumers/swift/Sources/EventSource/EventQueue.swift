@@ -2,18 +2,20 @@ import Synchronization
 
 /// Between the library's threads, which add, and the task that iterates, which takes.
 ///
-/// It is bounded: when there is more than `high`, the client is paused, and from then on the library adds no more than it
-/// has in hand, some 64 KiB; it goes on when the task has taken all but `low`.
+/// It is bounded: when it holds more than `high`, the client is paused, and from then on the library adds no more than it
+/// has in hand, some 64 KiB or one event; it goes on when the task has taken all but `low`.
 final class EventQueue: Sendable {
     typealias Waiter = CheckedContinuation<Result<Event?, StreamError>, Never>
 
-    private static let high = 128
-    private static let low = 32
+    private static let high = 256 << 10
+    private static let low = 64 << 10
 
     private struct State {
-        /// Those before `first` have been taken.
-        var events: [Event] = []
-        var first = 0
+        /// As they came, and those that came before them, the next one last: so taking one costs little, and keeps nothing.
+        var added: [Event] = []
+        var next: [Event] = []
+        /// Bytes that they hold, about.
+        var size = 0
         var paused = false
         /// The task, when it has come for an event and there was none.
         var waiter: Waiter?
@@ -21,18 +23,19 @@ final class EventQueue: Sendable {
         var error: StreamError?
         var end: Result<Event?, StreamError>?
 
-        var count: Int { events.count - first }
+        mutating func add(_ batch: [Event]) {
+            added.append(contentsOf: batch)
+            size += batch.reduce(0) { $0 + $1.size }
+        }
 
         mutating func take() -> Event? {
-            guard first < events.count else { return nil }
-            defer {
-                first += 1
-                if first == events.count {
-                    events.removeAll(keepingCapacity: true)
-                    first = 0
-                }
+            if next.isEmpty {
+                swap(&next, &added)
+                next.reverse()
             }
-            return events[first]
+            guard let event = next.popLast() else { return nil }
+            size -= event.size
+            return event
         }
     }
 
@@ -46,13 +49,13 @@ final class EventQueue: Sendable {
     /// Pausing and resuming never wait, and happen within the lock: their order is that of what they follow from.
     func add(_ batch: [Event], pause: () -> Void) {
         let served: (Waiter, Event)? = state.withLock { state in
-            state.events.append(contentsOf: batch)
+            state.add(batch)
             var served: (Waiter, Event)?
             if let waiter = state.waiter, let event = state.take() {
                 state.waiter = nil
                 served = (waiter, event)
             }
-            if state.count > Self.high && !state.paused {
+            if state.size > Self.high && !state.paused {
                 state.paused = true
                 pause()
             }
@@ -70,7 +73,7 @@ final class EventQueue: Sendable {
                 if state.end == nil { state.waiter = waiter }
                 return state.end
             }
-            if state.paused && state.count <= Self.low {
+            if state.paused && state.size <= Self.low {
                 state.paused = false
                 resume()
             }
@@ -96,5 +99,11 @@ final class EventQueue: Sendable {
             return (state.waiter, end)
         }
         waiter?.resume(returning: end)
+    }
+}
+
+extension Event {
+    fileprivate var size: Int {
+        MemoryLayout<Event>.size + type.utf8.count + data.utf8.count + lastEventID.utf8.count
     }
 }
