@@ -7,7 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -245,6 +248,9 @@ func TestWhatIsNoOptionIsRefused(t *testing.T) {
 		"read limit":     {eventsource.WithReadTimeout(-time.Second), eventsource.ErrValue},
 		"redirects":      {eventsource.WithMaxRedirects(-1), eventsource.ErrValue},
 		"event size":     {eventsource.WithMaxEventSize(0), eventsource.ErrValue},
+		"proxy":          {eventsource.WithProxy("ftp://127.0.0.1"), eventsource.ErrURL},
+		"socket":         {eventsource.WithUnixSocket(strings.Repeat("x", 1000)), eventsource.ErrValue},
+		"address":        {eventsource.WithResolve("host:1:nowhere"), eventsource.ErrValue},
 		"authorities":    {eventsource.WithCAs([]byte("no PEM")), eventsource.ErrPEM},
 		"no authorities": {eventsource.WithCAs(nil), 0},
 		"policy": {eventsource.WithReconnect(func(policy *eventsource.Reconnect) {
@@ -298,6 +304,52 @@ func TestOtherOptionsDoWhatTheySay(t *testing.T) {
 		if !errors.Is(err, test.code) {
 			t.Errorf("%s: %v", route, err)
 		}
+	}
+}
+
+// oneEvent is a server's answer, whose event says how the server was asked.
+func oneEvent(response http.ResponseWriter, request *http.Request) {
+	response.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(response, "data: %s %s\n\n", request.Host, request.RequestURI)
+}
+
+func TestTheWayToTheServerCanBeSet(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(oneEvent))
+	defer server.Close()
+	host, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+
+	path := filepath.Join(t.TempDir(), "socket")
+	socket, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go http.Serve(socket, http.HandlerFunc(oneEvent))
+	defer socket.Close()
+
+	nobody := "http://127.0.0.1:1"
+	for name, test := range map[string]struct {
+		url     string
+		options []eventsource.Option
+		event   string
+	}{
+		"proxy": {"http://a.test/x", []eventsource.Option{
+			eventsource.WithProxy(server.URL), eventsource.WithNoProxy("")}, "a.test http://a.test/x"},
+		"no proxy": {server.URL + "/x", []eventsource.Option{
+			eventsource.WithProxy(nobody), eventsource.WithNoProxy(host)}, host + ":" + port + " /x"},
+		"socket": {"http://b.test/x", []eventsource.Option{
+			eventsource.WithUnixSocket(path)}, "b.test /x"},
+		"address": {"http://c.test:" + port + "/x", []eventsource.Option{
+			eventsource.WithProxy(""), eventsource.WithResolve("c.test:" + port + ":" + host)}, "c.test:" + port + " /x"},
+	} {
+		stream, err := eventsource.Open(context.Background(), test.url, test.options...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if event := <-stream.Events(); event.Data != test.event {
+			t.Errorf("%s: %q", name, event.Data)
+		}
+		stream.Close()
 	}
 }
 

@@ -146,6 +146,37 @@ func WithAnyContentType() Option {
 	}
 }
 
+// WithProxy sets the proxy: "http://user:password@proxy.example:3128", https, socks5 or socks5h; empty for none. Default:
+// what the environment says, which [Open] reads from C's side: what os.Setenv has set counts, too.
+func WithProxy(url string) Option {
+	return setStrings(ErrURL, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_proxy(c, texts[0])
+	}, url)
+}
+
+// WithNoProxy sets which hosts are reached without the proxy, separated by commas: names with all below them, addresses,
+// networks as 10.0.0.0/8; "*" for all, empty for none. Default: what the environment says.
+func WithNoProxy(hosts string) Option {
+	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_no_proxy(c, texts[0])
+	}, hosts)
+}
+
+// WithUnixSocket connects to a Unix domain socket, whatever host and port the URL has.
+func WithUnixSocket(path string) Option {
+	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_unix_socket(c, texts[0])
+	}, path)
+}
+
+// WithResolve says where a host is, instead of the system's resolver: "host:port:address", as curl's --resolve. It may be
+// given for several hosts.
+func WithResolve(entry string) Option {
+	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_resolve(c, texts[0])
+	}, entry)
+}
+
 // WithCAs trusts certificate authorities, in PEM form, beside the operating system's.
 func WithCAs(pem []byte) Option {
 	return setBytes(pem, func(c *C.eventsource_t, pem unsafe.Pointer, length C.size_t) C.eventsource_status_t {

@@ -6,6 +6,10 @@ include("${CMAKE_CURRENT_LIST_DIR}/../Bindings.cmake")
 
 install_library("${WORK}/prefix")
 use_prefix("${WORK}/prefix")
+
+file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/*.go" "${CMAKE_CURRENT_LIST_DIR}/*.c")
+expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)
+
 set(ENV{CC} "${CC}")
 set(ENV{PKG_CONFIG} "${PKG_CONFIG}")
 set(ENV{CGO_ENABLED} 1)

@@ -6,6 +6,10 @@ include("${CMAKE_CURRENT_LIST_DIR}/../Bindings.cmake")
 
 install_library("${WORK}/prefix")
 use_prefix("${WORK}/prefix")
+
+file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/Sources/EventSource/*.swift")
+expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)
+
 set(swift "${CMAKE_CURRENT_LIST_DIR}/with-swift" --share "${CMAKE_CURRENT_LIST_DIR}" --share "${WORK}" --)
 
 fetch(${swift} swift --version)

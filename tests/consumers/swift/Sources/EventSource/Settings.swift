@@ -22,6 +22,16 @@ public struct Settings: Sendable {
     public var maxEventSize = 16 << 20
     /// Whether a response must be `text/event-stream`.
     public var checksContentType = true
+    /// The proxy: `http://user:password@proxy.example:3128`, `https`, `socks5` or `socks5h`; empty for none, nil for what the
+    /// environment says.
+    public var proxy: String?
+    /// Which hosts are reached without the proxy, separated by commas: names with all below them, addresses, networks as
+    /// `10.0.0.0/8`; `*` for all, empty for none, nil for what the environment says.
+    public var noProxy: String?
+    /// Connects to this Unix domain socket, whatever host and port the URL has.
+    public var unixSocket = ""
+    /// Where hosts are, instead of what the system's resolver says: `host:port:address`, as curl's `--resolve`.
+    public var resolve: [String] = []
     /// Certificate authorities to trust beside the operating system's, in PEM form.
     public var certificateAuthorities: [UInt8] = []
     /// INSECURE: accepts any certificate from anybody. For tests only.
@@ -85,6 +95,12 @@ public struct Settings: Sendable {
         try eventsource_set_max_redirects(es, maxRedirects).check(es)
         try eventsource_set_max_event_size(es, max(0, maxEventSize)).check(es)
         try eventsource_set_check_content_type(es, checksContentType ? 1 : 0).check(es)
+        if let proxy { try withCString(proxy, refusal: .url) { eventsource_set_proxy(es, $0) }.check(es) }
+        if let noProxy { try withCString(noProxy, refusal: .value) { eventsource_set_no_proxy(es, $0) }.check(es) }
+        try withCString(unixSocket, refusal: .value) { eventsource_set_unix_socket(es, $0) }.check(es)
+        for entry in resolve {
+            try withCString(entry, refusal: .value) { eventsource_set_resolve(es, $0) }.check(es)
+        }
         try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
         try eventsource_set_insecure_skip_verification(es, insecureSkipVerification ? 1 : 0).check(es)
     }

@@ -126,6 +126,19 @@ final class EventStreamTests: XCTestCase {
         }
     }
 
+    func testTheWayToTheServerCanBeSet() async {
+        let port = Self.server.split(separator: ":").last!
+        let (count, error) = await end(
+            EventStream("http://a.test:\(port)/events?count=1&then=204&retry=1", settings: {
+                var settings = Settings()
+                settings.proxy = "http://127.0.0.1:1"
+                settings.noProxy = "a.test"
+                settings.resolve = ["a.test:\(port):127.0.0.1"]
+                return settings
+            }()))
+        XCTAssertEqual(count, 1, error?.message ?? "")
+    }
+
     func testASettingThatIsRefusedIsThrown() async {
         let cases: [(StreamError.Code, (inout Settings) -> Void)] = [
             (.method, { $0.method = "CONNECT" }),
@@ -139,6 +152,10 @@ final class EventStreamTests: XCTestCase {
             (.value, { $0.readTimeout = .seconds(-1) }),
             (.value, { $0.maxRedirects = -1 }),
             (.value, { $0.maxEventSize = 0 }),
+            (.url, { $0.proxy = "ftp://127.0.0.1" }),
+            (.value, { $0.noProxy = "\0" }),
+            (.value, { $0.unixSocket = String(repeating: "x", count: 1000) }),
+            (.value, { $0.resolve = ["host:1:nowhere"] }),
             (.pem, { $0.certificateAuthorities = [1] }),
         ]
         for (code, change) in cases {
