@@ -11,7 +11,7 @@ import (
 
 func TestALoopOverAllEndsWithTheError(t *testing.T) {
 	stream := open(t, "/events?count=4",
-		eventsource.WithReconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }),
+		reconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }),
 		eventsource.WithReadTimeout(1e8))
 	events := 0
 	var last error

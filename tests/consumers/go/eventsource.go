@@ -79,7 +79,7 @@ func Open(ctx context.Context, url string, options ...Option) (*Stream, error) {
 		return nil, err
 	}
 	inner, cancel := context.WithCancel(ctx)
-	const buffered = 128
+	const buffered = 64
 	s := &Stream{
 		events: make(chan Event, buffered),
 		done:   inner.Done(),

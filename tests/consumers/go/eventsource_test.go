@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +35,8 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+var reconnect = eventsource.WithReconnect
 
 // open opens a stream that the test's end closes.
 func open(t testing.TB, route string, options ...eventsource.Option) *eventsource.Stream {
@@ -194,7 +198,7 @@ func TestTheSystemsErrorIsWithinTheError(t *testing.T) {
 
 func TestATimeoutIsATimeout(t *testing.T) {
 	stream := open(t, "/hang-body", eventsource.WithReadTimeout(50*time.Millisecond),
-		eventsource.WithReconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }))
+		reconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }))
 	for range stream.Events() {
 	}
 	var timeout interface{ Timeout() bool }
@@ -253,9 +257,13 @@ func TestWhatIsNoOptionIsRefused(t *testing.T) {
 		"address":        {eventsource.WithResolve("host:1:nowhere"), eventsource.ErrValue},
 		"authorities":    {eventsource.WithCAs([]byte("no PEM")), eventsource.ErrPEM},
 		"no authorities": {eventsource.WithCAs(nil), 0},
-		"policy": {eventsource.WithReconnect(func(policy *eventsource.Reconnect) {
-			policy.Factor = 0.5
-		}), eventsource.ErrValue},
+		"buffer":         {eventsource.WithBuffer(-1), eventsource.ErrValue},
+		"delay":          {reconnect(func(policy *eventsource.Reconnect) { policy.Delay = 0 }), eventsource.ErrValue},
+		"largest delay":  {reconnect(func(policy *eventsource.Reconnect) { policy.MaxDelay = 0 }), eventsource.ErrValue},
+		"factor":         {reconnect(func(policy *eventsource.Reconnect) { policy.Factor = 0.5 }), eventsource.ErrValue},
+		"jitter":         {reconnect(func(policy *eventsource.Reconnect) { policy.Jitter = 2 }), eventsource.ErrValue},
+		"health":         {reconnect(func(policy *eventsource.Reconnect) { policy.ResetAfter = -1 }), eventsource.ErrValue},
+		"attempts":       {reconnect(func(policy *eventsource.Reconnect) { policy.MaxAttempts = -1 }), eventsource.ErrValue},
 	} {
 		stream, err := eventsource.Open(context.Background(), *serverURL+"/events", test.option)
 		switch {
@@ -281,7 +289,7 @@ func TestOtherOptionsDoWhatTheySay(t *testing.T) {
 	for route, options := range map[string][]eventsource.Option{
 		"/type":          {eventsource.WithAnyContentType()},
 		"/big?bytes=100": {eventsource.WithMaxEventSize(1000), eventsource.WithConnectTimeout(0), eventsource.WithReadTimeout(0)},
-		"/events":        {eventsource.WithInsecureSkipVerification(), eventsource.WithMaxRedirects(0)},
+		"/events":        {eventsource.WithBuffer(0), eventsource.WithMaxRedirects(0)},
 	} {
 		if _, ok := <-open(t, route, options...).Events(); !ok {
 			t.Errorf("%s: no event", route)
@@ -295,7 +303,7 @@ func TestOtherOptionsDoWhatTheySay(t *testing.T) {
 		"/big?bytes=1000":      {eventsource.WithMaxEventSize(100), eventsource.ErrEventTooLarge},
 		"/redirect?to=/events": {eventsource.WithMaxRedirects(0), eventsource.ErrTooManyRedirects},
 	} {
-		stream, err := eventsource.Open(context.Background(), *serverURL+route, test.option, eventsource.WithReconnect(never))
+		stream, err := eventsource.Open(context.Background(), *serverURL+route, test.option, reconnect(never))
 		if err == nil {
 			for range stream.Events() {
 			}
@@ -400,7 +408,7 @@ func TestHandlersAreTold(t *testing.T) {
 func TestAnErrorHandlerCanTryAgain(t *testing.T) {
 	var errorsSeen int32
 	_, err := eventsource.Open(context.Background(), *serverURL+"/status/404",
-		eventsource.WithReconnect(func(policy *eventsource.Reconnect) { policy.Delay = time.Millisecond }),
+		reconnect(func(policy *eventsource.Reconnect) { policy.Delay = time.Millisecond }),
 		eventsource.WithErrorHandler(func(*eventsource.Error) eventsource.Decision {
 			if atomic.AddInt32(&errorsSeen, 1) < 3 {
 				return eventsource.TryAgain
@@ -410,6 +418,41 @@ func TestAnErrorHandlerCanTryAgain(t *testing.T) {
 	if !errors.Is(err, eventsource.ErrHTTPStatus) || errorsSeen != 3 {
 		t.Errorf("%v after %d errors", err, errorsSeen)
 	}
+}
+
+func TestTheFirstAttemptIsRetriedWhereThePolicySaysSo(t *testing.T) {
+	var attempts []int64
+	_, err := eventsource.Open(context.Background(), *serverURL+"/status/503",
+		reconnect(func(policy *eventsource.Reconnect) {
+			*policy = eventsource.Reconnect{
+				RetryInitial: true, Delay: time.Millisecond, MaxDelay: time.Millisecond, Factor: 1, MaxAttempts: 3}
+		}),
+		eventsource.WithErrorHandler(func(err *eventsource.Error) eventsource.Decision {
+			attempts = append(attempts, err.Attempt)
+			if last := err.Attempt == 3; err.WillRetry == last || err.Delay != time.Millisecond && !last {
+				t.Errorf("%+v", err)
+			}
+			return eventsource.Default
+		}))
+	if !errors.Is(err, eventsource.ErrHTTPStatus) || len(attempts) != 3 {
+		t.Errorf("%v after %v", err, attempts)
+	}
+}
+
+func TestACertificateOfNobodyIsRefusedUnlessNoneIsVerified(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(oneEvent))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	_, err := eventsource.Open(context.Background(), server.URL)
+	if !errors.Is(err, eventsource.ErrCertificate) && !errors.Is(err, eventsource.ErrTLS) {
+		t.Error(err)
+	}
+	stream, err := eventsource.Open(context.Background(), server.URL, eventsource.WithInsecureSkipVerification())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Close()
 }
 
 func TestReconnectingNow(t *testing.T) {

@@ -191,6 +191,18 @@ func WithInsecureSkipVerification() Option {
 	}
 }
 
+// WithBuffer sets how many events wait in the channel, at least 0. Default: 64. Each may be as large as [WithMaxEventSize]
+// allows.
+func WithBuffer(events int) Option {
+	return func(s *Stream) error {
+		if events < 0 {
+			return &Error{Code: ErrValue, Message: "a buffer of less than nothing"}
+		}
+		s.events = make(chan Event, events)
+		return nil
+	}
+}
+
 // Handlers are called on the library's threads, for one stream one at a time and in the order of the stream, before the
 // events that follow are in the channel. One that blocks holds back its own stream only.
 type handlers struct {

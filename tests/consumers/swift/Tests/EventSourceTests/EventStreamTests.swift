@@ -106,6 +106,32 @@ final class EventStreamTests: XCTestCase {
         XCTAssertNil(error?.osError)
     }
 
+    func testTheFirstAttemptIsRetriedWhereThePolicySaysSo() async {
+        let attempts = Mutex<[Int64]>([])
+        let (_, error) = await end(
+            stream("/status/503") {
+                $0.reconnect.retryInitial = true
+                $0.reconnect.delay = .milliseconds(1)
+                $0.reconnect.maxAttempts = 3
+                $0.handlers.onError = { error in
+                    attempts.withLock { $0.append(error.attempt) }
+                    return .default
+                }
+            })
+        XCTAssertEqual(error?.httpStatus, 503)
+        XCTAssertEqual(attempts.withLock { $0 }, [1, 2, 3])
+    }
+
+    func testAStreamThatIsNotToReconnectEndsWithTheError() async {
+        let (count, error) = await end(
+            stream("/events?count=4") {
+                $0.reconnect.enabled = false
+                $0.readTimeout = .milliseconds(100)
+            })
+        XCTAssertEqual(count, 4)
+        XCTAssertEqual(error?.code, .readTimeout)
+    }
+
     func testWhatTheSettingsSayReachesTheServer() async throws {
         let echo = stream("/echo") {
             $0.method = "POST"
@@ -147,7 +173,12 @@ final class EventStreamTests: XCTestCase {
             (.header, { $0.sensitiveHeaders = [("X One", "1")] }),
             (.value, { $0.basicAuth = ("a:b", "c") }),
             (.value, { $0.lastEventID = "1\n" }),
+            (.value, { $0.reconnect.delay = .zero }),
+            (.value, { $0.reconnect.maxDelay = .zero }),
             (.value, { $0.reconnect.factor = 0.5 }),
+            (.value, { $0.reconnect.jitter = 2 }),
+            (.value, { $0.reconnect.resetAfter = .nanoseconds(-1) }),
+            (.value, { $0.reconnect.maxAttempts = -1 }),
             (.value, { $0.connectTimeout = .nanoseconds(-1) }),
             (.value, { $0.readTimeout = .seconds(-1) }),
             (.value, { $0.maxRedirects = -1 }),
