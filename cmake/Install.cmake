@@ -41,6 +41,13 @@ if(import_library)
     install(FILES "${EVENTSOURCE_STAGE}/${import_library}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
 install(FILES include/eventsource.h include/eventsource.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+# In a folder of its own, where Swift and clang look a module of that name up: in a folder that all packages share, there
+# can be only one file called module.modulemap.
+file(READ include/module.modulemap module_map)
+string(REPLACE "\"eventsource.h\"" "\"../eventsource.h\"" module_map "${module_map}")
+file(WRITE "${EVENTSOURCE_PACKAGE}/module.modulemap" "${module_map}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS include/module.modulemap)
+install(FILES "${EVENTSOURCE_PACKAGE}/module.modulemap" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/CEventSource")
 install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES
     "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake"
