@@ -653,6 +653,14 @@ public:
     client &set_max_redirects(std::int32_t count) { return done(eventsource_set_max_redirects(es_, count)); }
     client &set_max_event_size(std::size_t bytes) { return done(eventsource_set_max_event_size(es_, bytes)); }
     client &set_check_content_type(bool check) { return done(eventsource_set_check_content_type(es_, check)); }
+    client &set_proxy(std::string_view url) { return done(eventsource_set_proxy(es_, text(url))); }
+    /** The proxy that the environment names. */
+    client &set_proxy(std::nullptr_t) { return done(eventsource_set_proxy(es_, nullptr)); }
+    client &set_no_proxy(std::string_view hosts) { return done(eventsource_set_no_proxy(es_, text(hosts))); }
+    /** The exceptions that the environment names. */
+    client &set_no_proxy(std::nullptr_t) { return done(eventsource_set_no_proxy(es_, nullptr)); }
+    client &set_unix_socket(std::string_view path) { return done(eventsource_set_unix_socket(es_, text(path))); }
+    client &set_resolve(std::string_view entry) { return done(eventsource_set_resolve(es_, text(entry))); }
     client &set_ca_pem(std::string_view pem) { return done(eventsource_set_ca_pem(es_, pem.data(), pem.size())); }
     client &set_insecure_skip_verification(bool skip) {
         return done(eventsource_set_insecure_skip_verification(es_, skip));

@@ -273,6 +273,7 @@ void a_refused_call_throws_its_status_and_reason() {
     client es(at(FEW));
     CHECK_NUMBER(refusal([&] { es.set_header("a b", "c"); }), EVENTSOURCE_ERR_HEADER);
     CHECK_NUMBER(refusal([&] { es.set_max_redirects(-1); }), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER(refusal([&] { es.set_proxy("ftp://proxy"); }), EVENTSOURCE_ERR_URL);
     CHECK_NUMBER(refusal([&] { es.set_read_timeout(-1ms); }), EVENTSOURCE_ERR_VALUE);
     CHECK_NUMBER(refusal([&] { es.reconnect_now(); }), EVENTSOURCE_ERR_STATE);
     try {
@@ -303,6 +304,8 @@ void settings_come_out_as_they_went_in() {
     CHECK(policy.factor == 4 && policy.jitter == 0.25 && policy.reset_after == 5h && policy.max_attempts == 6);
     es.set_connect_timeout(1s).set_read_timeout(1h).set_max_redirects(0).set_max_event_size(1).set_basic_auth("a", "b");
     es.set_check_content_type(false).set_insecure_skip_verification(true).set_sensitive_header("X-A", "b");
+    es.set_proxy("http://proxy").set_proxy(nullptr).set_no_proxy("*").set_no_proxy(nullptr).set_proxy("");
+    es.set_unix_socket("a").set_unix_socket("").set_resolve("a:80:127.0.0.1").set_resolve("");
     es.set_ca_pem("").set_runtime(nullptr).set_last_event_id("7");
     CHECK_TEXT(es.last_event_id().c_str(), "7");
 }
