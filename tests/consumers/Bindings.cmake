@@ -1,9 +1,9 @@
 # Steps of the consumers in other languages, beside those of Steps.cmake.
 
-# Lets pkg-config and the loader find the library that was installed there.
-function(use_prefix prefix)
-    set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
-    set(ENV{LD_LIBRARY_PATH} "${prefix}/${LIBDIR}")
+# Lets pkg-config and the loader find the installed library.
+function(use_installed_library)
+    set(ENV{PKG_CONFIG_PATH} "${PREFIX}/${LIBDIR}/pkgconfig")
+    set(ENV{LD_LIBRARY_PATH} "${PREFIX}/${LIBDIR}")
 endfunction()
 
 # Ends the script, and CTest counts its test as skipped. CI takes that for a failure.
@@ -68,7 +68,7 @@ endfunction()
 # sources, but for those that are listed after WITHOUT, which have no place there.
 function(expect_all_settings)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;WITHOUT")
-    file(READ "${WORK}/prefix/include/eventsource.h" header)
+    file(READ "${PREFIX}/include/eventsource.h" header)
     string(REGEX MATCHALL "eventsource_(request_)?set_[a-z0-9_]+\\(" setters "${header}")
     list(TRANSFORM setters REPLACE "\\(" "")
     list(REMOVE_DUPLICATES setters)

@@ -4,8 +4,8 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../Steps.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../Bindings.cmake")
 
-install_library("${WORK}/prefix")
-use_prefix("${WORK}/prefix")
+file(REMOVE_RECURSE "${WORK}")
+use_installed_library()
 
 file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/*.go" "${CMAKE_CURRENT_LIST_DIR}/*.c")
 expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)

@@ -3,8 +3,8 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../Steps.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../Bindings.cmake")
 
-install_library("${WORK}/prefix")
-use_prefix("${WORK}/prefix")
+file(REMOVE_RECURSE "${WORK}")
+use_installed_library()
 # A copy, as npm puts what it fetches beside the program. Without scripts: what koffi needs is compiled already.
 set(program "${WORK}/program")
 file(COPY "${CMAKE_CURRENT_LIST_DIR}/" DESTINATION "${program}")

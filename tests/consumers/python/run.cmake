@@ -3,8 +3,8 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../Steps.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../Bindings.cmake")
 
-install_library("${WORK}/prefix")
-use_prefix("${WORK}/prefix")
+file(REMOVE_RECURSE "${WORK}")
+use_installed_library()
 fetch("${PYTHON3}" -m venv "${WORK}/venv")
 fetch("${WORK}/venv/bin/pip" install --quiet --requirement "${CMAKE_CURRENT_LIST_DIR}/requirements.txt")
 # Nothing is written beside the sources.
