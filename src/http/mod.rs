@@ -17,7 +17,7 @@ pub use body::Body;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;
 pub use request::{Invalid, InvalidKind, Request};
-pub use tls::{Alpn, Tls};
+pub use tls::{Alpn, MinVersion, Tls};
 
 use crate::log::{self, Level};
 use hyper::http::header::LOCATION;

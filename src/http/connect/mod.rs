@@ -4,10 +4,10 @@ mod resolve;
 mod tcp;
 
 use super::Options;
-use super::error::{Error, ErrorKind};
+use super::error::Error;
+use super::tls::Secured;
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,23 +18,19 @@ use tower_service::Service;
 #[derive(Debug)]
 pub enum Stream {
     Plain(Socket),
-    Tls(Box<MaybeHttpsStream<Socket>>),
+    Tls(Box<Secured<Socket>>),
 }
 
 /// Connects to a URL's host.
 pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
-    let mut tcp = Tcp::new();
-    if uri.scheme_str() != Some("https") {
-        return tcp.call(uri).await.map(Stream::Plain);
+    let is_secure = uri.scheme_str() == Some("https");
+    let host = uri.host().unwrap_or_default().to_owned();
+    let socket = Tcp::new().call(uri).await?;
+    if !is_secure {
+        return Ok(Stream::Plain(socket));
     }
-    let mut tls = HttpsConnector::from((tcp, options.tls.config()?));
-    match tls.call(uri).await {
-        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-        Err(error) => Err(match error.downcast::<Error>() {
-            Ok(before_tls) => *before_tls,
-            Err(error) => Error::caused(ErrorKind::Tls, "the TLS handshake failed", &*error),
-        }),
-    }
+    let stream = options.tls.handshake(&host, socket).await?;
+    Ok(Stream::Tls(stream))
 }
 
 impl Read for Stream {
