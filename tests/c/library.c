@@ -272,8 +272,14 @@ static void a_refused_call_does_not_repeat_its_secrets(void) {
     check_last_error(r->es);
     CHECK_STATUS(eventsource_set_ca_pem(r->es, "SECRET-pem", 10), EVENTSOURCE_ERR_PEM);
     check_last_error(r->es);
+    static const char KEY[] = "-----BEGIN PRIVATE KEY-----\n!SECRET-key!\n-----END PRIVATE KEY-----\n";
+    CHECK_STATUS(eventsource_set_client_cert_pem(r->es, KEY, sizeof KEY - 1, NULL, 0), EVENTSOURCE_ERR_PEM);
+    check_last_error(r->es);
+    static const char ODD[] = "-----BEGIN PRIVATE KEY-----\nU0VDUkVU\n-----END SECRET KEY-----\n";
+    CHECK_STATUS(eventsource_set_client_cert_pem(r->es, ODD, sizeof ODD - 1, NULL, 0), EVENTSOURCE_ERR_PEM);
+    check_last_error(r->es);
     check_no_secret(logged->lines);
-    CHECK_NUMBER((int64_t)lines_with(logged->lines, "4 "), 7);
+    CHECK_NUMBER((int64_t)lines_with(logged->lines, "4 "), 9);
     log_end(logged);
     recorder_end(r);
 }

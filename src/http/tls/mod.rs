@@ -21,6 +21,8 @@ use policy::{Configured, Policy};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::fs;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -58,6 +60,16 @@ impl Tls {
         }
         self.change(|policy| policy.extra_roots = roots);
         Ok(())
+    }
+
+    /// Likewise, from a file.
+    pub fn set_extra_roots_file(&mut self, path: &Path) -> Result<(), Invalid> {
+        let pem = fs::read(path)
+            .map_err(|error| bad_pem(format!("cannot read {}: {error}", path.display())))?;
+        if pem.is_empty() {
+            return Err(bad_pem(format!("{} is empty", path.display())));
+        }
+        self.set_extra_roots(&pem)
     }
 
     /// Trusts the extra roots alone.
