@@ -51,6 +51,9 @@ refuses '--max-delay expects MS' "$url" --max-delay
 refuses '--max-redirects expects N' "$url" --max-redirects
 refuses '--max-event-size expects BYTES' "$url" --max-event-size
 refuses '--cacert expects FILE' "$url" --cacert
+refuses '--cert expects FILE' "$url" --cert
+refuses '--key expects FILE' "$url" --key
+refuses '--pinnedpubkey expects PINS' "$url" --pinnedpubkey
 refuses '--count expects N' "$url" --count
 
 for value in '' x 1x '1 ' ' 1' +1 -1 0x10 1.5 1e3 0 9223372036854775808 99999999999999999999; do
@@ -86,10 +89,17 @@ refuses '-u: *' -u "$(printf 'user:\001')" "$url"
 refuses '--last-event-id: *' --last-event-id "$(printf 'a\nb')" "$url"
 refuses '--last-event-id: *' --last-event-id "$(printf '\377')" "$url"
 
-refuses "--cacert: cannot open $scratch/none: *" --cacert "$scratch/none" "$url"
+refuses "--cacert: cannot read $scratch/none: *" --cacert "$scratch/none" "$url"
 refuses "--cacert: cannot read $scratch: *" --cacert "$scratch" "$url"
 : >"$scratch/empty"
 refuses "--cacert: $scratch/empty is empty" --cacert "$scratch/empty" "$url"
-refuses '--cacert: *' --cacert "$0" "$url"
+refuses '--cacert: the PEM text holds no certificate' --cacert "$0" "$url"
+refuses "--cert: cannot open $scratch/none: *" --cert "$scratch/none" "$url"
+refuses "--cert: cannot read $scratch: *" --cert "$scratch" "$url"
+refuses "--cert: $scratch/empty is empty" --cert "$scratch/empty" "$url"
+refuses '--cert: the PEM text holds no private key' --cert "$0" "$url"
+refuses "--key: cannot open $scratch/none: *" --cert "$0" --key "$scratch/none" "$url"
+refuses '--key is of no use without --cert' --key "$0" "$url"
+refuses '--pinnedpubkey: a pinned key is sha256//*' --pinnedpubkey 'sha256//AAAA' "$url"
 
 conclude
