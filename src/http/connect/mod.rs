@@ -23,14 +23,12 @@ pub enum Stream {
 
 /// Connects to a URL's host.
 pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
-    let is_secure = uri.scheme_str() == Some("https");
-    let host = uri.host().unwrap_or_default().to_owned();
-    let socket = Tcp::new().call(uri).await?;
-    if !is_secure {
-        return Ok(Stream::Plain(socket));
+    if uri.scheme_str() != Some("https") {
+        return Tcp::new().call(uri).await.map(Stream::Plain);
     }
-    let stream = options.tls.handshake(&host, socket).await?;
-    Ok(Stream::Tls(stream))
+    let tls = options.tls.connector(uri.host().unwrap_or_default())?;
+    let socket = Tcp::new().call(uri).await?;
+    tls.handshake(socket).await.map(Stream::Tls)
 }
 
 impl Read for Stream {

@@ -149,11 +149,9 @@ impl Tls {
         self.0.for_proxy.get_or_init(for_proxy).clone()
     }
 
-    /// Makes the handshake with a host, as it stands in a URL.
-    pub async fn handshake<S>(&self, host: &str, stream: S) -> Result<Box<Secured<S>>, Error>
-    where
-        S: Read + Write + Unpin,
-    {
+    /// Gets ready for a host, as it stands in a URL. The first time takes a while, because all that is trusted is read: so
+    /// that comes before the connection, which would not be looked after meanwhile.
+    pub fn connector(&self, host: &str) -> Result<Box<Connector>, Error> {
         let name = match &self.0.server_name {
             Some(name) => name.clone(),
             None => server_name(host).map_err(|error| {
@@ -161,13 +159,11 @@ impl Tls {
                 Error::caused(ErrorKind::Tls, what, &error)
             })?,
         };
-        let connector = TlsConnector::from(self.config()?);
-        // In a box: the future that waits for it would stay as large.
-        let handshake = Box::pin(connector.connect(name, Patient::new(stream)));
-        match handshake.await {
-            Ok(stream) => Ok(Box::new(TokioIo::new(stream))),
-            Err(error) => Err(failure::handshake(&error, host)),
-        }
+        Ok(Box::new(Connector {
+            host: host.to_owned(),
+            name,
+            connector: self.config()?.into(),
+        }))
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, Error> {
@@ -176,6 +172,29 @@ impl Tls {
         }
         let configured = self.0.policy.configured()?;
         Ok(self.0.configured.get_or_init(|| configured).config.clone())
+    }
+}
+
+/// Makes one handshake.
+pub struct Connector {
+    host: String,
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl Connector {
+    /// Makes the handshake over a connection to the host.
+    pub async fn handshake<S>(self: Box<Connector>, stream: S) -> Result<Box<Secured<S>>, Error>
+    where
+        S: Read + Write + Unpin,
+    {
+        let stream = Patient::new(stream);
+        // In a box: the future that waits for it would stay as large.
+        let handshake = Box::pin(self.connector.connect(self.name.clone(), stream));
+        match handshake.await {
+            Ok(stream) => Ok(Box::new(TokioIo::new(stream))),
+            Err(error) => Err(failure::handshake(&error, &self.host)),
+        }
     }
 }
 
