@@ -176,6 +176,19 @@ fn an_authority_between_the_trusted_one_and_the_server_may_vouch_for_it() {
 }
 
 #[test]
+fn a_certificate_that_is_an_authoritys_own_is_refused_even_if_it_is_trusted() {
+    let identity = Identity::generate_as_authority(&["localhost"]);
+    let message = "the certificate of localhost is not trusted: \
+                   it is an authority's own, and no server may have such a one";
+    assert_fails(
+        &server(&identity).url("/"),
+        &identity,
+        as_it_is,
+        (ErrorKind::Certificate, message),
+    );
+}
+
+#[test]
 fn a_refused_certificate_is_tried_again() {
     let identity = Identity::generate_expired(&["localhost"]);
     let server = server(&identity);

@@ -15,11 +15,7 @@ use std::sync::Arc;
 
 /// A certificate, those that lead to its authority, and its private key.
 #[derive(Clone)]
-pub struct ClientCert {
-    certified: Arc<CertifiedKey>,
-    /// To tell one from another: a usable key does not show what it was made of.
-    key: Arc<PrivateKeyDer<'static>>,
-}
+pub struct ClientCert(Arc<CertifiedKey>);
 
 impl ClientCert {
     /// Reads both, the key from the chain's text where `key` is empty, and checks that they belong together.
@@ -36,22 +32,21 @@ impl ClientCert {
                 bad_pem(format!("the client certificate cannot be used: {error}"))
             })?;
         }
-        let certified = CertifiedKey::from_der(chain, key.clone_key(), &ring::default_provider())
-            .map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                bad_pem("the private key does not belong to the client certificate")
-            }
-            error => bad_pem(format!("the private key cannot be used: {error}")),
-        })?;
-        Ok(ClientCert {
-            certified: Arc::new(certified),
-            key: Arc::new(key),
-        })
+        let certified =
+            CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+                match error {
+                    Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                        bad_pem("the private key does not belong to the client certificate")
+                    }
+                    error => bad_pem(format!("the private key cannot be used: {error}")),
+                }
+            })?;
+        Ok(ClientCert(Arc::new(certified)))
     }
 
     /// Shows it to every server that asks for a certificate.
     pub fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
-        Arc::new(SingleCertAndKey::from(self.certified.clone()))
+        Arc::new(SingleCertAndKey::from(self.0.clone()))
     }
 }
 
@@ -71,8 +66,9 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Invalid> {
 }
 
 impl PartialEq for ClientCert {
+    /// Those with the same certificates have the same key, or it would not belong to them.
     fn eq(&self, other: &ClientCert) -> bool {
-        self.certified.cert == other.certified.cert && self.key == other.key
+        self.0.cert == other.0.cert
     }
 }
 

@@ -114,7 +114,12 @@ fn distrust(error: &CertificateError) -> String {
         CertificateError::Revoked => "it has been revoked".into(),
         CertificateError::BadSignature => "a signature is wrong".into(),
         CertificateError::BadEncoding => "it cannot be read".into(),
-        CertificateError::Other(reason) => reason.to_string(),
+        CertificateError::Other(reason) => match reason.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "it is an authority's own, and no server may have such a one".into()
+            }
+            _ => reason.to_string(),
+        },
         _ => error.to_string(),
     }
 }

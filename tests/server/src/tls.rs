@@ -35,26 +35,43 @@ pub struct Identity {
     versions: Vec<&'static SupportedProtocolVersion>,
 }
 
+/// Who vouches for a certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Issuance {
+    /// The authority.
+    Direct,
+    /// Another authority, for which that one vouches.
+    Indirect,
+    /// Nobody else.
+    Itself,
+}
+
 impl Identity {
     /// A certificate for these DNS names and IP addresses, valid now.
     pub fn generate(names: &[&str]) -> Identity {
-        Identity::valid(names, -1, 90, false)
+        Identity::valid(names, -1, 90, Issuance::Direct)
     }
 
     /// A certificate for these names that was valid until yesterday; its authority is still valid.
     pub fn generate_expired(names: &[&str]) -> Identity {
-        Identity::valid(names, -30, -1, false)
+        Identity::valid(names, -30, -1, Issuance::Direct)
     }
 
     /// A certificate for these names that will be valid from the day after tomorrow on.
     pub fn generate_for_later(names: &[&str]) -> Identity {
-        Identity::valid(names, 2, 90, false)
+        Identity::valid(names, 2, 90, Issuance::Direct)
     }
 
     /// A certificate for these names of an authority that another one vouches for; that one is to
     /// be trusted.
     pub fn generate_with_intermediate(names: &[&str]) -> Identity {
-        Identity::valid(names, -1, 90, true)
+        Identity::valid(names, -1, 90, Issuance::Indirect)
+    }
+
+    /// A certificate for these names that is an authority's own, as the shortest OpenSSL command
+    /// makes it.
+    pub fn generate_as_authority(names: &[&str]) -> Identity {
+        Identity::valid(names, -1, 90, Issuance::Itself)
     }
 
     /// The same, but a server with it wants certificates of the authority of `clients`.
@@ -131,8 +148,8 @@ impl Identity {
 
     /// Validity in days from now. It is kept short because Apple's verifier takes no leaf of more
     /// than 825 days.
-    fn valid(names: &[&str], from: i64, until: i64, is_indirect: bool) -> Identity {
-        Identity::try_valid(names, from, until, is_indirect)
+    fn valid(names: &[&str], from: i64, until: i64, issuance: Issuance) -> Identity {
+        Identity::try_valid(names, from, until, issuance)
             .expect("names that fit into a certificate")
     }
 
@@ -140,14 +157,14 @@ impl Identity {
         names: &[&str],
         from: i64,
         until: i64,
-        is_indirect: bool,
+        issuance: Issuance,
     ) -> Result<Identity, Box<dyn Error>> {
         let root = authority();
         let root_key = KeyPair::generate()?;
-        let root_certificate = root.self_signed(&root_key)?;
+        let mut root_certificate = root.self_signed(&root_key)?;
         let mut issuer = Issuer::new(root, root_key);
         let mut intermediates = Vec::new();
-        if is_indirect {
+        if issuance == Issuance::Indirect {
             let intermediate = authority();
             let key = KeyPair::generate()?;
             intermediates.push(intermediate.signed_by(&key, &issuer)?);
@@ -166,7 +183,15 @@ impl Identity {
         leaf.use_authority_key_identifier_extension = true;
         set_validity(&mut leaf, from, until);
         let key = KeyPair::generate()?;
-        let mut chain = vec![leaf.signed_by(&key, &issuer)?];
+        let certificate = match issuance {
+            Issuance::Itself => {
+                leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                root_certificate = leaf.self_signed(&key)?;
+                root_certificate.clone()
+            }
+            _ => leaf.signed_by(&key, &issuer)?,
+        };
+        let mut chain = vec![certificate];
         chain.append(&mut intermediates);
 
         Ok(Identity {
