@@ -166,3 +166,18 @@ pub fn causes<'a>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_number_is_found_however_deep_an_io_error_hides_it() {
+        let system = io::Error::from_raw_os_error(111);
+        let words = system.to_string();
+        let wrapped = io::Error::other(io::Error::other(system));
+        let error = Error::caused(ErrorKind::Connect, "cannot connect", &wrapped);
+        assert_eq!(error.os_error, 111);
+        assert_eq!(error.message, format!("cannot connect: {words}"));
+    }
+}

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection on which an error of writing is told only when nothing more can be read. A server that refuses sends an
-/// alert, which says why, and closes while the client may still write.
+/// A connection on which the end that a write has met is told only when nothing more can be read. A server that refuses
+/// sends an alert, which says why, and closes while the client may still write.
 #[derive(Debug)]
 pub struct Patient<S> {
     stream: TokioIo<S>,
@@ -32,8 +32,8 @@ impl<S: Read + Unpin> AsyncRead for Patient<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
-        let is_end = read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
-        match self.write_error.take_if(|_| is_end) {
+        let is_over = read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
+        match self.write_error.take_if(|_| is_over) {
             Some(error) => Poll::Ready(Err(error)),
             None => Poll::Ready(read),
         }
@@ -49,7 +49,8 @@ impl<S: Write + Unpin> AsyncWrite for Patient<S> {
         if self.write_error.is_none() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, buf)) {
                 Ok(written) => return Poll::Ready(Ok(written)),
-                Err(error) => self.write_error = Some(error),
+                Err(error) if is_end(&error) => self.write_error = Some(error),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
         // As if it had been written: nobody is there to miss it.
@@ -63,4 +64,14 @@ impl<S: Write + Unpin> AsyncWrite for Patient<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+/// Whether the peer is gone, so that reading, too, will come to an end.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    )
 }
