@@ -10,13 +10,14 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Files of `src/abi` with public items, in the order in which the header presents them.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "status.rs",
     "client.rs",
     "callbacks.rs",
     "settings/request.rs",
     "settings/reconnect.rs",
     "settings/limits.rs",
+    "settings/network.rs",
     "settings/tls.rs",
     "questions.rs",
     "request.rs",

@@ -22,10 +22,15 @@ enum { DONE = 0, ENDED = 1, BAD_USAGE = 2 }; /* exit statuses */
 
 /* ---- The command line ------------------------------------------------------------------------------------------ */
 
+/* The values of an option that may be repeated. */
 typedef struct {
-    char *url, *method, *body, *user, *last_event_id, *ca_file, *cert_file, *key_file, *pins;
-    char **headers;
-    size_t header_count;
+    char **values;
+    size_t count;
+} list_t;
+
+typedef struct {
+    char *url, *method, *body, *user, *last_event_id, *proxy, *no_proxy, *unix_socket, *ca_file, *cert_file, *key_file, *pins;
+    list_t headers, places;
     int64_t connect_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
     int64_t count; /* 0 for no end */
     int no_reconnect, retry_initial, tls12, tls13, insecure, json, help;
@@ -33,8 +38,8 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    enum { FLAG, TEXT, HEADER, NUMBER, SECONDS } kind;
-    size_t member; /* its offset: an int for a FLAG, a char * for TEXT, an int64_t for NUMBER and SECONDS */
+    enum { FLAG, TEXT, TEXTS, NUMBER, SECONDS } kind;
+    size_t member; /* its offset: an int for a FLAG, a char * for TEXT, a list_t for TEXTS, else an int64_t */
     const char *value;
     const char *help;
     int64_t least, most; /* of a NUMBER */
@@ -44,7 +49,7 @@ typedef struct {
 #define MOST_BYTES ((int64_t)(SIZE_MAX < INT64_MAX ? SIZE_MAX : INT64_MAX))
 
 static const option_t OPTIONS[] = {
-    {"-H", HEADER, 0, "'NAME: VALUE'", "send this header; may be repeated", 0, 0},
+    {"-H", TEXTS, MEMBER(headers), "'NAME: VALUE'", "send this header; may be repeated", 0, 0},
     {"-X", TEXT, MEMBER(method), "METHOD", "use this method instead of GET", 0, 0},
     {"-d", TEXT, MEMBER(body), "BODY", "send this body; the method is POST unless -X says another", 0, 0},
     {"-u", TEXT, MEMBER(user), "USER:PASSWORD", "send basic authentication", 0, 0},
@@ -57,6 +62,10 @@ static const option_t OPTIONS[] = {
     {"--retry-initial", FLAG, MEMBER(retry_initial), NULL, "retry even if the very first attempt fails", 0, 0},
     {"--max-redirects", NUMBER, MEMBER(max_redirects), "N", "0 to follow none (default 16)", 0, INT32_MAX},
     {"--max-event-size", NUMBER, MEMBER(max_event_size), "BYTES", "(default 16777216)", 1, MOST_BYTES},
+    {"--proxy", TEXT, MEMBER(proxy), "URL", "use this http, https, socks5 or socks5h proxy; '' for none", 0, 0},
+    {"--noproxy", TEXT, MEMBER(no_proxy), "HOSTS", "use no proxy for these, separated by commas", 0, 0},
+    {"--unix-socket", TEXT, MEMBER(unix_socket), "PATH", "connect to this socket, whatever the URL's host", 0, 0},
+    {"--resolve", TEXTS, MEMBER(places), "HOST:PORT:ADDRESS", "where a host is; may be repeated", 0, 0},
     {"--cacert", TEXT, MEMBER(ca_file), "FILE", "trust the PEM certificates in FILE, too", 0, 0},
     {"--cert", TEXT, MEMBER(cert_file), "FILE", "show the PEM certificate in FILE to servers that want one", 0, 0},
     {"--key", TEXT, MEMBER(key_file), "FILE", "its private key, if FILE of --cert has it not", 0, 0},
@@ -114,6 +123,13 @@ static int64_t parse_seconds(const char *text) {
     return (double)rounded < milliseconds ? rounded + 1 : rounded;
 }
 
+static void append(list_t *list, char *value) {
+    char **larger = realloc(list->values, (list->count + 1) * sizeof *larger);
+    if (!larger) fail(ENDED, "out of memory");
+    larger[list->count++] = value;
+    list->values = larger;
+}
+
 static void set_option(options_t *options, const option_t *option, char *value) {
     void *member = (char *)options + option->member;
     int64_t number;
@@ -124,8 +140,8 @@ static void set_option(options_t *options, const option_t *option, char *value) 
     case TEXT:
         *(char **)member = value;
         break;
-    case HEADER:
-        options->headers[options->header_count++] = value;
+    case TEXTS:
+        append(member, value);
         break;
     case NUMBER:
         number = parse_number(value);
@@ -159,8 +175,6 @@ static const option_t *find_option(char *argument, char **value) {
 static options_t parse_command_line(int argc, char **argv) {
     options_t options = {.connect_timeout = 10000, .delay = 1000, .max_delay = 60000,
                          .max_redirects = 16, .max_event_size = 16777216};
-    options.headers = malloc((size_t)argc * sizeof *options.headers);
-    if (!options.headers) fail(ENDED, "out of memory");
     int only_urls = 0;
     for (int i = 1; i < argc; i++) {
         char *argument = argv[i];
@@ -182,6 +196,11 @@ static options_t parse_command_line(int argc, char **argv) {
     }
     if (!options.url && !options.help) fail(BAD_USAGE, "there is no URL");
     return options;
+}
+
+static void free_options(options_t *options) {
+    free(options->headers.values);
+    free(options->places.values);
 }
 
 /* ---- Output ---------------------------------------------------------------------------------------------------- */
@@ -366,8 +385,9 @@ static char *split(const char *option, char *text, const char *expected) {
 }
 
 /* Headers of one name add up, but replace the library's own. */
-static void set_headers(eventsource_t *es, char **headers, size_t count) {
-    for (size_t i = 0; i < count; i++) {
+static void set_headers(eventsource_t *es, const list_t *list) {
+    char **headers = list->values;
+    for (size_t i = 0; i < list->count; i++) {
         char *value = split("-H", headers[i], "'NAME: VALUE'");
         value += strspn(value, " \t");
         int repeated = 0;
@@ -427,6 +447,16 @@ static void set_reconnect(eventsource_t *es, const options_t *options) {
     check(es, "--delay", eventsource_set_reconnect(es, &policy));
 }
 
+/* Unless they are set, the proxy and its exceptions are what the environment says. */
+static void set_network(eventsource_t *es, const options_t *o) {
+    if (o->proxy) check(es, "--proxy", eventsource_set_proxy(es, o->proxy));
+    if (o->no_proxy) check(es, "--noproxy", eventsource_set_no_proxy(es, o->no_proxy));
+    if (o->unix_socket) check(es, "--unix-socket", eventsource_set_unix_socket(es, o->unix_socket));
+    for (size_t i = 0; i < o->places.count; i++) {
+        check(es, "--resolve", eventsource_set_resolve(es, o->places.values[i]));
+    }
+}
+
 static void configure(eventsource_t *es, const options_t *o) {
     if (o->body) check(es, "-d", eventsource_set_body(es, o->body, strlen(o->body)));
     if (o->body) check(es, "-d", eventsource_set_method(es, "POST"));
@@ -435,13 +465,14 @@ static void configure(eventsource_t *es, const options_t *o) {
         char *password = split("-u", o->user, "USER:PASSWORD");
         check(es, "-u", eventsource_set_basic_auth(es, o->user, password));
     }
-    set_headers(es, o->headers, o->header_count);
+    set_headers(es, &o->headers);
     if (o->last_event_id) check(es, "--last-event-id", eventsource_set_last_event_id(es, o->last_event_id));
     check(es, "--connect-timeout", eventsource_set_connect_timeout(es, o->connect_timeout));
     check(es, "--read-timeout", eventsource_set_read_timeout(es, o->read_timeout));
     set_reconnect(es, o);
     check(es, "--max-redirects", eventsource_set_max_redirects(es, (int32_t)o->max_redirects));
     check(es, "--max-event-size", eventsource_set_max_event_size(es, (size_t)o->max_event_size));
+    set_network(es, o);
     set_tls(es, o);
 }
 
@@ -486,7 +517,7 @@ int main(int argc, char **argv) {
     tail_t tail = {.options = parse_command_line(argc, argv), .exit_status = DONE};
     if (tail.options.help) {
         print_help();
-        free(tail.options.headers);
+        free_options(&tail.options);
         return DONE;
     }
     if (pipe(wake_pipe) != 0) fail(ENDED, "no pipe: %s", strerror(errno));
@@ -501,7 +532,7 @@ int main(int argc, char **argv) {
         tail.exit_status = ENDED;
     }
     eventsource_free(es); /* returns after on_close */
-    free(tail.options.headers);
+    free_options(&tail.options);
     if (tail.write_error && tail.write_error != EPIPE) {
         fprintf(stderr, "tail: cannot write: %s\n", strerror(tail.write_error));
         tail.exit_status = ENDED;

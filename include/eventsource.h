@@ -159,7 +159,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CONNECT = 33,
     /**
-     * Name resolution, TCP and TLS together took longer than the connect timeout.
+     * Name resolution, TCP, the proxy and TLS together took longer than the connect timeout.
      */
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
     /**
@@ -1085,7 +1085,8 @@ eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *
  *
  * The library itself sends `Accept: text/event-stream`, `Cache-Control: no-cache` and `User-Agent`, which may be
  * replaced. It alone writes `Connection`, `Content-Length`, `Expect`, `Keep-Alive`, `Last-Event-ID`,
- * `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`.
+ * `Proxy-Authorization` (from what `eventsource_set_proxy` is given), `Proxy-Connection`, `TE`, `Trailer`,
+ * `Transfer-Encoding` and `Upgrade`.
  *
  * @param name an HTTP field name
  * @param value without CR, LF, NUL and other control characters
@@ -1101,8 +1102,8 @@ eventsource_status_t eventsource_set_header(struct eventsource_t *es, const char
 eventsource_status_t eventsource_add_header(struct eventsource_t *es, const char *name, const char *value);
 
 /**
- * Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization`, `Cookie` and
- * `Proxy-Authorization`. Otherwise as `eventsource_set_header`.
+ * Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization` and `Cookie`.
+ * Otherwise as `eventsource_set_header`.
  *
  * @return as `eventsource_set_header`
  */
@@ -1146,7 +1147,7 @@ eventsource_status_t eventsource_get_reconnect(struct eventsource_t *es, struct 
 eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const struct eventsource_reconnect_t *policy);
 
 /**
- * Sets the longest time for name resolution, TCP and TLS together. Default: 10000.
+ * Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
  *
  * @param timeout_ms milliseconds; 0 for no limit
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
@@ -1188,6 +1189,63 @@ eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, si
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es, int32_t check);
+
+/**
+ * Sets the proxy, for every request of the client, redirects included. Default: what the environment says.
+ *
+ * An `http` URL is requested from an HTTP proxy in the proxy's name; an `https` URL is reached through CONNECT, and
+ * TLS with the server is then what it is without a proxy: the proxy sees no more than host and port. So it is with SOCKS, for
+ * both. User and password in the proxy's URL are percent-decoded and sent to the proxy alone.
+ *
+ * The environment is read by `eventsource_start`, in its thread: `http_proxy` or `https_proxy`, by the scheme of the URL that is
+ * requested, else `all_proxy`, each also in upper case, which counts less; `HTTP_PROXY` does not count where
+ * `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. A URL in it that is none makes attempts fail with
+ * `ERR_PROXY`. A program whose other threads call `setenv` meanwhile may set the proxy and the exceptions: then nothing is read.
+ *
+ * @param url `http://`, `https://`, `socks5://` or `socks5h://`, as `"http://user:password@proxy.example:3128"`; `http`
+ *        without a scheme. The port is 1080 unless given, 443 for `https`. Names are resolved by this machine
+ *        for `socks5`, by the proxy for all others. Whom TLS with an `https` proxy trusts are the same authorities as for the
+ *        server. Empty for no proxy, whatever the environment says; NULL for what it says.
+ * @return `EVENTSOURCE_OK`; `ERR_UTF8`, `ERR_URL`, also for a user or password that the protocol has no room for,
+ *         `ERR_STATE` while the client runs; `ERR_NULL` for the client
+ */
+eventsource_status_t eventsource_set_proxy(struct eventsource_t *es,
+                                           const char *url);
+
+/**
+ * Sets which hosts are reached without the proxy, by curl's rules. Default: what `no_proxy` in the environment says, else
+ * `NO_PROXY`, read as for `eventsource_set_proxy`; also for a proxy that the program has set.
+ *
+ * @param hosts copied; separated by commas or spaces. A name stands for itself and all below it, with or without
+ *        a leading dot; an address for itself; a network, as `10.0.0.0/8`, for all its addresses. `"*"` alone stands for all
+ *        hosts. Ports have no place in it, and no name is resolved for it. Empty for no exceptions, whatever the environment
+ *        says; NULL for what it says.
+ * @return `EVENTSOURCE_OK`; `ERR_UTF8`, `ERR_STATE` while the client runs; `ERR_NULL` for the client
+ */
+eventsource_status_t eventsource_set_no_proxy(struct eventsource_t *es,
+                                              const char *hosts);
+
+/**
+ * Connects to a Unix domain socket, whatever host and port the URL has, redirects included; TLS, for `https`, is with the URL's
+ * host still. There is no proxy then. Default: none.
+ *
+ * @param path of the socket, which need not exist yet; empty for none
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a path that is too long for the system, or on Windows,
+ *         `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_unix_socket(struct eventsource_t *es,
+                                                 const char *path);
+
+/**
+ * Says where a host is, instead of the system's resolver; TLS and `Host` keep the name. It counts for a
+ * proxy's name, too, but not for names that a proxy resolves. May be called for several hosts.
+ *
+ * @param entry `"host:port:address"`, as curl's `--resolve`; more addresses follow after commas, those of IPv6 may be in
+ *        brackets; the host may be `*`, for all. It replaces an earlier entry for the same host and port. Empty to forget all.
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_resolve(struct eventsource_t *es,
+                                             const char *entry);
 
 /**
  * Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.

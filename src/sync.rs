@@ -2,6 +2,7 @@
 //!
 //! What is model-checked (`tests/model`) uses the locks and atomics of this module, for which the model has its own.
 
+use crate::process;
 use std::ptr;
 use std::sync::PoisonError;
 pub use std::sync::atomic;
@@ -62,7 +63,7 @@ impl<T: Default + Sync> PerProcess<T> {
             let current = self.0.load(Ordering::Acquire);
             // SAFETY: null, or from the Box::into_raw below and never freed.
             match unsafe { current.as_ref() } {
-                Some(owned) if owned.process == std::process::id() => return &owned.value,
+                Some(owned) if owned.process == process::id() => return &owned.value,
                 _ => self.replace(current),
             }
         }
@@ -70,7 +71,7 @@ impl<T: Default + Sync> PerProcess<T> {
 
     fn replace(&self, current: *mut Owned<T>) {
         let own = Box::into_raw(Box::new(Owned {
-            process: std::process::id(),
+            process: process::id(),
             value: T::default(),
         }));
         let replaced = self

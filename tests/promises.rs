@@ -87,8 +87,11 @@ fn promise_3_stop_cuts_short_whatever_the_client_is_doing() {
             let _ = std::io::copy(&mut socket, &mut std::io::sink());
         })
     };
-    let cases: [(&str, Server, &str, Reached); 5] = [
+    let cases: [(&str, Server, &str, Reached); 8] = [
         ("a TLS handshake", mute(), "https", connected),
+        ("a proxy's tunnel", mute(), "http proxy", connected),
+        ("a proxy's TLS handshake", mute(), "https proxy", connected),
+        ("a SOCKS handshake", mute(), "socks5 proxy", connected),
         ("the wait for the head", mute(), "http", connected),
         (
             "an open stream",
@@ -119,9 +122,18 @@ fn promise_3_stop_cuts_short_whatever_the_client_is_doing() {
         ),
     ];
     for (doing, server, scheme, reached) in cases {
-        let url = server.url("/").replace("http://", &format!("{scheme}://"));
+        let url = |scheme| server.url("/").replace("http://", &format!("{scheme}://"));
+        let (url, proxy) = match scheme.strip_suffix(" proxy") {
+            Some(scheme) => ("https://127.0.0.1/".into(), url(scheme)),
+            None => (url(scheme), String::new()),
+        };
         let mut subject = Subject::new(&url);
-        subject.configure(|settings| settings.reconnect.delay = Duration::from_secs(60));
+        subject.configure(|settings| {
+            settings.reconnect.delay = Duration::from_secs(60);
+            let network = &mut settings.http.network;
+            network.set_proxy(Some(&proxy)).expect("a proxy");
+            network.set_no_proxy(Some(""));
+        });
         subject.start();
         reached(&subject, &server);
         let took = time_to_stop(&subject);

@@ -116,9 +116,6 @@ fn with_secrets(subject: &Subject) {
             .expect("a header");
         request.set_header("Cookie", "secret").expect("a header");
         request
-            .set_header("Proxy-Authorization", "secret")
-            .expect("a header");
-        request
             .set_sensitive_header("X-Api-Key", "secret")
             .expect("a header");
         request.set_header("X-Public", "hello").expect("a header");

@@ -11,6 +11,7 @@ use crate::http::{ErrorKind, HeaderMap};
 use crate::parser::{Event, Text};
 use crate::stream::{Attempt, Close, Decision, Failure, Handler, Opened};
 use std::ffi::{c_char, c_void};
+use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 
@@ -115,7 +116,10 @@ impl Handler for Delivery {
     }
 
     fn deliver_collected(&mut self) {
-        self.hand_over_batch(None);
+        // Not looked at where nothing is collected: it would have to be fetched for each read.
+        if self.callbacks.on_events.is_some() {
+            self.hand_over_batch(None);
+        }
     }
 
     fn on_comment(&mut self, text: Text<'_>) {
@@ -256,29 +260,39 @@ impl Terminated {
     }
 }
 
-/// A response's headers as an array for C, together with the text that the array points at.
+/// A response's headers as an array for C, together with the text that the array points at: all in one piece, since every
+/// stream that opens tells of its own.
 struct Headers {
     fields: Vec<eventsource_header_t>,
-    _text: Vec<(Terminated, Terminated)>,
+    _text: Vec<u8>,
 }
 
 impl Headers {
     fn new(headers: &HeaderMap) -> Headers {
-        let text: Vec<_> = headers
+        /// As much as most have.
+        const TEXT: usize = 1024;
+        let mut text = Vec::with_capacity(TEXT);
+        let mut put = |part: &str| {
+            let start = text.len();
+            text.extend_from_slice(part.as_bytes());
+            text.push(0);
+            start..start + part.len()
+        };
+        let places: Vec<_> = headers
             .iter()
             .map(|(name, value)| {
-                (
-                    Terminated::new(name.as_str()),
-                    Terminated::new(&String::from_utf8_lossy(value.as_bytes())),
-                )
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (put(name.as_str()), put(&value))
             })
             .collect();
-        let fields = text
+        // Nothing moves it any more.
+        let at = |place: &Range<usize>| text[place.start..].as_ptr().cast();
+        let fields = places
             .iter()
             .map(|(name, value)| eventsource_header_t {
-                name: name.as_ptr(),
+                name: at(name),
                 name_len: name.len(),
-                value: value.as_ptr(),
+                value: at(value),
                 value_len: value.len(),
             })
             .collect();

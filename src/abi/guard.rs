@@ -5,6 +5,7 @@ use super::client::{EVENTSOURCE_FOREVER, eventsource_t};
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use crate::panics;
+use crate::process;
 use crate::runtime;
 pub use crate::runtime::in_callback;
 use crate::stream::{Invalid, InvalidKind, Refused};
@@ -109,11 +110,11 @@ pub struct Process(u32);
 
 impl Process {
     pub fn current() -> Process {
-        Process(std::process::id())
+        Process(process::id())
     }
 
     pub fn is_current(self) -> bool {
-        self.0 == std::process::id()
+        self.0 == process::id()
     }
 
     pub fn check(self) -> Result<(), Refusal> {

@@ -45,7 +45,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_RESOLVE = 32,
     /// No TCP connection could be made.
     EVENTSOURCE_ERR_CONNECT = 33,
-    /// Name resolution, TCP and TLS together took longer than the connect timeout.
+    /// Name resolution, TCP, the proxy and TLS together took longer than the connect timeout.
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
     /// TLS failed: in the handshake, or in what came after it. With TLS 1.3 that is where a server says that it does not
     /// accept the client's certificate.

@@ -1,7 +1,7 @@
 //! One request on one connection of its own, up to the head of the response.
 
 use super::body::Body;
-use super::connect::connect;
+use super::connect::{connect, refused};
 use super::error::{Error, ErrorKind};
 use super::http1;
 use super::request::Request;
@@ -24,14 +24,15 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
         Level::Debug,
         format_args!("{} {}", request.method, origin(request.url())),
     );
+    let route = options.network.route(&uri)?;
     let stream = within(
         options.connect_timeout,
-        pin!(connect(uri, options)),
+        pin!(connect(uri, &route, options)),
         |limit| {
             Error::new(
                 ErrorKind::ConnectTimeout,
                 format!(
-                    "no connection to {} within {limit:?}",
+                    "no connection to {}{route} within {limit:?}",
                     origin(request.url())
                 ),
             )
@@ -39,7 +40,8 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     )
     .await??;
 
-    let answer = pin!(http1::exchange(stream, request));
+    let forwarder = route.forwarder();
+    let answer = pin!(http1::exchange(stream, request, forwarder));
     let (head, content) = within(options.read_timeout, answer, |limit| {
         Error::new(
             ErrorKind::ReadTimeout,
@@ -47,6 +49,10 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
         )
     })
     .await??;
+    // The one status that is never the server's.
+    if let (407, Some(proxy)) = (head.status, forwarder) {
+        return Err(refused(proxy, head));
+    }
     Ok(Response {
         status: head.status,
         http_version: head.http_version,

@@ -1,4 +1,4 @@
-//! One request → one byte stream: connecting, TLS, redirects, and the response with its body.
+//! One request → one byte stream: connecting, proxies, TLS, redirects, and the response with its body.
 //!
 //! The seam to `stream` is [`open`], which answers with a [`Response`], and [`Body::read`], which lends the next bytes of
 //! the body from the reading thread's buffer. How the body's bytes are framed on the wire is nobody's business outside this
@@ -14,6 +14,7 @@ mod request;
 mod tls;
 
 pub use body::Body;
+pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;
 pub use request::{Invalid, InvalidKind, Request};
@@ -28,7 +29,7 @@ use url::Url;
 /// How requests are made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// For name resolution, TCP and TLS together; `None` for no limit.
+    /// For name resolution, TCP, the proxy and TLS together; `None` for no limit.
     pub connect_timeout: Option<Duration>,
     /// For silence, from the end of the request on; `None` for no limit.
     pub read_timeout: Option<Duration>,
@@ -36,6 +37,8 @@ pub struct Options {
     pub max_redirects: u32,
     /// Whom to trust.
     pub tls: Tls,
+    /// The way to the host.
+    pub network: Network,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             read_timeout: None,
             max_redirects: 16,
             tls: Tls::default(),
+            network: Network::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::request::{Field, Request};
 use hyper::http::Method;
 use hyper::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
-    HOST, HeaderValue, PROXY_AUTHORIZATION,
+    HOST, HeaderValue,
 };
 
 /// Whether a status redirects.
@@ -67,5 +67,5 @@ fn becomes_get(status: u16, method: &Method) -> bool {
 
 /// What another origin must not see.
 fn is_secret((name, value): &Field) -> bool {
-    value.is_sensitive() || [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name)
+    value.is_sensitive() || [AUTHORIZATION, COOKIE].contains(name)
 }

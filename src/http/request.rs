@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::http::Method;
 use hyper::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName,
-    HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -52,14 +52,15 @@ impl Invalid {
 /// A header field.
 pub type Field = (HeaderName, HeaderValue);
 
+/// `User-Agent` where nothing else is said.
+pub const OWN_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("libeventsource/", env!("CARGO_PKG_VERSION")));
+
 /// The headers of every request that says nothing else.
 static DEFAULT_HEADERS: [Field; 3] = [
     (ACCEPT, HeaderValue::from_static("text/event-stream")),
     (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    (
-        USER_AGENT,
-        HeaderValue::from_static(concat!("libeventsource/", env!("CARGO_PKG_VERSION"))),
-    ),
+    (USER_AGENT, OWN_USER_AGENT),
 ];
 
 /// Method, URL, headers and body. `HeaderValue::is_sensitive` marks what another origin must not see.
@@ -168,14 +169,8 @@ impl Request {
 
     /// Sets `Authorization` to basic authentication (RFC 7617).
     pub fn set_basic_auth(&mut self, user: &str, password: &str) -> Result<(), Invalid> {
-        if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
-            return Err(Invalid::new(
-                InvalidKind::Value,
-                "basic authentication allows no colon in the user and no control characters",
-            ));
-        }
-        let credentials = STANDARD.encode(format!("{user}:{password}"));
-        self.set_sensitive_header(AUTHORIZATION.as_str(), &format!("Basic {credentials}"))
+        self.put(AUTHORIZATION, basic(user, password)?);
+        Ok(())
     }
 
     /// Sets `Last-Event-ID`, or removes it for an empty id. False when the id cannot stand in a header: some control
@@ -220,6 +215,24 @@ impl Request {
     }
 }
 
+/// Credentials for basic authentication (RFC 7617).
+pub fn basic(user: &str, password: &str) -> Result<HeaderValue, Invalid> {
+    let invalid = || {
+        Invalid::new(
+            InvalidKind::Value,
+            "basic authentication allows no colon in the user and no control characters",
+        )
+    };
+    if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
+        return Err(invalid());
+    }
+    let credentials = STANDARD.encode(format!("{user}:{password}"));
+    let value = HeaderValue::try_from(format!("Basic {credentials}"));
+    let mut value = value.map_err(|_| invalid())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// A user and a password.
 struct User {
     name: String,
@@ -256,12 +269,14 @@ fn connectable(mut url: Url) -> Result<Url, Invalid> {
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid> {
     /// What the connection itself says: a caller's copy could only contradict it.
-    const OWN: [HeaderName; 10] = [
+    const OWN: [HeaderName; 11] = [
         CONNECTION,
         CONTENT_LENGTH,
         EXPECT,
         HeaderName::from_static("keep-alive"),
         LAST_EVENT_ID,
+        // It stands in the proxy's URL, from where it goes to the proxy alone.
+        PROXY_AUTHORIZATION,
         HeaderName::from_static("proxy-connection"),
         TE,
         TRAILER,

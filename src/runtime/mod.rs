@@ -29,6 +29,7 @@ use std::time::Duration;
 use std::{io, iter};
 pub use threads::{callback, in_callback};
 use tokio::runtime::Runtime as Tokio;
+use tokio::task::{unconstrained, yield_now};
 pub use turns::RunId;
 use turns::Turns;
 use watchdog::Watchdog;
@@ -365,23 +366,44 @@ impl Core {
             }
         };
         hook(&self.options.on_thread_start);
-        {
-            let _reactor = tokio.enter();
-            let mut worker = Worker::new(threads::id());
-            loop {
-                match self.scheduler.next(&mut worker) {
-                    Next::Run(task) => drop(task.run()),
-                    Next::Park => tokio.block_on(poll_fn(|cx| self.scheduler.poll_park(cx))),
-                    Next::Look => tokio.block_on(tokio::task::yield_now()),
-                    Next::Leave => break,
-                }
-            }
+        let mut worker = Worker::new(threads::id());
+        if self.scheduler.has_one_thread() {
+            // The scheduler sees to it that no task keeps the others waiting: tokio need not.
+            tokio.block_on(unconstrained(self.work_alone(&mut worker)));
+        } else {
+            self.work_by_turns(&mut worker, &tokio);
         }
         hook(&self.options.on_thread_stop);
         drop(tokio);
         self.join_last_left();
         if self.scheduler.left() {
             self.end();
+        }
+    }
+
+    /// Between tasks this thread drives the reactor, or leaves that to others. While it runs a task they must be able to.
+    fn work_by_turns(&self, worker: &mut Worker, tokio: &Tokio) {
+        let _reactor = tokio.enter();
+        loop {
+            match self.scheduler.next(worker) {
+                Next::Run(task) => drop(task.run()),
+                Next::Park => tokio.block_on(poll_fn(|cx| self.scheduler.poll_park(cx))),
+                Next::Look => tokio.block_on(yield_now()),
+                Next::Leave => break,
+            }
+        }
+    }
+
+    /// The same for the only thread there will be. It does not leave the reactor for a task: to come back costs more than
+    /// most events do.
+    async fn work_alone(&self, worker: &mut Worker) {
+        loop {
+            match self.scheduler.next(worker) {
+                Next::Run(task) => drop(task.run()),
+                Next::Park => poll_fn(|cx| self.scheduler.poll_park(cx)).await,
+                Next::Look => yield_now().await,
+                Next::Leave => break,
+            }
         }
     }
 

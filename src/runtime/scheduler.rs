@@ -54,8 +54,11 @@ pub trait Alarm {
     /// Rings more often than [`set`](Self::set) does.
     fn hurry(&self);
 
-    /// Rings no more.
+    /// Rings no more, or once.
     fn clear(&self);
+
+    /// It has rung while it was clear: it does so no more.
+    fn rang_in_vain(&self);
 }
 
 /// How many threads there may be.
@@ -198,6 +201,11 @@ impl<T, A: Alarm> Scheduler<T, A> {
         &self.alarm
     }
 
+    /// Whether there is never more than one thread.
+    pub fn has_one_thread(&self) -> bool {
+        self.limits.threads == 1
+    }
+
     /// A task is ready. Gives it back when the scheduler has been shut down.
     pub fn push(&self, task: T) -> Result<(), T> {
         let mut state = lock(&self.state);
@@ -288,7 +296,11 @@ impl<T, A: Alarm> Scheduler<T, A> {
         let mut suspects = lock(&self.state).suspects();
         suspects.retain(|(thread, _)| waits(*thread));
         let mut state = lock(&self.state);
-        if state.shut_down || !state.alarm_is_set {
+        if state.shut_down {
+            return 0;
+        }
+        if !state.alarm_is_set {
+            self.alarm.rang_in_vain();
             return 0;
         }
         for running in &mut state.running {

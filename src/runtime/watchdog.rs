@@ -1,22 +1,53 @@
 //! The alarm that tells when nobody has looked after the reactor for a while.
+//!
+//! To set a timer and to clear it takes two calls of the system, for each event of a stream whose events come one by one.
+//! So where alarms follow each other soon, the timer of the last is left to serve the next: it then rings earlier than it
+//! would have, but not at once, and a first ring does no more than to begin an observation. If none follows, it rings in
+//! vain, once.
 
 use super::scheduler::{Alarm, HURRY};
+use crate::sync::{Mutex, lock};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it rings: a callback that takes no longer than this is nobody's business.
 const SLOW: Duration = Duration::from_millis(HURRY as u64);
 /// How often it rings while blocked threads are being replaced.
 const FAST: Duration = Duration::from_millis(1);
 
+/// An alarm that is set within this time of the one before follows it soon. That one's timer serves it if it has at least as
+/// long to go.
+const SOON: Duration = Duration::from_micros(HURRY as u64 * 500);
+/// After so many of them in a row another one is expected.
+const EXPECTED_AFTER: u32 = 3;
+
 /// An alarm that a thread can wait for; or none, for a runtime whose threads are not replaced.
 #[derive(Debug)]
-pub struct Watchdog(Option<Timer>);
+pub struct Watchdog(Option<Clockwork>);
+
+#[derive(Debug)]
+struct Clockwork {
+    timer: Timer,
+    pace: Mutex<Pace>,
+}
+
+/// How alarms follow each other.
+#[derive(Debug, Default)]
+struct Pace {
+    last_set: Option<Instant>,
+    /// How many were soon after the one before, in a row up to the last.
+    soon: u32,
+    /// When the timer rings first; `None` while it is off, or rings fast.
+    rings: Option<Instant>,
+}
 
 impl Watchdog {
     /// One that rings.
     pub fn new() -> io::Result<Watchdog> {
-        Ok(Watchdog(Some(Timer::new()?)))
+        Ok(Watchdog(Some(Clockwork {
+            timer: Timer::new()?,
+            pace: Mutex::default(),
+        })))
     }
 
     /// One that never rings.
@@ -26,34 +57,78 @@ impl Watchdog {
 
     /// Waits until it rings.
     pub fn wait(&self) {
-        if let Some(timer) = &self.0 {
+        if let Some(Clockwork { timer, .. }) = &self.0 {
             timer.wait();
         }
     }
 
     /// Rings now.
     pub fn ring(&self) {
-        self.every(Duration::from_nanos(1));
-    }
-
-    fn every(&self, period: Duration) {
-        if let Some(timer) = &self.0 {
-            timer.every(period);
+        if let Some(Clockwork { timer, .. }) = &self.0 {
+            timer.every(Duration::from_nanos(1));
         }
     }
 }
 
 impl Alarm for Watchdog {
     fn set(&self) {
-        self.every(SLOW);
+        if let Some(clockwork) = &self.0 {
+            clockwork.set(Instant::now());
+        }
     }
 
     fn hurry(&self) {
-        self.every(FAST);
+        if let Some(clockwork) = &self.0 {
+            clockwork.start(FAST, None);
+        }
     }
 
     fn clear(&self) {
-        self.every(Duration::ZERO);
+        if let Some(clockwork) = &self.0
+            && !lock(&clockwork.pace).expects_another()
+        {
+            clockwork.stop();
+        }
+    }
+
+    fn rang_in_vain(&self) {
+        if let Some(clockwork) = &self.0 {
+            clockwork.stop();
+        }
+    }
+}
+
+impl Clockwork {
+    fn set(&self, now: Instant) {
+        if !lock(&self.pace).is_served(now) {
+            self.start(SLOW, Some(now + SLOW));
+        }
+    }
+
+    fn start(&self, period: Duration, rings: Option<Instant>) {
+        lock(&self.pace).rings = rings;
+        self.timer.every(period);
+    }
+
+    fn stop(&self) {
+        self.start(Duration::ZERO, None);
+    }
+}
+
+impl Pace {
+    /// An alarm is set. Answers whether the timer of one before will do.
+    fn is_served(&mut self, now: Instant) -> bool {
+        let last = self.last_set.replace(now);
+        self.soon = match last {
+            Some(last) if now < last + SOON => self.soon + 1,
+            _ => 0,
+        };
+        self.rings.is_some_and(|rings| rings >= now + SOON)
+    }
+
+    /// An alarm is cleared. Answers whether the timer is better left for the next.
+    fn expects_another(&self) -> bool {
+        self.soon >= EXPECTED_AFTER && self.rings.is_some()
     }
 }
 
@@ -214,6 +289,74 @@ mod tests {
                 }
             }
         };
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Alarms that are set at these times, in milliseconds, and cleared at once. Answers which of them start the timer, and
+    /// which leave it on.
+    fn timers(times: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let begin = Instant::now();
+        let mut pace = Pace::default();
+        let (mut started, mut left) = (Vec::new(), Vec::new());
+        for time in times {
+            let now = begin + MS * *time;
+            if !pace.is_served(now) {
+                started.push(*time);
+                pace.rings = Some(now + SLOW);
+            }
+            if pace.expects_another() {
+                left.push(*time);
+            } else {
+                pace.rings = None;
+            }
+        }
+        (started, left)
+    }
+
+    #[test]
+    fn alarms_that_follow_each_other_soon_share_timers_and_none_rings_late() {
+        let times: Vec<_> = (0..20).step_by(2).collect();
+        let (started, left) = timers(&times);
+        // One that serves another has half its time to go.
+        assert_eq!(started, [0, 2, 4, 6, 10, 14, 18]);
+        assert_eq!(left, [6, 8, 10, 12, 14, 16, 18]);
+    }
+
+    #[test]
+    fn alarms_that_are_few_leave_nothing_on() {
+        let times: Vec<_> = (0..60).step_by(3).collect();
+        assert_eq!(timers(&times), (times, vec![]));
+        assert_eq!(timers(&[0, 1, 2, 9, 10, 11]).1, []);
+    }
+
+    #[test]
+    fn a_timer_that_was_left_on_rings_for_the_next_alarm_and_then_stops_in_vain() {
+        let watchdog = std::sync::Arc::new(Watchdog::new().expect("a timer"));
+        let is_on = || {
+            let clockwork = watchdog.0.as_ref().expect("one that rings");
+            lock(&clockwork.pace).rings.is_some()
+        };
+        // More often than it would take if this thread always had a processor.
+        while !is_on() {
+            watchdog.set();
+            watchdog.clear();
+        }
+        watchdog.wait();
+
+        watchdog.rang_in_vain();
+        let (rung, rings) = channel();
+        let waiting = {
+            let watchdog = watchdog.clone();
+            thread::spawn(move || {
+                watchdog.wait();
+                let _ = rung.send(());
+            })
+        };
+        assert!(rings.recv_timeout(10 * SLOW).is_err(), "it rang");
+        watchdog.set();
+        rings.recv().expect("it rings");
+        waiting.join().expect("no panic");
     }
 
     #[cfg(target_os = "linux")]

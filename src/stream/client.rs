@@ -87,10 +87,26 @@ impl Client {
             let spawned = runtime.spawn(control.clone(), |stage, entry| {
                 self.shared.set_state(State::Connecting);
                 let shared = self.shared.clone();
-                session::run(shared, control, stage, entry, self.settings(), handler())
+                session::run(
+                    shared,
+                    control,
+                    stage,
+                    entry,
+                    self.settings_of_run(),
+                    handler(),
+                )
             });
             spawned.map_err(|Closed| Refused::State("the client's runtime has been freed"))
         })
+    }
+
+    /// The settings, with what the environment says now.
+    fn settings_of_run(&self) -> Arc<Settings> {
+        let mut settings = lock(&self.settings);
+        if let Some(network) = settings.http.network.renewed() {
+            Arc::make_mut(&mut settings).http.network = network;
+        }
+        settings.clone()
     }
 
     fn running_runtime(&self) -> io::Result<Arc<Runtime>> {
@@ -147,7 +163,7 @@ impl Client {
 
     /// The last event id.
     pub fn last_event_id(&self) -> String {
-        self.shared.last_event_id().value.clone()
+        self.shared.last_event_id().clone()
     }
 
     /// Sets the last event id for the next attempt, and for events until the server sends one.
@@ -158,9 +174,7 @@ impl Client {
                 "a last event id has no control characters",
             ));
         }
-        let mut last = self.shared.last_event_id();
-        id.clone_into(&mut last.value);
-        last.set_by_program = true;
+        self.shared.impose_last_event_id(id);
         Ok(())
     }
 

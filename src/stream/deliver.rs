@@ -42,12 +42,7 @@ impl Sink for Deliver<'_> {
                 }
             }
             Item::Retry(milliseconds) => self.backoff.set_base(milliseconds),
-            Item::LastEventId(id) => {
-                let mut last = self.shared.last_event_id();
-                last.value.clear();
-                last.value.push_str(id.as_str());
-                last.set_by_program = false;
-            }
+            Item::LastEventId(id) => self.shared.set_last_event_id(id.as_str()),
         }
         if self.control.holds_events() {
             ControlFlow::Break(())

@@ -84,11 +84,11 @@ fn is_mime_type(essence: &str) -> bool {
 /// Whether what went wrong may pass by itself.
 pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
     match kind {
-        ErrorKind::Status => matches!(http_status, 408 | 425 | 429 | 500..=599),
+        ErrorKind::Status => may_pass(http_status),
+        ErrorKind::Proxy => http_status == 0 || may_pass(http_status),
         ErrorKind::Resolve
         | ErrorKind::Connect
         | ErrorKind::ConnectTimeout
-        | ErrorKind::Proxy
         | ErrorKind::Tls
         | ErrorKind::Certificate
         | ErrorKind::Disconnected
@@ -104,6 +104,10 @@ pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
         | ErrorKind::TooManyRedirects
         | ErrorKind::Panic => false,
     }
+}
+
+fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3), as seconds or as a date.

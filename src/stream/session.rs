@@ -43,7 +43,7 @@ pub fn run(
     handler: Box<dyn Handler>,
 ) -> impl Future<Output = ()> + Send {
     let mut parser = Parser::new(settings.max_event_size());
-    parser.set_last_event_id(&shared.last_event_id().value);
+    parser.set_last_event_id(&shared.last_event_id());
     let mut run = Run {
         parser,
         backoff: Backoff::new(settings.reconnect),
@@ -347,9 +347,8 @@ impl Run {
 
     /// Takes over an id that the program has set.
     fn adopt_last_event_id(&mut self) {
-        let mut last = self.shared.last_event_id();
-        if std::mem::take(&mut last.set_by_program) {
-            self.parser.set_last_event_id(&last.value);
+        if let Some(id) = self.shared.imposed_last_event_id() {
+            self.parser.set_last_event_id(&id);
         }
     }
 
@@ -422,7 +421,8 @@ impl Run {
 
     /// A 401 is final, unless somebody can be asked for new credentials, once.
     fn may_renew_credentials(&self, failure: &Failure) -> bool {
-        failure.http_status == 401 && self.handler.wants_request() && !self.credentials_renewed
+        let is_servers = failure.kind == ErrorKind::Status && failure.http_status == 401;
+        is_servers && self.handler.wants_request() && !self.credentials_renewed
     }
 
     fn will_retry(&self, failure: &Failure, was_open: bool) -> bool {

@@ -3,7 +3,7 @@
 use super::gate::Gate;
 use crate::runtime::RunId;
 use crate::sync::{Mutex, MutexGuard, lock};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a client is doing.
@@ -47,19 +47,12 @@ pub struct Shared {
     /// Whether there is a run.
     pub gate: Gate<RunId>,
     state: AtomicU8,
-    last_event_id: Mutex<LastEventId>,
+    last_event_id: Mutex<String>,
+    /// Whether the program has set it since the run last looked. Written under its lock.
+    id_is_programs: AtomicBool,
     last_error: Mutex<String>,
     /// What the run counts.
     pub counters: Counters,
-}
-
-/// The last event id, which outlives connections, runs, and both of its writers.
-#[derive(Debug, Default)]
-pub struct LastEventId {
-    /// The id.
-    pub value: String,
-    /// Whether the program has set it since the run last looked.
-    pub set_by_program: bool,
 }
 
 impl Shared {
@@ -69,6 +62,7 @@ impl Shared {
             gate: Gate::new(),
             state: AtomicU8::new(State::Idle as u8),
             last_event_id: Mutex::default(),
+            id_is_programs: AtomicBool::new(false),
             last_error: Mutex::default(),
             counters: Counters::new(),
         }
@@ -93,9 +87,36 @@ impl Shared {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// The last event id.
-    pub fn last_event_id(&self) -> MutexGuard<'_, LastEventId> {
+    /// The last event id, which outlives connections, runs, and both of its writers.
+    pub fn last_event_id(&self) -> MutexGuard<'_, String> {
         lock(&self.last_event_id)
+    }
+
+    /// The server sets the last event id.
+    pub fn set_last_event_id(&self, id: &str) {
+        self.write_last_event_id(id, false);
+    }
+
+    /// The program does, and the run has to hear of that.
+    pub fn impose_last_event_id(&self, id: &str) {
+        self.write_last_event_id(id, true);
+    }
+
+    fn write_last_event_id(&self, id: &str, is_programs: bool) {
+        let mut last = self.last_event_id();
+        id.clone_into(&mut last);
+        self.id_is_programs.store(is_programs, Ordering::Relaxed);
+    }
+
+    /// The last event id, if the program has set it since this was last asked. Mostly one load, for every read.
+    pub fn imposed_last_event_id(&self) -> Option<MutexGuard<'_, String>> {
+        if !self.id_is_programs.load(Ordering::Relaxed) {
+            return None;
+        }
+        let last = self.last_event_id();
+        // Not if the server's has taken its place meanwhile.
+        let is_programs = self.id_is_programs.swap(false, Ordering::Relaxed);
+        is_programs.then_some(last)
     }
 
     /// The text of what went wrong last.

@@ -76,6 +76,10 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_set_max_redirects(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_max_event_size(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_check_content_type(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_proxy(NULL, "http://proxy"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_no_proxy(NULL, "a"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_unix_socket(NULL, "a"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_resolve(NULL, "a:80:127.0.0.1"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_pem(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_file(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_exclusive(NULL, 0), EVENTSOURCE_ERR_NULL);
@@ -141,6 +145,8 @@ static void every_other_pointer_that_is_null_is_refused(void) {
     REFUSED(es, eventsource_set_last_event_id(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_get_reconnect(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_set_reconnect(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_unix_socket(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_resolve(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 1), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_set_ca_file(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_set_client_cert_pem(es, NULL, 1, "a", 1), EVENTSOURCE_ERR_NULL, "NULL");
@@ -183,6 +189,8 @@ static void null_is_fine_where_the_manual_says_so(void) {
     CHECK_STATUS(eventsource_on_request(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_on_close(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_body(es, NULL, 0), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_proxy(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_no_proxy(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_pinned_keys(es, NULL), EVENTSOURCE_OK);
@@ -277,7 +285,8 @@ static void a_header_with_a_bad_value_is_refused(void) {
 
 static void headers_that_the_library_writes_are_refused(void) {
     static const char *const OWN[] = {"Connection", "content-length", "EXPECT", "Keep-Alive", "Last-Event-ID",
-                                      "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+                                      "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+                                      "Upgrade"};
     eventsource_t *es = new_client();
     for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++) {
         REFUSED(es, eventsource_set_header(es, OWN[i], "1"), EVENTSOURCE_ERR_HEADER, "library");
@@ -316,6 +325,55 @@ static void basic_auth_refuses_a_colon_in_the_user_and_control_characters(void) 
     REFUSED(es, eventsource_set_basic_auth(es, "user", "\x7F"), EVENTSOURCE_ERR_VALUE, "control");
     CHECK_STATUS(eventsource_set_basic_auth(es, "us\xC3\xABr", "pass:word"), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_basic_auth(es, "", ""), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void a_bad_proxy_is_refused_and_its_credentials_are_not_quoted(void) {
+    static const char *const BAD[] = {"http://", "ftp://us:secret@proxy", "socks4://us:secret@proxy",
+                                      "http://us:secret@proxy:65536", "http://us:secret@pro xy",
+                                      "http://us:secret@proxy/path", "http://us%3Aer:secret@proxy",
+                                      "socks5h://secret@proxy"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        REFUSED(es, eventsource_set_proxy(es, BAD[i]), EVENTSOURCE_ERR_URL, "proxy");
+        char text[256];
+        CHECK_STATUS(eventsource_get_last_error(es, text, sizeof text, NULL), EVENTSOURCE_OK);
+        CHECK(!strstr(text, "secret"));
+    }
+    REFUSED(es, eventsource_set_proxy(es, "http://\xFF"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_no_proxy(es, "\xFF"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    CHECK_STATUS(eventsource_set_proxy(es, "http://us%40er:pass:word@proxy.example:3128/"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_proxy(es, "socks5h://user:password@[::1]"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_proxy(es, "proxy.example:3128"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_proxy(es, ""), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_no_proxy(es, "*"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_no_proxy(es, ""), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void a_path_that_no_socket_can_have_is_refused(void) {
+    char too_long[200];
+    memset(too_long, 'a', sizeof too_long);
+    too_long[sizeof too_long - 1] = '\0';
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_set_unix_socket(es, too_long), EVENTSOURCE_ERR_VALUE, "path");
+    REFUSED(es, eventsource_set_unix_socket(es, "\xFF"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    CHECK_STATUS(eventsource_set_unix_socket(es, "does/not/exist"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_unix_socket(es, ""), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
+static void a_bad_place_for_a_host_is_refused(void) {
+    static const char *const BAD[] = {"host", "host:80", "host:80:", ":80:127.0.0.1", "host:0:127.0.0.1",
+                                      "host:65536:127.0.0.1", "host:80:name", "host:80:127.0.0.1,",
+                                      "127.0.0.1:80:127.0.0.2"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        REFUSED(es, eventsource_set_resolve(es, BAD[i]), EVENTSOURCE_ERR_VALUE, "host:port:address");
+    }
+    CHECK_STATUS(eventsource_set_resolve(es, "host.example:80:127.0.0.1,[::1],::2"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_resolve(es, "*:443:127.0.0.1"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_resolve(es, ""), EVENTSOURCE_OK);
     eventsource_free(es);
 }
 
@@ -709,6 +767,10 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_on_error(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_on_request(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_on_close(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_proxy(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_no_proxy(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_unix_socket(es, "a"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_resolve(es, "a:80:127.0.0.1"), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_method(es, "GET"), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_body(es, "a", 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_header(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
@@ -831,6 +893,9 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(a_bad_method_is_refused),
            TEST(a_last_event_id_with_control_characters_is_refused),
            TEST(basic_auth_refuses_a_colon_in_the_user_and_control_characters),
+           TEST(a_bad_proxy_is_refused_and_its_credentials_are_not_quoted),
+           TEST(a_path_that_no_socket_can_have_is_refused),
+           TEST(a_bad_place_for_a_host_is_refused),
            TEST(an_event_type_that_no_event_has_is_refused),
            TEST(pem_without_a_usable_certificate_is_refused),
            TEST(a_client_certificate_without_its_key_is_refused),

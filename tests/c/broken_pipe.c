@@ -6,6 +6,7 @@
 #include "recorder.h"
 
 #include <signal.h>
+#include <sys/un.h>
 
 /* How a peer goes away. To a client that writes, the system then says ECONNRESET, and EPIPE only at the next write; or
  * EPIPE at once, if it had been told of the end before. */
@@ -70,6 +71,35 @@ static void a_peer_that_is_gone_raises_no_sigpipe(void) {
     }
     recorder_end(r);
     peer_close(&peer);
+    CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
+}
+
+/* A peer at a path instead of a port. */
+static peer_t peer_listen_at(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    peer_t peer = {.fd = socket(AF_UNIX, SOCK_STREAM, 0), .url = "http://localhost/"};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    CHECK(bind(peer.fd, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(listen(peer.fd, 16) == 0);
+    return peer;
+}
+
+static void a_peer_at_a_unix_socket_that_is_gone_raises_no_sigpipe(void) {
+    struct sigaction before = make_sigpipe_deadly();
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/eventsource-broken-pipe-%ld", (long)getpid());
+    peer_t peer = peer_listen_at(path);
+    recorder_t *r = recorder_that_sends(peer.url);
+    CHECK_STATUS(eventsource_set_unix_socket(r->es, path), EVENTSOURCE_OK);
+    start(r);
+    for (size_t i = 1; i <= 20; i++) {
+        take_and_leave(&peer, ENDINGS[i % 2]);
+        WAIT_FOR(r, "error DISCONNECTED", i);
+        check_no_sigpipe();
+    }
+    recorder_end(r);
+    peer_close(&peer);
+    CHECK(unlink(path) == 0);
     CHECK(sigaction(SIGPIPE, &before, NULL) == 0);
 }
 
@@ -150,5 +180,6 @@ static void closing_a_tls_stream_whose_peer_is_gone_raises_no_sigpipe(void) {
 }
 
 CHECK_MAIN(TEST(a_peer_that_is_gone_raises_no_sigpipe),
+           TEST(a_peer_at_a_unix_socket_that_is_gone_raises_no_sigpipe),
            TEST(a_tls_peer_that_is_gone_raises_no_sigpipe),
            TEST(closing_a_tls_stream_whose_peer_is_gone_raises_no_sigpipe))

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test program uses its own part.
 
+pub mod relay;
+
 use eventsource::http::{ErrorKind, HeaderMap};
 use eventsource::parser::{Event, Text};
 use eventsource::stream::{

@@ -9,6 +9,7 @@
 
 set -u
 export LC_ALL=C # bytes
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 tail=$1
 url=$2
 failures=0

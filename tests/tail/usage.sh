@@ -50,6 +50,10 @@ refuses '--delay expects MS' "$url" --delay
 refuses '--max-delay expects MS' "$url" --max-delay
 refuses '--max-redirects expects N' "$url" --max-redirects
 refuses '--max-event-size expects BYTES' "$url" --max-event-size
+refuses '--proxy expects URL' "$url" --proxy
+refuses '--noproxy expects HOSTS' "$url" --noproxy
+refuses '--unix-socket expects PATH' "$url" --unix-socket
+refuses '--resolve expects HOST:PORT:ADDRESS' "$url" --resolve
 refuses '--cacert expects FILE' "$url" --cacert
 refuses '--cert expects FILE' "$url" --cert
 refuses '--key expects FILE' "$url" --key
@@ -90,6 +94,14 @@ refuses '--last-event-id: *' --last-event-id "$(printf 'a\nb')" "$url"
 refuses '--last-event-id: *' --last-event-id "$(printf '\377')" "$url"
 
 refuses "--cacert: cannot read $scratch/none: *" --cacert "$scratch/none" "$url"
+refuses '--proxy: *' --proxy ftp://proxy "$url"
+refuses '--proxy: *' --proxy 'http://proxy:port' "$url"
+refuses '--noproxy: *' --noproxy "$(printf '\377')" "$url"
+refuses '--unix-socket: *' --unix-socket "$(printf '%0200d' 0)" "$url"
+refuses '--resolve: *' --resolve localhost:80 "$url"
+refuses '--resolve: *' --resolve localhost:80:127.0.0.1 --resolve localhost:80:name "$url"
+
+refuses "--cacert: cannot open $scratch/none: *" --cacert "$scratch/none" "$url"
 refuses "--cacert: cannot read $scratch: *" --cacert "$scratch" "$url"
 : >"$scratch/empty"
 refuses "--cacert: $scratch/empty is empty" --cacert "$scratch/empty" "$url"

@@ -6,7 +6,7 @@ use crate::abi::guard::{Refusal, switch};
 use crate::abi::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
 use std::time::Duration;
 
-/// Sets the longest time for name resolution, TCP and TLS together. Default: 10000.
+/// Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
 ///
 /// @param timeout_ms milliseconds; 0 for no limit
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs

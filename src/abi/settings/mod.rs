@@ -1,11 +1,13 @@
 //! Configuration, before a client starts.
 
 mod limits;
+mod network;
 mod reconnect;
 mod request;
 mod tls;
 
 pub use limits::*;
+pub use network::*;
 pub use reconnect::*;
 pub use request::*;
 pub use tls::*;

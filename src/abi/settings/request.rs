@@ -70,7 +70,8 @@ pub unsafe extern "C" fn eventsource_set_body(
 ///
 /// The library itself sends `Accept: text/event-stream`, `Cache-Control: no-cache` and `User-Agent`, which may be
 /// replaced. It alone writes `Connection`, `Content-Length`, `Expect`, `Keep-Alive`, `Last-Event-ID`,
-/// `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`.
+/// `Proxy-Authorization` (from what `eventsource_set_proxy` is given), `Proxy-Connection`, `TE`, `Trailer`,
+/// `Transfer-Encoding` and `Upgrade`.
 ///
 /// @param name an HTTP field name
 /// @param value without CR, LF, NUL and other control characters
@@ -98,8 +99,8 @@ pub unsafe extern "C" fn eventsource_add_header(
     unsafe { header(es, name, value, Request::add_header) }
 }
 
-/// Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization`, `Cookie` and
-/// `Proxy-Authorization`. Otherwise as `eventsource_set_header`.
+/// Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization` and `Cookie`.
+/// Otherwise as `eventsource_set_header`.
 ///
 /// @return as `eventsource_set_header`
 #[unsafe(no_mangle)]

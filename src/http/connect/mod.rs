@@ -1,7 +1,16 @@
-//! From a URL to a connection: name, TCP, TLS.
+//! From a URL to a connection: proxy, name, TCP, TLS.
 
+mod network;
+mod no_proxy;
+mod proxy;
 mod resolve;
 mod tcp;
+mod tunnel;
+mod unix;
+
+pub use network::{Network, Route};
+pub use proxy::Proxy;
+pub use tunnel::refused;
 
 use super::Options;
 use super::error::Error;
@@ -11,24 +20,34 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tcp::{Socket, Tcp};
-use tower_service::Service;
 
-/// A connection, with or without TLS. In a box, what TLS takes is not taken of those that have none.
+/// A connection, with or without TLS, which may be to a proxy that passes on what is inside, TLS again. In a box, what TLS
+/// takes is not taken of those that have none.
 #[derive(Debug)]
 pub enum Stream {
-    Plain(Socket),
-    Tls(Box<Secured<Socket>>),
+    Plain(tcp::Socket),
+    Unix(unix::Socket),
+    Tls(Box<Secured<Stream>>),
 }
 
-/// Connects to a URL's host.
-pub async fn connect(uri: Uri, options: &Options) -> Result<Stream, Error> {
-    if uri.scheme_str() != Some("https") {
-        return Tcp::new().call(uri).await.map(Stream::Plain);
+/// Connects to a URL's host; or to the proxy that is to make the request.
+pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<Stream, Error> {
+    // Before anything is sent: what cannot be protected must not be begun.
+    let tls = match uri.scheme_str() {
+        Some("https") => Some(options.tls.connector(network::host(&uri))?),
+        _ => None,
+    };
+    let stream = match route {
+        Route::Direct => Stream::Plain(tcp::connect(uri.clone(), options).await?),
+        Route::Unix(path) => Stream::Unix(unix::connect(path).await?),
+        // In boxes: most connections need neither.
+        Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options)).await,
+        Route::Tunnel(proxy) => Box::pin(tunnel::open(proxy, &uri, options)).await?,
+    };
+    match tls {
+        None => Ok(stream),
+        Some(tls) => tls.handshake(stream).await.map(Stream::Tls),
     }
-    let tls = options.tls.connector(uri.host().unwrap_or_default())?;
-    let socket = Tcp::new().call(uri).await?;
-    tls.handshake(socket).await.map(Stream::Tls)
 }
 
 impl Read for Stream {
@@ -39,6 +58,7 @@ impl Read for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
@@ -52,6 +72,7 @@ impl Write for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
@@ -59,6 +80,7 @@ impl Write for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -66,6 +88,7 @@ impl Write for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -1,12 +1,14 @@
 //! TCP connections, and their sockets.
 
+use super::network::{host, port};
 use super::resolve::{Resolver, Unresolved};
+use crate::http::Options;
 use crate::http::error::{Error, ErrorKind, causes};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use std::future::Future;
+use std::future::pending;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,55 +20,48 @@ use tower_service::Service;
 /// that: a dead one is noticed within a minute, without heartbeats from the server.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
-/// hyper-util's TCP connector with our errors and our sockets.
-pub struct Tcp(HttpConnector<Resolver>);
-
-impl Tcp {
-    pub fn new() -> Tcp {
-        let mut connector = HttpConnector::new_with_resolver(Resolver::new());
-        let (time, interval, retries) = KEEP_ALIVE;
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_keepalive(Some(time));
-        connector.set_keepalive_interval(Some(interval));
-        connector.set_keepalive_retries(Some(retries));
-        Tcp(connector)
+/// Connects to a URL's host. hyper-util's connector with our errors and our socket.
+pub async fn connect(uri: Uri, options: &Options) -> Result<Socket, Error> {
+    let known = options.network.addresses(host(&uri), port(&uri));
+    let mut connector = HttpConnector::new_with_resolver(Resolver::new(known));
+    let (time, interval, retries) = KEEP_ALIVE;
+    connector.enforce_http(false);
+    // Each address gets its share, so that one that is silent leaves time for the next.
+    connector.set_connect_timeout(options.connect_timeout);
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(time));
+    connector.set_keepalive_interval(Some(interval));
+    connector.set_keepalive_retries(Some(retries));
+    let connected = connector.call(uri.clone()).await;
+    if connected.as_ref().is_err_and(|error| is_out_of_time(error)) {
+        // The whole will be, and that is told.
+        pending::<()>().await;
     }
+    connected.map(Socket).map_err(|error| {
+        let unresolved = causes(&error).find_map(|cause| cause.downcast_ref::<Unresolved>());
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        match unresolved {
+            Some(Unresolved(error)) => Error::caused(
+                ErrorKind::Resolve,
+                format_args!("cannot resolve {host}"),
+                error,
+            ),
+            None => Error::caused(
+                ErrorKind::Connect,
+                format_args!("cannot connect to {host}"),
+                &error,
+            ),
+        }
+    })
 }
 
-impl Service<Uri> for Tcp {
-    type Response = Socket;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0
-            .poll_ready(cx)
-            .map_err(|error| Error::caused(ErrorKind::Connect, "cannot connect", &error))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri.clone());
-        Box::pin(async move {
-            connecting.await.map(Socket).map_err(|error| {
-                let unresolved =
-                    causes(&error).find_map(|cause| cause.downcast_ref::<Unresolved>());
-                let host = uri.authority().map_or("", |authority| authority.as_str());
-                match unresolved {
-                    Some(Unresolved(error)) => Error::caused(
-                        ErrorKind::Resolve,
-                        format_args!("cannot resolve {host}"),
-                        error,
-                    ),
-                    None => Error::caused(
-                        ErrorKind::Connect,
-                        format_args!("cannot connect to {host}"),
-                        &error,
-                    ),
-                }
-            })
+/// Whether the last address has had its time; not the system's time for it.
+fn is_out_of_time(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .any(|error: &io::Error| {
+            error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
         })
-    }
 }
 
 /// A TCP socket that writes with plain `send`, which the standard library calls with MSG_NOSIGNAL: a vectored write to
@@ -104,12 +99,6 @@ impl Write for Socket {
     }
 }
 
-impl Connection for Socket {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +113,7 @@ mod tests {
         let port = listener.local_addr().expect("its address").port();
         for host in ["127.0.0.1", "localhost"] {
             let uri = format!("http://{host}:{port}/").parse().expect("a URI");
-            let connected = runtime.block_on(async { Tcp::new().call(uri).await });
+            let connected = runtime.block_on(connect(uri, &Options::default()));
             let Socket(stream) = connected.expect("a connection");
             let stream = SockRef::from(stream.inner());
             assert!(stream.keepalive().expect("an answer"));

@@ -1,30 +1,34 @@
 //! The heads of HTTP/1 messages: a request's is written here, a response's read by httparse (RFC 9112, sections 3 to 5).
 
+use crate::http::connect::Proxy;
 use crate::http::error::{Error, ErrorKind};
-use crate::http::request::{LAST_EVENT_ID, Request};
-use hyper::http::header::{CONTENT_LENGTH, HOST};
+use crate::http::request::{LAST_EVENT_ID, OWN_USER_AGENT, Request};
+use hyper::http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;
-use url::Position::{AfterPort, AfterQuery, BeforeHost, BeforePath};
+use url::Position::{AfterPort, AfterQuery, BeforeHost, BeforePath, BeforeScheme};
 
 /// The largest head of a response: as much as Node.js allows.
 pub const LARGEST: usize = 16 * 1024;
 /// The most fields of a head.
 const MOST_FIELDS: usize = 100;
 
-/// A request's head, in origin form. What follows it on the wire is the request's body.
-pub fn write(request: &Request) -> Vec<u8> {
+/// A request's head, in origin form; in absolute form for a proxy that makes the request in its own name. What follows it
+/// on the wire is the request's body.
+pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
     let url = request.url();
     let mut head = Vec::with_capacity(512);
-    let mut line = |parts: [&[u8]; 4]| {
-        for part in parts {
-            head.extend_from_slice(part);
-        }
-        head.extend_from_slice(b"\r\n");
-    };
+    let mut line = |parts: [&[u8]; 4]| write_line(&mut head, parts);
     let method = request.method.as_str();
-    let target = url[BeforePath..AfterQuery].as_bytes();
+    let target = match forwarder {
+        None => url[BeforePath..AfterQuery].as_bytes(),
+        Some(_) => url[BeforeScheme..AfterQuery].as_bytes(),
+    };
     line([method.as_bytes(), b" ", target, b" HTTP/1.1"]);
+    if let Some(value) = forwarder.and_then(Proxy::authorization) {
+        let name = PROXY_AUTHORIZATION.as_str().as_bytes();
+        line([name, b": ", value.as_bytes(), b""]);
+    }
     if !request.has(&HOST) {
         // No port that is the scheme's own: the URL has none then.
         let host = url[BeforeHost..AfterPort].as_bytes();
@@ -45,6 +49,29 @@ pub fn write(request: &Request) -> Vec<u8> {
     }
     line([b""; 4]);
     head
+}
+
+/// The head that asks a proxy for a tunnel. Of the request that is to go through it, the proxy sees the host alone.
+pub fn write_connect(target: &str, authorization: Option<&HeaderValue>) -> Vec<u8> {
+    let mut head = Vec::with_capacity(256);
+    let mut line = |parts: [&[u8]; 4]| write_line(&mut head, parts);
+    line([b"CONNECT ", target.as_bytes(), b" HTTP/1.1", b""]);
+    line([b"host", b": ", target.as_bytes(), b""]);
+    let user_agent = USER_AGENT.as_str().as_bytes();
+    line([user_agent, b": ", OWN_USER_AGENT.as_bytes(), b""]);
+    if let Some(value) = authorization {
+        let name = PROXY_AUTHORIZATION.as_str().as_bytes();
+        line([name, b": ", value.as_bytes(), b""]);
+    }
+    line([b""; 4]);
+    head
+}
+
+fn write_line(head: &mut Vec<u8>, parts: [&[u8]; 4]) {
+    for part in parts {
+        head.extend_from_slice(part);
+    }
+    head.extend_from_slice(b"\r\n");
 }
 
 /// A response's head.
@@ -121,7 +148,7 @@ mod tests {
     use super::*;
 
     fn written(request: &Request) -> String {
-        String::from_utf8(write(request)).expect("ASCII")
+        String::from_utf8(write(request, None)).expect("ASCII")
     }
 
     #[test]

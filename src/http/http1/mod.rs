@@ -5,9 +5,9 @@ mod framing;
 mod head;
 mod wire;
 
-pub use head::Head;
+pub use head::{Head, LARGEST as LARGEST_HEAD, read as read_head, write_connect as connect_head};
 
-use super::connect::Stream;
+use super::connect::{Proxy, Stream};
 use super::error::{Error, ErrorKind};
 use super::request::Request;
 use framing::Framing;
@@ -16,10 +16,15 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use wire::Wire;
 
-/// Sends the request, and waits for the response's head.
-pub async fn exchange(stream: Stream, request: &Request) -> Result<(Head, Content), Error> {
-    let mut wire = Wire::new(stream, head::write(request), request.body.clone());
-    let (head, beginning) = read_head(&mut wire).await?;
+/// Sends the request, to a proxy or to its host, and waits for the response's head.
+pub async fn exchange(
+    stream: Stream,
+    request: &Request,
+    forwarder: Option<&Proxy>,
+) -> Result<(Head, Content), Error> {
+    let head = head::write(request, forwarder);
+    let mut wire = Wire::new(stream, head, request.body.clone());
+    let (head, beginning) = receive_head(&mut wire).await?;
     let framing = Framing::of(head.status, request.method == Method::HEAD, &head.headers)?;
     let content = Content {
         wire,
@@ -30,7 +35,7 @@ pub async fn exchange(stream: Stream, request: &Request) -> Result<(Head, Conten
 }
 
 /// The response's head, and what came together with it of the body.
-async fn read_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
+async fn receive_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
     let mut bytes = Vec::new();
     loop {
         let room = head::LARGEST - bytes.len();

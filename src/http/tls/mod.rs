@@ -19,7 +19,7 @@ use patient::Patient;
 use pins::Pins;
 use policy::{Configured, Policy};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::fs;
 use std::path::Path;
@@ -149,7 +149,7 @@ impl Tls {
         self.0.for_proxy.get_or_init(for_proxy).clone()
     }
 
-    /// Gets ready for a host, as it stands in a URL. The first time takes a while, because all that is trusted is read: so
+    /// Gets ready for a host, a name or an address. The first time takes a while, because all that is trusted is read: so
     /// that comes before the connection, which would not be looked after meanwhile.
     pub fn connector(&self, host: &str) -> Result<Box<Connector>, Error> {
         let name = match &self.0.server_name {
@@ -198,12 +198,9 @@ impl Connector {
     }
 }
 
-/// A name to ask for and to verify; a URL's IPv6 addresses are in brackets.
-fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
-    let address = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    ServerName::try_from(address.unwrap_or(host).to_owned())
+/// A name to ask for and to verify.
+fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    ServerName::try_from(host.to_owned())
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Invalid> {

@@ -64,6 +64,10 @@ impl Alarm for Bell {
     fn clear(&self) {
         lock(&self.is_set).0 = false;
     }
+
+    fn rang_in_vain(&self) {
+        assert!(!lock(&self.is_set).0, "it is set");
+    }
 }
 
 /// Waits until another task has run.

@@ -1,7 +1,7 @@
 //! One request and its answer, under the control of a script.
 
 use std::io::{self, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use crate::server::Shared;
 
 /// How long a connection whose script has returned waits for the peer to close too.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a tunnel listens to one end before it turns to the other.
+const TUNNEL_TURN: Duration = Duration::from_millis(2);
 
 /// A request, and the connection to answer it on. What a script sends is not checked: it may break
 /// any rule of HTTP.
@@ -219,10 +222,50 @@ impl Exchange {
         self.transport.is_some()
     }
 
+    /// Becomes a tunnel to this port of loopback, until either end closes, as a proxy does after CONNECT. Answers what the
+    /// client has sent through it.
+    pub fn tunnel(&mut self, port: u16) -> Vec<u8> {
+        let mut sent = Vec::new();
+        let Ok(mut far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .map(Arc::new)
+            .map(Socket)
+        else {
+            return sent;
+        };
+        let mut bytes = [0; 4096];
+        while let Some(near) = &mut self.transport {
+            let moved = near
+                .socket()
+                .set_read_timeout(Some(TUNNEL_TURN))
+                .and_then(|()| far.0.set_read_timeout(Some(TUNNEL_TURN)))
+                .and_then(|()| pass_on(near, &mut far, &mut bytes))
+                .inspect(|moved| sent.extend_from_slice(&bytes[..*moved]))
+                .and_then(|_| pass_on(&mut far, near, &mut bytes));
+            if moved.is_err() {
+                break;
+            }
+        }
+        sent
+    }
+
     /// Closes the socket, by letting go of every hold on it.
     fn drop_connection(&mut self) {
         self.transport = None;
         self.shared.closed(self.connection);
+    }
+}
+
+/// Reads once and writes that; an error at the end.
+fn pass_on(from: &mut impl Read, to: &mut impl Write, bytes: &mut [u8]) -> io::Result<usize> {
+    match from.read(bytes) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(count) => {
+            to.write_all(&bytes[..count])?;
+            to.flush()?;
+            Ok(count)
+        }
+        Err(error) if is_timeout(&error) => Ok(0),
+        Err(error) => Err(error),
     }
 }
 

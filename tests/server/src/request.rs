@@ -11,7 +11,7 @@ const BODY_LIMIT: u64 = 64 << 20;
 pub struct Request {
     /// `GET`, `POST`, …
     pub method: String,
-    /// Path and query, undecoded.
+    /// Path and query, undecoded; or whatever else was asked for.
     pub target: String,
     /// Names and values in order, names spelt as received.
     pub headers: Vec<(String, String)>,
@@ -36,9 +36,15 @@ impl Request {
         values(&self.headers, |key| key.eq_ignore_ascii_case(name))
     }
 
-    /// The target up to the query, undecoded.
+    /// The target up to the query, undecoded; of a target in absolute form, which a proxy gets, from the path on.
     pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        let target = self.target.split('?').next().unwrap_or_default();
+        match target.split_once("://") {
+            Some((_, rest)) if !target.starts_with('/') => {
+                rest.find('/').map_or("/", |slash| &rest[slash..])
+            }
+            _ => target,
+        }
     }
 
     /// The percent-decoded value of the first query parameter of this name. A `+` stays a `+`.

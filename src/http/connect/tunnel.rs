@@ -1,0 +1,153 @@
+//! Through a proxy to a host: CONNECT (RFC 9110, section 9.3.6) and SOCKS5 (RFC 1928).
+
+use super::network::{host, port};
+use super::proxy::{Protocol, Proxy};
+use super::resolve::Resolver;
+use super::{Stream, tcp};
+use crate::http::Options;
+use crate::http::error::{Answer, Error, ErrorKind};
+use crate::http::http1;
+use hyper::Uri;
+use hyper::http::StatusCode;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
+use std::net::IpAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_socks::tcp::Socks5Stream;
+use tower_service::Service;
+
+/// Connects to a proxy.
+pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
+    let unreachable = |error: Error| Error {
+        kind: ErrorKind::Proxy,
+        message: format!("the proxy {proxy} cannot be reached: {}", error.message),
+        ..error
+    };
+    let tls = match proxy.protocol() {
+        Protocol::Https => {
+            let policy = options.tls.for_proxy();
+            Some(policy.connector(host(proxy.uri())).map_err(unreachable)?)
+        }
+        _ => None,
+    };
+    let socket = tcp::connect(proxy.uri().clone(), options).await;
+    let stream = Stream::Plain(socket.map_err(unreachable)?);
+    match tls {
+        None => Ok(stream),
+        Some(tls) => tls
+            .handshake(stream)
+            .await
+            .map(Stream::Tls)
+            .map_err(unreachable),
+    }
+}
+
+/// Connects to a URL's host through a proxy.
+pub async fn open(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream, Error> {
+    if proxy.protocol().is_socks() {
+        return socks(proxy, uri, options).await;
+    }
+    let mut stream = TokioIo::new(reach(proxy, options).await?);
+    let broken = |error| {
+        let what = format!("the connection to the proxy {proxy} broke");
+        Error::caused(ErrorKind::Proxy, what, &error)
+    };
+    let target = format!("{}:{}", uri.host().unwrap_or_default(), port(uri));
+    let request = http1::connect_head(&target, proxy.authorization());
+    stream.write_all(&request).await.map_err(broken)?;
+    stream.flush().await.map_err(broken)?;
+    let refuse = |message: String| Error::new(ErrorKind::Proxy, message);
+    let mut bytes = Vec::new();
+    loop {
+        let mut reading = (&mut stream).take((http1::LARGEST_HEAD - bytes.len()) as u64);
+        if reading.read_buf(&mut bytes).await.map_err(broken)? == 0 {
+            return Err(refuse(format!(
+                "the proxy {proxy} hung up without an answer"
+            )));
+        }
+        let read = http1::read_head(&bytes)
+            .map_err(|error| refuse(format!("the proxy {proxy}: {}", error.message)))?;
+        let Some((head, len)) = read else {
+            continue;
+        };
+        if !(200..300).contains(&head.status) {
+            return Err(refused(proxy, head));
+        }
+        // Nobody is behind it yet who would speak unasked.
+        if len < bytes.len() {
+            return Err(refuse(format!(
+                "the proxy {proxy} sent more than its answer"
+            )));
+        }
+        return Ok(stream.into_inner());
+    }
+}
+
+/// A proxy's answer that is no success. Of its content nothing is read: it is not the server's.
+pub fn refused(proxy: &Proxy, head: http1::Head) -> Error {
+    let reason = StatusCode::from_u16(head.status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
+    let message = format!("the proxy {proxy} answered {}", head.status);
+    Error::new(
+        ErrorKind::Proxy,
+        match reason {
+            Some(reason) => format!("{message} {reason}"),
+            None => message,
+        },
+    )
+    .with_answer(Answer {
+        status: head.status,
+        headers: head.headers,
+        body: Vec::new(),
+    })
+}
+
+/// By tokio-socks, as hyper-util's connector blocks its thread to resolve names, and has no room for the longest.
+async fn socks(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream, Error> {
+    let (host, port) = (host(uri), port(uri));
+    let address = match proxy.protocol() {
+        Protocol::Socks5 => Some(resolve(host, port, options).await?.to_string()),
+        _ => None,
+    };
+    let target = (address.as_deref().unwrap_or(host), port);
+    let stream = TokioIo::new(reach(proxy, options).await?);
+    let opened = match proxy.socks_user() {
+        None => Socks5Stream::connect_with_socket(stream, target).await,
+        Some((user, password)) => {
+            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
+        }
+    };
+    match opened {
+        Ok(opened) => Ok(opened.into_inner().into_inner()),
+        Err(error) => Err(Error::caused(
+            ErrorKind::Proxy,
+            format!("the SOCKS proxy {proxy} gave no way to the host"),
+            &error,
+        )),
+    }
+}
+
+/// The address for a proxy that is to be given one. SOCKS has room for no second one.
+async fn resolve(host: &str, port: u16, options: &Options) -> Result<IpAddr, Error> {
+    if let Ok(address) = host.parse() {
+        return Ok(address);
+    }
+    let unresolved = |why: &(dyn std::error::Error + 'static)| {
+        Error::caused(
+            ErrorKind::Resolve,
+            format_args!("cannot resolve {host}"),
+            why,
+        )
+    };
+    let name: Name = host.parse().map_err(|error| unresolved(&error))?;
+    let mut resolver = Resolver::new(options.network.addresses(host, port));
+    let mut found = resolver
+        .call(name)
+        .await
+        .map_err(|error| unresolved(&error))?;
+    found
+        .next()
+        .map(|address| address.ip())
+        .ok_or_else(|| Error::new(ErrorKind::Resolve, format!("{host} has no address")))
+}
