@@ -101,7 +101,6 @@ refuses '--unix-socket: *' --unix-socket "$(printf '%0200d' 0)" "$url"
 refuses '--resolve: *' --resolve localhost:80 "$url"
 refuses '--resolve: *' --resolve localhost:80:127.0.0.1 --resolve localhost:80:name "$url"
 
-refuses "--cacert: cannot open $scratch/none: *" --cacert "$scratch/none" "$url"
 refuses "--cacert: cannot read $scratch: *" --cacert "$scratch" "$url"
 : >"$scratch/empty"
 refuses "--cacert: $scratch/empty is empty" --cacert "$scratch/empty" "$url"
