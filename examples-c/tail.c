@@ -29,11 +29,11 @@ typedef struct {
 } list_t;
 
 typedef struct {
-    char *url, *method, *body, *user, *last_event_id, *proxy, *no_proxy, *unix_socket, *ca_file;
+    char *url, *method, *body, *user, *last_event_id, *proxy, *no_proxy, *unix_socket, *ca_file, *cert_file, *key_file, *pins;
     list_t headers, places;
     int64_t connect_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
     int64_t count; /* 0 for no end */
-    int no_reconnect, retry_initial, insecure, json, help;
+    int no_reconnect, retry_initial, tls12, tls13, insecure, json, help;
 } options_t;
 
 typedef struct {
@@ -67,6 +67,11 @@ static const option_t OPTIONS[] = {
     {"--unix-socket", TEXT, MEMBER(unix_socket), "PATH", "connect to this socket, whatever the URL's host", 0, 0},
     {"--resolve", TEXTS, MEMBER(places), "HOST:PORT:ADDRESS", "where a host is; may be repeated", 0, 0},
     {"--cacert", TEXT, MEMBER(ca_file), "FILE", "trust the PEM certificates in FILE, too", 0, 0},
+    {"--cert", TEXT, MEMBER(cert_file), "FILE", "show the PEM certificate in FILE to servers that want one", 0, 0},
+    {"--key", TEXT, MEMBER(key_file), "FILE", "its private key, if FILE of --cert has it not", 0, 0},
+    {"--pinnedpubkey", TEXT, MEMBER(pins), "PINS", "accept only servers with these keys: sha256//...;sha256//...", 0, 0},
+    {"--tlsv1.2", FLAG, MEMBER(tls12), NULL, "speak TLS 1.2 or newer (the default)", 0, 0},
+    {"--tlsv1.3", FLAG, MEMBER(tls13), NULL, "speak TLS 1.3 or newer", 0, 0},
     {"--insecure", FLAG, MEMBER(insecure), NULL, "accept any certificate: anybody can read and forge", 0, 0},
     {"--count", NUMBER, MEMBER(count), "N", "end after N events", 1, INT64_MAX},
     {"--json", FLAG, MEMBER(json), NULL, "print a JSON object per line for all that happens", 0, 0},
@@ -391,23 +396,45 @@ static void set_headers(eventsource_t *es, const list_t *list) {
     }
 }
 
-static void set_ca_file(eventsource_t *es, const char *path) {
-    char *pem = NULL;
-    size_t length = 0, got;
+typedef struct {
+    char *text;
+    size_t length;
+} file_t;
+
+static file_t read_file(const char *option, const char *path) {
+    file_t read = {0};
+    size_t got;
     FILE *file = fopen(path, "rb");
-    if (!file) fail(BAD_USAGE, "--cacert: cannot open %s: %s", path, strerror(errno));
+    if (!file) fail(BAD_USAGE, "%s: cannot open %s: %s", option, path, strerror(errno));
     do {
-        char *larger = realloc(pem, length + BUFSIZ);
+        char *larger = realloc(read.text, read.length + BUFSIZ);
         if (!larger) fail(ENDED, "out of memory");
-        pem = larger;
-        got = fread(pem + length, 1, BUFSIZ, file);
-        length += got;
+        read.text = larger;
+        got = fread(read.text + read.length, 1, BUFSIZ, file);
+        read.length += got;
     } while (got > 0);
-    if (ferror(file)) fail(BAD_USAGE, "--cacert: cannot read %s: %s", path, strerror(errno));
+    if (ferror(file)) fail(BAD_USAGE, "%s: cannot read %s: %s", option, path, strerror(errno));
     fclose(file);
-    if (length == 0) fail(BAD_USAGE, "--cacert: %s is empty", path);
-    check(es, "--cacert", eventsource_set_ca_pem(es, pem, length));
-    free(pem);
+    if (read.length == 0) fail(BAD_USAGE, "%s: %s is empty", option, path);
+    return read;
+}
+
+static void set_client_cert(eventsource_t *es, const char *cert_file, const char *key_file) {
+    file_t cert = read_file("--cert", cert_file), key = {0};
+    if (key_file) key = read_file("--key", key_file);
+    check(es, "--cert", eventsource_set_client_cert_pem(es, cert.text, cert.length, key.text, key.length));
+    free(cert.text);
+    free(key.text);
+}
+
+static void set_tls(eventsource_t *es, const options_t *o) {
+    if (o->ca_file) check(es, "--cacert", eventsource_set_ca_file(es, o->ca_file));
+    if (o->key_file && !o->cert_file) fail(BAD_USAGE, "--key is of no use without --cert");
+    if (o->cert_file) set_client_cert(es, o->cert_file, o->key_file);
+    if (o->pins) check(es, "--pinnedpubkey", eventsource_set_pinned_keys(es, o->pins));
+    if (o->tls12) check(es, "--tlsv1.2", eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2));
+    if (o->tls13) check(es, "--tlsv1.3", eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_3));
+    check(es, "--insecure", eventsource_set_insecure_skip_verification(es, o->insecure));
 }
 
 static void set_reconnect(eventsource_t *es, const options_t *options) {
@@ -446,8 +473,7 @@ static void configure(eventsource_t *es, const options_t *o) {
     check(es, "--max-redirects", eventsource_set_max_redirects(es, (int32_t)o->max_redirects));
     check(es, "--max-event-size", eventsource_set_max_event_size(es, (size_t)o->max_event_size));
     set_network(es, o);
-    if (o->ca_file) set_ca_file(es, o->ca_file);
-    check(es, "--insecure", eventsource_set_insecure_skip_verification(es, o->insecure));
+    set_tls(es, o);
 }
 
 static eventsource_t *new_client(tail_t *tail) {

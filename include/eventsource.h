@@ -119,7 +119,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_VALUE = 6,
     /**
-     * The PEM text holds no usable certificate.
+     * The PEM text holds no usable certificate or key, or its file cannot be read.
      */
     EVENTSOURCE_ERR_PEM = 7,
     /**
@@ -163,7 +163,8 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
     /**
-     * The TLS handshake failed.
+     * TLS failed: in the handshake, or in what came after it. With TLS 1.3 that is where a server says that it does not
+     * accept the client's certificate.
      */
     EVENTSOURCE_ERR_TLS = 35,
     /**
@@ -391,6 +392,31 @@ enum eventsource_log_level_t
 typedef enum eventsource_log_level_t eventsource_log_level_t;
 #else
 typedef int32_t eventsource_log_level_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Versions of TLS, for `eventsource_set_min_tls_version`.
+ */
+enum eventsource_tls_version_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * TLS 1.2.
+     */
+    EVENTSOURCE_TLS_1_2 = 12,
+    /**
+     * TLS 1.3.
+     */
+    EVENTSOURCE_TLS_1_3 = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_tls_version_t eventsource_tls_version_t;
+#else
+typedef int32_t eventsource_tls_version_t;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1229,17 +1255,90 @@ eventsource_status_t eventsource_set_resolve(struct eventsource_t *es,
                                              const char *entry);
 
 /**
- * Trusts certificate authorities beside the operating system's.
+ * Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.
  *
- * @param pem one or more certificates in PEM form, copied; a later call replaces an earlier one's
+ * What the settings for TLS say holds for every connection of the client to a server: also after redirects, to other
+ * hosts, too, when it reconnects, and through proxies.
+ *
+ * @param pem one or more certificates in PEM form, copied; a later call, or one of `eventsource_set_ca_file`, replaces an
+ *        earlier one's
  * @param len bytes of `pem`; 0 to trust the operating system's alone
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
  */
-eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es, const void *pem, size_t len);
+eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es,
+                                            const void *pem,
+                                            size_t len);
+
+/**
+ * The same as `eventsource_set_ca_pem`, from a file, which is read now and not again.
+ *
+ * @param path of a file with one or more certificates in PEM form
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, `ERR_STATE` while the
+ *         client runs
+ */
+eventsource_status_t eventsource_set_ca_file(struct eventsource_t *es,
+                                             const char *path);
+
+/**
+ * Sets whether the authorities of `eventsource_set_ca_pem` or `eventsource_set_ca_file` are the only ones that are
+ * trusted. Default: 0.
+ *
+ * @param exclusive 1: the operating system's are not trusted, and without others no server is; 0: they are, too
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_ca_exclusive(struct eventsource_t *es, int32_t exclusive);
+
+/**
+ * Sets the certificate that the client shows to servers that ask for one. A proxy does not get to see it. Default: none.
+ *
+ * A key that does not belong to the certificate, or is encrypted, is refused here. Whether the certificate is valid, and
+ * of an authority that the server trusts, is for the server to say: `EVENTSOURCE_ERR_TLS`, with what it said.
+ *
+ * @param cert PEM: the client's certificate, then those that lead to its authority, if any; copied
+ * @param cert_len bytes of `cert`; 0, and 0 for `key_len`, for no certificate
+ * @param key PEM: its private key (PKCS #8, PKCS #1 or SEC1), not encrypted; copied, and never logged or told
+ * @param key_len bytes of `key`; 0 when `cert` holds the key, too
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_client_cert_pem(struct eventsource_t *es,
+                                                     const void *cert,
+                                                     size_t cert_len,
+                                                     const void *key,
+                                                     size_t key_len);
+
+/**
+ * Accepts only servers whose certificate has one of these public keys. That comes on top of the certificate's
+ * verification, and is still checked where that is switched off by `eventsource_set_insecure_skip_verification`. It counts
+ * for the server's own certificate, not for its authorities', and not for a proxy's. Default: any key.
+ *
+ * @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
+ *        are separated by `;`. NULL for any key
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_pinned_keys(struct eventsource_t *es,
+                                                 const char *pins);
+
+/**
+ * Sets the lowest version of TLS that is spoken. Default: TLS 1.2; what is older is not spoken at all.
+ *
+ * @param version an `eventsource_tls_version_t`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_min_tls_version(struct eventsource_t *es, int32_t version);
+
+/**
+ * Sets the name that servers are asked for in the handshake (SNI) and that their certificates must have, in place of the
+ * URL's host. The connection is still made to that host, and `Host` still names it. Default: the URL's host.
+ *
+ * @param name a DNS name or an IP address; NULL for the URL's host
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_server_name(struct eventsource_t *es,
+                                                 const char *name);
 
 /**
  * INSECURE: accepts any certificate from anybody, so that whoever sits on the network path can read and forge the
- * stream and the credentials. For tests only.
+ * stream and the credentials. For tests only. Pinned keys still count.
  *
  * @param skip 1: verify nothing; 0: verify (default)
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs

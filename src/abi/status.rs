@@ -24,7 +24,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_METHOD = 5,
     /// A number, an option or an id is out of its documented range.
     EVENTSOURCE_ERR_VALUE = 6,
-    /// The PEM text holds no usable certificate.
+    /// The PEM text holds no usable certificate or key, or its file cannot be read.
     EVENTSOURCE_ERR_PEM = 7,
     /// The call does not fit the client's state, as a setter while it runs.
     EVENTSOURCE_ERR_STATE = 8,
@@ -47,7 +47,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_CONNECT = 33,
     /// Name resolution, TCP, the proxy and TLS together took longer than the connect timeout.
     EVENTSOURCE_ERR_CONNECT_TIMEOUT = 34,
-    /// The TLS handshake failed.
+    /// TLS failed: in the handshake, or in what came after it. With TLS 1.3 that is where a server says that it does not
+    /// accept the client's certificate.
     EVENTSOURCE_ERR_TLS = 35,
     /// The connection broke before the response was complete.
     EVENTSOURCE_ERR_DISCONNECTED = 36,
@@ -132,7 +133,7 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_HEADER "the header is not legal or not the caller's to set"
         EVENTSOURCE_ERR_METHOD "the method is not legal"
         EVENTSOURCE_ERR_VALUE "a value is out of its range"
-        EVENTSOURCE_ERR_PEM "the PEM text holds no usable certificate"
+        EVENTSOURCE_ERR_PEM "the PEM text holds no usable certificate or key"
         EVENTSOURCE_ERR_STATE "the call does not fit the client's state"
         EVENTSOURCE_ERR_IN_CALLBACK "the call would wait inside a callback"
         EVENTSOURCE_ERR_TIMEOUT "the time ran out"
@@ -143,7 +144,7 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_RESOLVE "the host's name could not be resolved"
         EVENTSOURCE_ERR_CONNECT "no connection could be made"
         EVENTSOURCE_ERR_CONNECT_TIMEOUT "connecting took too long"
-        EVENTSOURCE_ERR_TLS "the TLS handshake failed"
+        EVENTSOURCE_ERR_TLS "TLS failed"
         EVENTSOURCE_ERR_DISCONNECTED "the connection broke"
         EVENTSOURCE_ERR_READ_TIMEOUT "the server was silent for too long"
         EVENTSOURCE_ERR_PROTOCOL "the server does not speak HTTP correctly"

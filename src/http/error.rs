@@ -15,7 +15,7 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// The proxy cannot be reached, or refuses, or does not speak its protocol.
     Proxy,
-    /// The TLS handshake failed.
+    /// TLS failed: in the handshake, or in what came after it.
     Tls,
     /// The server's certificate is not to be trusted.
     Certificate,
@@ -153,9 +153,31 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An error and its causes, outermost first.
+/// An error and its causes, outermost first. An I/O error's cause is what it was made of, which it itself takes for the
+/// same as itself.
 pub fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error| {
+        let within = error.downcast_ref().and_then(io::Error::get_ref);
+        match within {
+            Some(within) => Some(within as _),
+            None => error.source(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_number_is_found_however_deep_an_io_error_hides_it() {
+        let system = io::Error::from_raw_os_error(111);
+        let words = system.to_string();
+        let wrapped = io::Error::other(io::Error::other(system));
+        let error = Error::caused(ErrorKind::Connect, "cannot connect", &wrapped);
+        assert_eq!(error.os_error, 111);
+        assert_eq!(error.message, format!("cannot connect: {words}"));
+    }
 }

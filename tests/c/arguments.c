@@ -81,6 +81,12 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_set_unix_socket(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_resolve(NULL, "a:80:127.0.0.1"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_pem(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_ca_file(NULL, "a"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_ca_exclusive(NULL, 0), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_client_cert_pem(NULL, "a", 1, "b", 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_pinned_keys(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_min_tls_version(NULL, EVENTSOURCE_TLS_1_3), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_server_name(NULL, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_insecure_skip_verification(NULL, 0), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_get_state(NULL, &state), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_get_last_event_id(NULL, text, sizeof text, NULL), EVENTSOURCE_ERR_NULL);
@@ -142,6 +148,9 @@ static void every_other_pointer_that_is_null_is_refused(void) {
     REFUSED(es, eventsource_set_unix_socket(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_set_resolve(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 1), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_ca_file(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_client_cert_pem(es, NULL, 1, "a", 1), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_client_cert_pem(es, "a", 1, NULL, 1), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_get_state(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_get_last_event_id(es, NULL, 1, NULL), EVENTSOURCE_ERR_NULL, "NULL");
     REFUSED(es, eventsource_get_stats(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
@@ -183,6 +192,9 @@ static void null_is_fine_where_the_manual_says_so(void) {
     CHECK_STATUS(eventsource_set_proxy(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_no_proxy(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_pinned_keys(es, NULL), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_server_name(es, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_log_callback(NULL, EVENTSOURCE_LOG_DEBUG, NULL), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_runtime(es, NULL), EVENTSOURCE_OK);
     eventsource_runtime_t *runtime = NULL;
@@ -393,6 +405,33 @@ static void pem_without_a_usable_certificate_is_refused(void) {
     /* cut off in the middle */
     REFUSED(es, eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE / 2), EVENTSOURCE_ERR_PEM, "PEM");
     CHECK_STATUS(eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE - 1), EVENTSOURCE_OK);
+    REFUSED(es, eventsource_set_ca_file(es, "/there/is/none"), EVENTSOURCE_ERR_PEM, "cannot read /there/is/none: ");
+    REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_PEM, "empty");
+    REFUSED(es, eventsource_set_ca_file(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    eventsource_free(es);
+}
+
+static void a_client_certificate_without_its_key_is_refused(void) {
+    eventsource_t *es = new_client();
+    size_t len = sizeof CERTIFICATE - 1;
+    REFUSED(es, eventsource_set_client_cert_pem(es, CERTIFICATE, len, NULL, 0), EVENTSOURCE_ERR_PEM, "no private key");
+    REFUSED(es, eventsource_set_client_cert_pem(es, CERTIFICATE, len, "a", 1), EVENTSOURCE_ERR_PEM, "no private key");
+    REFUSED(es, eventsource_set_client_cert_pem(es, NULL, 0, "a", 1), EVENTSOURCE_ERR_PEM, "no private key");
+    eventsource_free(es);
+}
+
+static void bad_pins_and_server_names_are_refused(void) {
+    static const char PIN[] = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    eventsource_t *es = new_client();
+    REFUSED(es, eventsource_set_pinned_keys(es, ""), EVENTSOURCE_ERR_VALUE, "sha256//");
+    REFUSED(es, eventsource_set_pinned_keys(es, PIN + 1), EVENTSOURCE_ERR_VALUE, "sha256//");
+    REFUSED(es, eventsource_set_pinned_keys(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    CHECK_STATUS(eventsource_set_pinned_keys(es, PIN), EVENTSOURCE_OK);
+    REFUSED(es, eventsource_set_server_name(es, ""), EVENTSOURCE_ERR_VALUE, "name");
+    REFUSED(es, eventsource_set_server_name(es, "a b"), EVENTSOURCE_ERR_VALUE, "name");
+    REFUSED(es, eventsource_set_server_name(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    CHECK_STATUS(eventsource_set_server_name(es, "example.org"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_server_name(es, "::1"), EVENTSOURCE_OK);
     eventsource_free(es);
 }
 
@@ -455,6 +494,11 @@ static void options_with_unknown_values_are_refused(void) {
     eventsource_t *es = new_client();
     REFUSED(es, eventsource_set_check_content_type(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_check_content_type(es, -1), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_ca_exclusive(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_min_tls_version(es, 0), EVENTSOURCE_ERR_VALUE, "tls_version");
+    REFUSED(es, eventsource_set_min_tls_version(es, 11), EVENTSOURCE_ERR_VALUE, "tls_version");
+    REFUSED(es, eventsource_set_min_tls_version(es, 14), EVENTSOURCE_ERR_VALUE, "tls_version");
+    CHECK_STATUS(eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2), EVENTSOURCE_OK);
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, INT32_MIN), EVENTSOURCE_ERR_VALUE, "0 or 1");
     CHECK_STATUS(eventsource_set_log_callback(NULL, 5, NULL), EVENTSOURCE_ERR_VALUE);
@@ -760,6 +804,12 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_max_event_size(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_check_content_type(es, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_ca_exclusive(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_pinned_keys(es, NULL), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_server_name(es, NULL), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_start(es), EVENTSOURCE_ERR_STATE, "running");
     /* These are for any time. */
@@ -868,6 +918,8 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(a_bad_place_for_a_host_is_refused),
            TEST(an_event_type_that_no_event_has_is_refused),
            TEST(pem_without_a_usable_certificate_is_refused),
+           TEST(a_client_certificate_without_its_key_is_refused),
+           TEST(bad_pins_and_server_names_are_refused),
            TEST(numbers_out_of_their_range_are_refused),
            TEST(the_options_of_a_runtime_are_checked),
            TEST(options_with_unknown_values_are_refused),

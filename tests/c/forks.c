@@ -103,6 +103,12 @@ static void check_forked(eventsource_t *es) {
     FORKED(eventsource_set_max_event_size(es, 1));
     FORKED(eventsource_set_check_content_type(es, 0));
     FORKED(eventsource_set_ca_pem(es, NULL, 0));
+    FORKED(eventsource_set_ca_file(es, "/dev/null"));
+    FORKED(eventsource_set_ca_exclusive(es, 0));
+    FORKED(eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0));
+    FORKED(eventsource_set_pinned_keys(es, NULL));
+    FORKED(eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2));
+    FORKED(eventsource_set_server_name(es, NULL));
     FORKED(eventsource_set_insecure_skip_verification(es, 0));
     FORKED(eventsource_get_state(es, &state));
     FORKED(eventsource_get_stats(es, &stats));

@@ -53,6 +53,10 @@ static void every_status_has_its_own_name(void) {
         STATUS(EVENTSOURCE_ERR_REDIRECT, 43),
         STATUS(EVENTSOURCE_ERR_TOO_MANY_REDIRECTS, 44),
         STATUS(EVENTSOURCE_ERR_EVENT_TOO_LARGE, 45),
+        STATUS(EVENTSOURCE_ERR_PROXY, 46),
+        STATUS(EVENTSOURCE_ERR_CERTIFICATE, 47),
+        STATUS(EVENTSOURCE_ERR_DECODING, 48),
+        STATUS(EVENTSOURCE_ERR_HTTP2, 49),
 #undef STATUS
     };
     size_t count = sizeof STATUSES / sizeof *STATUSES, named = 0;
@@ -68,7 +72,7 @@ static void every_status_has_its_own_name(void) {
 }
 
 static void a_number_that_is_no_status_has_a_name_too(void) {
-    static const int32_t NUMBERS[] = {-1, 15, 31, 46, INT32_MAX, INT32_MIN};
+    static const int32_t NUMBERS[] = {-1, 15, 31, 50, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         CHECK_TEXT(eventsource_status_name(NUMBERS[i]), "EVENTSOURCE_ERR_UNKNOWN");
     }
@@ -268,8 +272,14 @@ static void a_refused_call_does_not_repeat_its_secrets(void) {
     check_last_error(r->es);
     CHECK_STATUS(eventsource_set_ca_pem(r->es, "SECRET-pem", 10), EVENTSOURCE_ERR_PEM);
     check_last_error(r->es);
+    static const char KEY[] = "-----BEGIN PRIVATE KEY-----\n!SECRET-key!\n-----END PRIVATE KEY-----\n";
+    CHECK_STATUS(eventsource_set_client_cert_pem(r->es, KEY, sizeof KEY - 1, NULL, 0), EVENTSOURCE_ERR_PEM);
+    check_last_error(r->es);
+    static const char ODD[] = "-----BEGIN PRIVATE KEY-----\nU0VDUkVU\n-----END SECRET KEY-----\n";
+    CHECK_STATUS(eventsource_set_client_cert_pem(r->es, ODD, sizeof ODD - 1, NULL, 0), EVENTSOURCE_ERR_PEM);
+    check_last_error(r->es);
     check_no_secret(logged->lines);
-    CHECK_NUMBER((int64_t)lines_with(logged->lines, "4 "), 7);
+    CHECK_NUMBER((int64_t)lines_with(logged->lines, "4 "), 9);
     log_end(logged);
     recorder_end(r);
 }

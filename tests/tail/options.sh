@@ -181,7 +181,7 @@ check '--help names every option and ends with 0'
 help=$(run --help 2>&1; echo "exit $?")
 missing=
 for option in -H -X -d -u --last-event-id --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
-    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --insecure --count --json --help; do
+    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --insecure --count --json --help; do
     case $help in
     'Usage: tail [options] URL
 '*"

@@ -3,13 +3,11 @@
 . "$(dirname "$0")/check.sh"
 ca=$3
 
-check 'an authority that is not trusted is refused'
-# The words for it are the verifier's.
-output=$(run --json "$url/events" 2>"$scratch/stderr"; echo "exit $?")
-output=$(transcript "$output" | sed 's/"message":"[^"][^"]*"/"message":"WORDS"/')
-verdict '{"kind":"error","code":"EVENTSOURCE_ERR_TLS","status":0,"message":"WORDS","will_retry":false,"delay_ms":0}
+expect 'an authority that is not trusted is refused' --json "$url/events" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_CERTIFICATE","status":0,"message":"the certificate of localhost is not trusted: no trusted authority vouches for it","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
-exit 1' "$output"
+exit 1
+END
 
 expect '--cacert trusts it' --json --count 1 --cacert "$ca" "$url/events" <<END
 $open
@@ -19,6 +17,30 @@ exit 0
 END
 
 expect '--insecure trusts anybody' --json --count 1 --insecure "$url/events" <<END
+$open
+{"kind":"event","type":"message","data":"event 1","id":"1"}
+{"kind":"closed"}
+exit 0
+END
+
+# The error tells the pin that would do.
+pin=$(run --json --cacert "$ca" --pinnedpubkey "sha256//$(printf '%43s' '' | tr ' ' A)=" "$url/events" |
+    sed -n 's/.*EVENTSOURCE_ERR_CERTIFICATE.* its public key, \(sha256[^,]*\), is not pinned.*/\1/p')
+
+expect '--pinnedpubkey accepts a server with such a key' --json --count 1 --cacert "$ca" --pinnedpubkey "$pin" "$url/events" <<END
+$open
+{"kind":"event","type":"message","data":"event 1","id":"1"}
+{"kind":"closed"}
+exit 0
+END
+
+expect '--pinnedpubkey counts with --insecure, too' --insecure --pinnedpubkey "sha256//$(printf '%43s' '' | tr ' ' A)=" "$url/events" <<END
+exit 1
+stderr: error: the certificate of localhost is not trusted: its public key, $pin, is not pinned
+stderr: closed
+END
+
+expect '--tlsv1.3 is spoken' --json --count 1 --cacert "$ca" --tlsv1.3 "$url/events" <<END
 $open
 {"kind":"event","type":"message","data":"event 1","id":"1"}
 {"kind":"closed"}

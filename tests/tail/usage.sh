@@ -55,6 +55,9 @@ refuses '--noproxy expects HOSTS' "$url" --noproxy
 refuses '--unix-socket expects PATH' "$url" --unix-socket
 refuses '--resolve expects HOST:PORT:ADDRESS' "$url" --resolve
 refuses '--cacert expects FILE' "$url" --cacert
+refuses '--cert expects FILE' "$url" --cert
+refuses '--key expects FILE' "$url" --key
+refuses '--pinnedpubkey expects PINS' "$url" --pinnedpubkey
 refuses '--count expects N' "$url" --count
 
 for value in '' x 1x '1 ' ' 1' +1 -1 0x10 1.5 1e3 0 9223372036854775808 99999999999999999999; do
@@ -90,6 +93,7 @@ refuses '-u: *' -u "$(printf 'user:\001')" "$url"
 refuses '--last-event-id: *' --last-event-id "$(printf 'a\nb')" "$url"
 refuses '--last-event-id: *' --last-event-id "$(printf '\377')" "$url"
 
+refuses "--cacert: cannot read $scratch/none: *" --cacert "$scratch/none" "$url"
 refuses '--proxy: *' --proxy ftp://proxy "$url"
 refuses '--proxy: *' --proxy 'http://proxy:port' "$url"
 refuses '--noproxy: *' --noproxy "$(printf '\377')" "$url"
@@ -97,10 +101,16 @@ refuses '--unix-socket: *' --unix-socket "$(printf '%0200d' 0)" "$url"
 refuses '--resolve: *' --resolve localhost:80 "$url"
 refuses '--resolve: *' --resolve localhost:80:127.0.0.1 --resolve localhost:80:name "$url"
 
-refuses "--cacert: cannot open $scratch/none: *" --cacert "$scratch/none" "$url"
 refuses "--cacert: cannot read $scratch: *" --cacert "$scratch" "$url"
 : >"$scratch/empty"
 refuses "--cacert: $scratch/empty is empty" --cacert "$scratch/empty" "$url"
-refuses '--cacert: *' --cacert "$0" "$url"
+refuses '--cacert: the PEM text holds no certificate' --cacert "$0" "$url"
+refuses "--cert: cannot open $scratch/none: *" --cert "$scratch/none" "$url"
+refuses "--cert: cannot read $scratch: *" --cert "$scratch" "$url"
+refuses "--cert: $scratch/empty is empty" --cert "$scratch/empty" "$url"
+refuses '--cert: the PEM text holds no private key' --cert "$0" "$url"
+refuses "--key: cannot open $scratch/none: *" --cert "$0" --key "$scratch/none" "$url"
+refuses '--key is of no use without --cert' --key "$0" "$url"
+refuses '--pinnedpubkey: a pinned key is sha256//*' --pinnedpubkey 'sha256//AAAA' "$url"
 
 conclude

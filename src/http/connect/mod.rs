@@ -13,18 +13,13 @@ pub use proxy::Proxy;
 pub use tunnel::refused;
 
 use super::Options;
-use super::error::{Error, ErrorKind};
+use super::error::Error;
+use super::tls::Secured;
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// A connection, with or without TLS, which may be to a proxy that passes on what is inside, TLS again. In a box, what TLS
 /// takes is not taken of those that have none.
@@ -32,14 +27,14 @@ use tokio_rustls::client::TlsStream;
 pub enum Stream {
     Plain(tcp::Socket),
     Unix(unix::Socket),
-    Tls(Box<TokioIo<TlsStream<TokioIo<Stream>>>>),
+    Tls(Box<Secured<Stream>>),
 }
 
 /// Connects to a URL's host; or to the proxy that is to make the request.
 pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<Stream, Error> {
     // First of all: what cannot be protected is not begun.
-    let config = match uri.scheme_str() {
-        Some("https") => Some(options.tls.config()?),
+    let tls = match uri.scheme_str() {
+        Some("https") => Some(options.tls.connector(network::host(&uri))?),
         _ => None,
     };
     let stream = match route {
@@ -49,21 +44,10 @@ pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<S
         Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options)).await,
         Route::Tunnel(proxy) => Box::pin(tunnel::open(proxy, &uri, options)).await?,
     };
-    match config {
+    match tls {
         None => Ok(stream),
-        Some(config) => Box::pin(tls(stream, &uri, config)).await,
+        Some(tls) => tls.handshake(stream).await.map(Stream::Tls),
     }
-}
-
-/// Puts TLS over a connection to a URL's host.
-async fn tls(stream: Stream, uri: &Uri, config: Arc<ClientConfig>) -> Result<Stream, Error> {
-    let failed = |error: &(dyn std::error::Error + 'static)| {
-        Error::caused(ErrorKind::Tls, "the TLS handshake failed", error)
-    };
-    let name = ServerName::try_from(network::host(uri).to_owned()).map_err(|e| failed(&e))?;
-    let connecting = TlsConnector::from(config).connect(name, TokioIo::new(stream));
-    let stream = connecting.await.map_err(|error| failed(&error))?;
-    Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
 }
 
 impl Read for Stream {

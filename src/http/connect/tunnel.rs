@@ -3,7 +3,7 @@
 use super::network::{host, port};
 use super::proxy::{Protocol, Proxy};
 use super::resolve::Resolver;
-use super::{Stream, tcp, tls};
+use super::{Stream, tcp};
 use crate::http::Options;
 use crate::http::error::{Answer, Error, ErrorKind};
 use crate::http::http1;
@@ -23,13 +23,23 @@ pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
         message: format!("the proxy {proxy} cannot be reached: {}", error.message),
         ..error
     };
+    let tls = match proxy.protocol() {
+        Protocol::Https => {
+            let policy = options.tls.for_proxy();
+            Some(policy.connector(host(proxy.uri())).map_err(unreachable)?)
+        }
+        _ => None,
+    };
     let socket = tcp::connect(proxy.uri().clone(), options).await;
     let stream = Stream::Plain(socket.map_err(unreachable)?);
-    if proxy.protocol() != Protocol::Https {
-        return Ok(stream);
+    match tls {
+        None => Ok(stream),
+        Some(tls) => tls
+            .handshake(stream)
+            .await
+            .map(Stream::Tls)
+            .map_err(unreachable),
     }
-    let config = options.tls.proxy_config()?;
-    tls(stream, proxy.uri(), config).await.map_err(unreachable)
 }
 
 /// Connects to a URL's host through a proxy.

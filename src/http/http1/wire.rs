@@ -3,6 +3,7 @@
 use crate::buffer::Buffer;
 use crate::http::connect::Stream;
 use crate::http::error::{Error, ErrorKind};
+use crate::http::tls;
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, Write};
 use std::cell::Cell;
@@ -126,10 +127,6 @@ impl Drop for Lent {
 
 /// The connection broke.
 fn lost(error: io::Error) -> Error {
-    // What is not TLS any more is reported as invalid data.
-    let kind = match error.kind() {
-        io::ErrorKind::InvalidData => ErrorKind::Protocol,
-        _ => ErrorKind::Disconnected,
-    };
-    Error::caused(kind, "the connection broke", &error)
+    tls::broken(&error)
+        .unwrap_or_else(|| Error::caused(ErrorKind::Disconnected, "the connection broke", &error))
 }

@@ -675,7 +675,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
     ];
     // SAFETY: the caller's promise; strings are NUL-terminated, sizes those of what is pointed at.
     let status = unsafe {
-        match how / 2 % 14 {
+        match how / 2 % 19 {
             0 => eventsource_set_method(es, text(c"POST", c"CONNECT")),
             1 => eventsource_set_body(
                 es,
@@ -701,6 +701,17 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             10 => eventsource_set_max_event_size(es, if bad { 0 } else { EVENT_LIMIT }),
             11 => eventsource_set_check_content_type(es, if bad { 2 } else { 0 }),
             12 => eventsource_set_ca_pem(es, c"none".as_ptr().cast(), if bad { 4 } else { 0 }),
+            13 => eventsource_set_ca_exclusive(es, if bad { 2 } else { 0 }),
+            14 => eventsource_set_client_cert_pem(
+                es,
+                c"none".as_ptr().cast(),
+                if bad { 4 } else { 0 },
+                ptr::null(),
+                0,
+            ),
+            15 => eventsource_set_pinned_keys(es, if bad { c"none".as_ptr() } else { ptr::null() }),
+            16 => eventsource_set_min_tls_version(es, if bad { 11 } else { 13 }),
+            17 => eventsource_set_server_name(es, text(c"example.org", c"a b")),
             _ => eventsource_set_insecure_skip_verification(es, if bad { 2 } else { 1 }),
         }
     };
@@ -711,7 +722,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             promise!(
                 bad && refusals.contains(&status),
                 "setter {}: {status:?}",
-                how / 2 % 14
+                how / 2 % 19
             );
         }
     }

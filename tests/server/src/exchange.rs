@@ -52,6 +52,14 @@ impl Exchange {
         })
     }
 
+    /// The name that the client asked for in its TLS handshake (SNI); none for an address.
+    pub fn server_name(&self) -> Option<&str> {
+        match self.transport.as_ref()? {
+            Transport::Plain(_) => None,
+            Transport::Tls(stream) => stream.conn.server_name(),
+        }
+    }
+
     /// Sends raw bytes and flushes them. False when the peer is gone; the first bytes after it
     /// closed may still seem to get through, as in any TCP program.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {

@@ -13,9 +13,8 @@ use std::{env, fs, process, thread};
 use test_server::{Identity, Server};
 
 const USAGE: &str = "\
-Usage: test-server [--port-file FILE] [--tls [--ca-file FILE]] [--for SECONDS] [--ignore-stdin]
-       test-server [--port-file FILE] [--tls [--ca-file FILE]] [--for SECONDS]
-                   --run -- PROGRAM ARGUMENTS...
+Usage: test-server [OPTIONS] [--ignore-stdin]
+       test-server [OPTIONS] --run -- PROGRAM ARGUMENTS...
 
 An HTTP server on an ephemeral port of 127.0.0.1 that answers right and wrong, to test clients of
 Server-Sent Events. Prints one line, `listening on http://127.0.0.1:PORT`, and runs until its
@@ -25,6 +24,8 @@ standard input ends or SIGTERM.
   --tls              serve https://localhost:PORT, with a certificate and an authority made for this
                      run
   --ca-file FILE     write the authority's certificate to FILE, whole or not at all
+  --mutual           want a certificate of the same authority from clients
+  --tls12            speak TLS 1.2 only
   --for SECONDS      run no longer than this (default 600)
   --ignore-stdin     go on when standard input ends; in a script's background it does so at once
   --run              run PROGRAM and end with its exit status; print nothing. When the time is up, or
@@ -32,6 +33,8 @@ standard input ends or SIGTERM.
                      {url}     the server's URL, as http://127.0.0.1:PORT
                      {silent}  the host and port of a server that lets connect and never says a word
                      {ca}      with --tls, the authority's file: that of --ca-file, or a temporary one
+                     {cert}    with --mutual, a temporary file with a certificate for clients
+                     {key}     likewise, with its key
   --help             print this
 
 Routes (values are percent-decoded):
@@ -42,6 +45,8 @@ struct Options {
     port_file: Option<PathBuf>,
     tls: bool,
     ca_file: Option<PathBuf>,
+    mutual: bool,
+    tls12: bool,
     lifetime: Duration,
     ignore_stdin: bool,
     /// A program to run and its arguments.
@@ -74,6 +79,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
         port_file: None,
         tls: false,
         ca_file: None,
+        mutual: false,
+        tls12: false,
         lifetime: Duration::from_secs(600),
         ignore_stdin: false,
         program: None,
@@ -85,6 +92,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--port-file" => options.port_file = Some(value()?.into()),
             "--tls" => options.tls = true,
             "--ca-file" => options.ca_file = Some(value()?.into()),
+            "--mutual" => options.mutual = true,
+            "--tls12" => options.tls12 = true,
             "--for" => {
                 let seconds: u32 = value()?.parse().map_err(|_| "--for needs whole seconds")?;
                 options.lifetime = Duration::from_secs(seconds.into());
@@ -102,25 +111,24 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
     if to_run && options.program.is_none() {
         return Err("--run needs a program after --".into());
     }
-    if options.ca_file.is_some() && !options.tls {
-        return Err("--ca-file needs --tls".into());
+    if (options.ca_file.is_some() || options.mutual || options.tls12) && !options.tls {
+        return Err("--ca-file, --mutual and --tls12 need --tls".into());
     }
     Ok(Some(options))
 }
 
 fn run(options: &Options) -> io::Result<ExitCode> {
-    let identity = options.tls.then(|| Identity::generate(&["localhost"]));
-    let ca_pem = identity
-        .as_ref()
-        .map(|identity| identity.ca_pem().to_owned());
-    let server = match identity {
+    let identity = options.tls.then(|| identity(options));
+    let server = match identity.clone() {
         Some(identity) => Server::start_tls(identity, routes::answer),
         None => Server::start(routes::answer),
     }
     .forget_requests();
-    let ca_file = match (ca_pem, &options.ca_file) {
-        (Some(pem), Some(file)) => Some(CaFile::written(file.clone(), &pem)?),
-        (Some(pem), None) if options.program.is_some() => Some(CaFile::temporary(&pem)?),
+    let ca_file = match (&identity, &options.ca_file) {
+        (Some(identity), Some(file)) => Some(PemFile::written(file.clone(), identity.ca_pem())?),
+        (Some(identity), None) if options.program.is_some() => {
+            Some(PemFile::temporary("ca", identity.ca_pem())?)
+        }
         _ => None,
     };
     // Last, so that who waits for it finds the rest.
@@ -136,8 +144,23 @@ fn run(options: &Options) -> io::Result<ExitCode> {
         ("{url}", server.url("")),
         ("{silent}", silent.local_addr()?.to_string()),
     ];
-    if let Some(ca_file) = &ca_file {
-        values.push(("{ca}", ca_file.path.display().to_string()));
+    let mut client_files = (None, None);
+    if let Some(identity) = identity.filter(|_| options.mutual) {
+        // A client may show the server's own certificate: it is one for clients, too.
+        client_files = (
+            Some(PemFile::temporary("cert", identity.chain_pem())?),
+            Some(PemFile::temporary("key", identity.key_pem())?),
+        );
+    }
+    let files = [
+        ("{ca}", &ca_file),
+        ("{cert}", &client_files.0),
+        ("{key}", &client_files.1),
+    ];
+    for (name, file) in files {
+        if let Some(file) = file {
+            values.push((name, file.path.display().to_string()));
+        }
     }
     let arguments = arguments.iter().map(|argument| {
         let fill_in = |text: String, (name, value): &(&str, String)| text.replace(name, value);
@@ -146,31 +169,44 @@ fn run(options: &Options) -> io::Result<ExitCode> {
     run_program(program, arguments, options.lifetime)
 }
 
-/// The file that clients learn the authority from.
-struct CaFile {
+/// The server's identity, and what it wants of clients.
+fn identity(options: &Options) -> Identity {
+    let mut identity = Identity::generate(&["localhost"]);
+    if options.mutual {
+        let clients = identity.clone();
+        identity = identity.requiring(&clients);
+    }
+    if options.tls12 {
+        identity = identity.only_tls12();
+    }
+    identity
+}
+
+/// A file that clients need, with an authority, a certificate or a key.
+struct PemFile {
     path: PathBuf,
     temporary: bool,
 }
 
-impl CaFile {
-    fn written(path: PathBuf, pem: &str) -> io::Result<CaFile> {
+impl PemFile {
+    fn written(path: PathBuf, pem: &str) -> io::Result<PemFile> {
         write_atomically(&path, pem)?;
-        Ok(CaFile {
+        Ok(PemFile {
             path,
             temporary: false,
         })
     }
 
     /// One that goes with this value.
-    fn temporary(pem: &str) -> io::Result<CaFile> {
-        let name = format!("test-server-ca-{}.pem", process::id());
-        let mut file = CaFile::written(env::temp_dir().join(name), pem)?;
+    fn temporary(what: &str, pem: &str) -> io::Result<PemFile> {
+        let name = format!("test-server-{what}-{}.pem", process::id());
+        let mut file = PemFile::written(env::temp_dir().join(name), pem)?;
         file.temporary = true;
         Ok(file)
     }
 }
 
-impl Drop for CaFile {
+impl Drop for PemFile {
     fn drop(&mut self) {
         if self.temporary {
             let _ = fs::remove_file(&self.path);

@@ -169,6 +169,28 @@ fn tells_the_program_the_authority_as_long_as_it_runs() {
 }
 
 #[test]
+fn wants_a_certificate_of_clients_and_tells_the_program_one() {
+    let output = run(
+        &["--tls", "--mutual"],
+        r#"for file; do echo "$file"; grep BEGIN "$file"; done"#,
+        &["{cert}", "{key}"],
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = text.lines().collect();
+    let [cert, certificate, key, private_key] = lines[..] else {
+        panic!("{output:?}");
+    };
+    assert_eq!(certificate, "-----BEGIN CERTIFICATE-----");
+    assert_eq!(private_key, "-----BEGIN PRIVATE KEY-----");
+    for file in [cert, key] {
+        assert!(
+            !fs::exists(file).expect("an answer"),
+            "{file} is left behind"
+        );
+    }
+}
+
+#[test]
 fn has_a_port_that_never_says_a_word() {
     let (mut child, line) = start(&["--run", "--", "sh", "-c", "echo $0; cat", "{silent}"]);
     let mut stream = TcpStream::connect(line.trim()).expect("a server");
@@ -216,9 +238,11 @@ fn refuses_options_that_lack_others() {
         let (code, text) = program(arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {text}");
     }
-    let (code, text) = program(&["--ca-file", "file"]);
-    assert_eq!(code, Some(2));
-    assert!(text.contains("--ca-file needs --tls"), "{text}");
+    for arguments in [&["--ca-file", "file"][..], &["--mutual"], &["--tls12"]] {
+        let (code, text) = program(arguments);
+        assert_eq!(code, Some(2));
+        assert!(text.contains("need --tls"), "{text}");
+    }
     let (code, text) = program(&["--run", "--", "/no/such/program"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("cannot run /no/such/program"), "{text}");

@@ -1,0 +1,159 @@
+//! Why TLS failed, in words for people.
+
+use crate::http::error::{Error, ErrorKind, causes};
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
+use std::fmt;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+/// A handshake that failed.
+pub fn handshake(error: &io::Error, host: &str) -> Error {
+    let failed = |reason: &dyn fmt::Display| {
+        let message = format!("the TLS handshake with {host} failed: {reason}");
+        Error::new(ErrorKind::Tls, message)
+    };
+    match find(error) {
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            let reason = distrust(error);
+            let message = format!("the certificate of {host} is not trusted: {reason}");
+            Error::new(ErrorKind::Certificate, message)
+        }
+        Some(error) => failed(&reason(error)),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            failed(&"the server ended the connection")
+        }
+        None => {
+            let what = format_args!("the TLS handshake with {host} failed");
+            Error::caused(ErrorKind::Tls, what, error)
+        }
+    }
+}
+
+/// What broke a connection after its handshake, if it was TLS that did. With TLS 1.3 that is when a server says that it
+/// does not accept the client's certificate.
+pub fn broken(error: &io::Error) -> Option<Error> {
+    let reason = reason(find(error)?);
+    Some(Error::new(ErrorKind::Tls, format!("TLS failed: {reason}")))
+}
+
+fn find(error: &io::Error) -> Option<&rustls::Error> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+fn reason(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::AlertReceived(alert) => format!("the server refused: {}", describe(*alert)),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server does not speak TLS".into()
+        }
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => "the server speaks no version of TLS that is allowed".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// An alert by its name in RFC 8446, section 6, with what it usually means.
+fn describe(alert: AlertDescription) -> String {
+    const CLIENT_CERT: &str = "it does not accept the client certificate, or wants one";
+    let (name, meaning) = match alert {
+        AlertDescription::HandshakeFailure => (
+            "handshake_failure",
+            "it has no cipher in common with the client, or wants a client certificate",
+        ),
+        AlertDescription::BadCertificate => ("bad_certificate", CLIENT_CERT),
+        AlertDescription::UnsupportedCertificate => ("unsupported_certificate", CLIENT_CERT),
+        AlertDescription::CertificateRevoked => ("certificate_revoked", CLIENT_CERT),
+        AlertDescription::CertificateExpired => ("certificate_expired", CLIENT_CERT),
+        AlertDescription::CertificateUnknown => ("certificate_unknown", CLIENT_CERT),
+        AlertDescription::UnknownCA => ("unknown_ca", CLIENT_CERT),
+        AlertDescription::AccessDenied => ("access_denied", CLIENT_CERT),
+        AlertDescription::CertificateRequired => {
+            ("certificate_required", "it wants a client certificate")
+        }
+        AlertDescription::ProtocolVersion => (
+            "protocol_version",
+            "it speaks no version of TLS that is allowed",
+        ),
+        AlertDescription::UnrecognisedName => {
+            ("unrecognized_name", "it does not know the server name")
+        }
+        AlertDescription::NoApplicationProtocol => (
+            "no_application_protocol",
+            "it speaks none of the protocols that it was offered",
+        ),
+        AlertDescription::InternalError => ("internal_error", "it has troubles of its own"),
+        _ => return format!("alert {}", u8::from(alert)),
+    };
+    format!("alert {name}: {meaning}")
+}
+
+/// Why a certificate, "it", is not trusted.
+fn distrust(error: &CertificateError) -> String {
+    match error {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!(
+                "it, or one that vouches for it, expired on {}",
+                Date(not_after)
+            )
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => format!(
+            "it, or one that vouches for it, is not valid before {}",
+            Date(not_before)
+        ),
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let (expected, presented) = (expected.to_str(), names(presented));
+            format!("it is for {presented}, not for {expected}")
+        }
+        CertificateError::UnknownIssuer => "no trusted authority vouches for it".into(),
+        CertificateError::Revoked => "it has been revoked".into(),
+        CertificateError::BadSignature => "a signature is wrong".into(),
+        CertificateError::BadEncoding => "it cannot be read".into(),
+        CertificateError::Other(reason) => match reason.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "it is an authority's own, and no server may have such a one".into()
+            }
+            _ => reason.to_string(),
+        },
+        _ => error.to_string(),
+    }
+}
+
+/// The names in a certificate; only so much, and only if they are names, since it is a stranger who wrote them.
+fn names(presented: &[String]) -> String {
+    const MOST: usize = 8;
+    let is_name = |name: &&str| {
+        (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    // They come as `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
+    let mut names = presented
+        .iter()
+        .filter_map(|name| name.split_once('(')?.1.strip_suffix(')'))
+        .map(|name| name.trim_matches('"'))
+        .filter(is_name);
+    let first: Vec<_> = names.by_ref().take(MOST).collect();
+    match (first.as_slice(), names.count()) {
+        ([], _) => "no name".into(),
+        (first, 0) => first.join(", "),
+        (first, more) => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// A date in a certificate, as HTTP writes them.
+struct Date<'d>(&'d UnixTime);
+
+impl fmt::Display for Date<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// The end of the year 9999, after which there are no dates in certificates and in HTTP.
+        const END: u64 = 253_402_300_799;
+        let since_epoch = Duration::from_secs(self.0.as_secs().min(END));
+        f.write_str(&httpdate::fmt_http_date(
+            SystemTime::UNIX_EPOCH + since_epoch,
+        ))
+    }
+}

@@ -1,0 +1,327 @@
+//! TLS: whom a connection trusts, what it shows of itself, and the handshake.
+
+mod client_cert;
+mod failure;
+mod patient;
+mod pins;
+mod policy;
+mod verifier;
+
+pub use failure::broken;
+pub use policy::{Alpn, MinVersion};
+
+use super::error::{Error, ErrorKind};
+use super::request::{Invalid, InvalidKind};
+use client_cert::ClientCert;
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use patient::Patient;
+use pins::Pins;
+use policy::{Configured, Policy};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A connection with TLS over another.
+pub type Secured<S> = TokioIo<TlsStream<Patient<S>>>;
+
+/// A TLS policy. All that say the same share what it costs: the configuration with its roots, and the sessions that can be
+/// resumed, is made once, at the first connection.
+#[derive(Clone, Debug, Default)]
+pub struct Tls(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    policy: Policy,
+    /// Whom a server must be, in place of the URL's host.
+    server_name: Option<ServerName<'static>>,
+    configured: OnceLock<Arc<Configured>>,
+    for_proxy: OnceLock<Tls>,
+}
+
+impl Tls {
+    /// Trusts certificates beside the platform's, or alone where those are exclusive.
+    pub fn set_extra_roots(&mut self, pem: &[u8]) -> Result<(), Invalid> {
+        let roots = certificates(pem)?;
+        if roots.is_empty() && !pem.is_empty() {
+            return Err(bad_pem("the PEM text holds no certificate"));
+        }
+        for root in &roots {
+            RootCertStore::empty().add(root.clone()).map_err(|error| {
+                bad_pem(format!(
+                    "a certificate in the PEM text cannot be used: {error}"
+                ))
+            })?;
+        }
+        self.change(|policy| policy.extra_roots = roots);
+        Ok(())
+    }
+
+    /// Likewise, from a file.
+    pub fn set_extra_roots_file(&mut self, path: &Path) -> Result<(), Invalid> {
+        let pem = fs::read(path)
+            .map_err(|error| bad_pem(format!("cannot read {}: {error}", path.display())))?;
+        if pem.is_empty() {
+            return Err(bad_pem(format!("{} is empty", path.display())));
+        }
+        self.set_extra_roots(&pem)
+    }
+
+    /// Trusts the extra roots alone.
+    pub fn set_exclusive_roots(&mut self, exclusive: bool) {
+        self.change(|policy| policy.exclusive_roots = exclusive);
+    }
+
+    /// Shows a certificate to servers that ask for one; `chain` may hold its key, too, and then `key` may be empty. None for
+    /// two empty texts.
+    pub fn set_client_cert(&mut self, chain: &[u8], key: &[u8]) -> Result<(), Invalid> {
+        let is_none = chain.is_empty() && key.is_empty();
+        let client_cert = match is_none {
+            true => None,
+            false => Some(ClientCert::from_pem(chain, key)?),
+        };
+        self.change(|policy| policy.client_cert = client_cert);
+        Ok(())
+    }
+
+    /// Accepts only servers with one of these public keys, as curl writes them; `None` for any.
+    pub fn set_pinned_keys(&mut self, pins: Option<&str>) -> Result<(), Invalid> {
+        let pins = pins.map(Pins::parse).transpose()?;
+        self.change(|policy| policy.pins = pins);
+        Ok(())
+    }
+
+    /// Sets the lowest version that is spoken.
+    pub fn set_min_version(&mut self, version: MinVersion) {
+        self.change(|policy| policy.min_version = version);
+    }
+
+    /// Sets the name that servers are asked for and must have; `None` for the URL's host.
+    pub fn set_server_name(&mut self, name: Option<&str>) -> Result<(), Invalid> {
+        let name = name.map(server_name).transpose().map_err(|_| {
+            let message = "the server name is neither a DNS name nor an IP address";
+            Invalid::new(InvalidKind::Value, message)
+        })?;
+        *self = Tls::with(self.0.policy.clone(), name);
+        Ok(())
+    }
+
+    /// Trusts anybody.
+    pub fn set_insecure(&mut self, insecure: bool) {
+        self.change(|policy| policy.insecure = insecure);
+    }
+
+    /// Sets which protocols are offered.
+    pub fn set_alpn(&mut self, alpn: Alpn) {
+        self.change(|policy| policy.alpn = alpn);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Policy)) {
+        let mut policy = self.0.policy.clone();
+        change(&mut policy);
+        *self = Tls::with(policy, self.0.server_name.clone());
+    }
+
+    fn with(policy: Policy, server_name: Option<ServerName<'static>>) -> Tls {
+        Tls(Arc::new(Shared {
+            policy,
+            server_name,
+            ..Shared::default()
+        }))
+    }
+
+    /// The policy for an https proxy: it is trusted as servers are, but is shown nothing and has keys and a name of its own.
+    pub fn for_proxy(&self) -> Tls {
+        let for_proxy = || {
+            let policy = Policy {
+                client_cert: None,
+                pins: None,
+                alpn: Alpn::Http1Only,
+                ..self.0.policy.clone()
+            };
+            Tls::with(policy, None)
+        };
+        self.0.for_proxy.get_or_init(for_proxy).clone()
+    }
+
+    /// Gets ready for a host, a name or an address. The first time takes a while, because all that is trusted is read: so
+    /// that comes before the connection, which would not be looked after meanwhile.
+    pub fn connector(&self, host: &str) -> Result<Box<Connector>, Error> {
+        let name = match &self.0.server_name {
+            Some(name) => name.clone(),
+            None => server_name(host).map_err(|error| {
+                let what = format_args!("{host} is no name for TLS");
+                Error::caused(ErrorKind::Tls, what, &error)
+            })?,
+        };
+        Ok(Box::new(Connector {
+            host: host.to_owned(),
+            name,
+            connector: self.config()?.into(),
+        }))
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(configured) = self.0.configured.get() {
+            return Ok(configured.config.clone());
+        }
+        let configured = self.0.policy.configured()?;
+        Ok(self.0.configured.get_or_init(|| configured).config.clone())
+    }
+}
+
+/// Makes one handshake.
+pub struct Connector {
+    host: String,
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl Connector {
+    /// Makes the handshake over a connection to the host.
+    pub async fn handshake<S>(self: Box<Connector>, stream: S) -> Result<Box<Secured<S>>, Error>
+    where
+        S: Read + Write + Unpin,
+    {
+        let stream = Patient::new(stream);
+        // In a box: the future that waits for it would stay as large.
+        let handshake = Box::pin(self.connector.connect(self.name.clone(), stream));
+        match handshake.await {
+            Ok(stream) => Ok(Box::new(TokioIo::new(stream))),
+            Err(error) => Err(failure::handshake(&error, &self.host)),
+        }
+    }
+}
+
+/// A name to ask for and to verify.
+fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    ServerName::try_from(host.to_owned())
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Invalid> {
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| bad_pem(format!("the PEM text is damaged: {error}")))
+}
+
+fn bad_pem(message: impl Into<String>) -> Invalid {
+    Invalid::new(InvalidKind::Pem, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_server::Identity;
+
+    fn trusting(identity: &Identity) -> Tls {
+        let mut tls = Tls::default();
+        tls.set_extra_roots(identity.ca_pem().as_bytes())
+            .expect("a certificate");
+        tls
+    }
+
+    fn with_client_cert(trusted: &Identity, client: &Identity) -> Tls {
+        let mut tls = trusting(trusted);
+        let (chain, key) = (client.chain_pem(), client.key_pem());
+        tls.set_client_cert(chain.as_bytes(), key.as_bytes())
+            .expect("a certificate and its key");
+        tls
+    }
+
+    const PIN: &str = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    #[test]
+    fn only_who_trusts_the_same_shares_what_that_takes() {
+        let [identity, client] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+        let but = |change: fn(&mut Tls)| {
+            let mut tls = trusting(&identity);
+            change(&mut tls);
+            tls
+        };
+        let all = [
+            Tls::default(),
+            trusting(&identity),
+            trusting(&client),
+            with_client_cert(&identity, &client),
+            with_client_cert(&identity, &identity),
+            but(|tls| tls.set_exclusive_roots(true)),
+            but(|tls| tls.set_insecure(true)),
+            but(|tls| tls.set_pinned_keys(Some(PIN)).expect("a pin")),
+            but(|tls| tls.set_min_version(MinVersion::Tls13)),
+            but(|tls| tls.set_alpn(Alpn::Both)),
+        ];
+        let configs = all.each_ref().map(|tls| tls.config().expect("one"));
+        for (index, config) in configs.iter().enumerate() {
+            let others = &configs[index + 1..];
+            assert!(!others.iter().any(|other| Arc::ptr_eq(config, other)));
+        }
+        for (again, index) in [
+            (trusting(&identity), 1),
+            (with_client_cert(&identity, &client), 3),
+            (but(|tls| tls.set_pinned_keys(Some(PIN)).expect("a pin")), 7),
+            // The name is no matter of the configuration.
+            (
+                but(|tls| tls.set_server_name(Some("a")).expect("a name")),
+                1,
+            ),
+        ] {
+            let config = again.config().expect("the same");
+            assert!(Arc::ptr_eq(&config, &configs[index]), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_trusted_as_a_server_and_learns_nothing_of_the_client() {
+        let [identity, client] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+        let mut tls = with_client_cert(&identity, &client);
+        tls.set_alpn(Alpn::Both);
+        tls.set_pinned_keys(Some(PIN)).expect("a pin");
+        tls.set_server_name(Some("a")).expect("a name");
+        let config = tls.config().expect("one");
+        assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+        let for_proxy = tls.for_proxy();
+        assert!(for_proxy.0.server_name.is_none());
+        let for_proxy = for_proxy.config().expect("one");
+        assert_eq!(for_proxy.alpn_protocols, [b"http/1.1"]);
+        let plain = trusting(&identity).config().expect("one");
+        assert!(Arc::ptr_eq(&for_proxy, &plain));
+    }
+
+    #[test]
+    fn what_trust_takes_goes_with_the_last_who_trusts() {
+        let [identity, client] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+        let [one, other] = [(); 2].map(|()| with_client_cert(&identity, &client));
+        let config = Arc::downgrade(&one.config().expect("one"));
+        other.config().expect("the same");
+        drop(one);
+        assert!(config.strong_count() > 0);
+        drop(other);
+        assert_eq!(config.strong_count(), 0);
+    }
+
+    #[test]
+    fn no_debug_output_holds_a_key() {
+        let identity = Identity::generate(&["localhost"]);
+        let tls = with_client_cert(&identity, &identity);
+        tls.config().expect("one");
+        let text = format!("{tls:?}");
+        assert!(text.contains("ClientCert"), "{text}");
+        // A key would be there as PEM, in hexadecimal digits or as a list of numbers.
+        let der = rustls::pki_types::PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes());
+        let der = der.expect("a key");
+        let numbers = format!("{:?}", &der.secret_der()[..8]);
+        let digits: String = der.secret_der()[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let base64 = identity.key_pem().lines().nth(1).expect("a line");
+        for secret in [numbers.trim_matches(['[', ']']), &digits, base64] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}
