@@ -18,7 +18,7 @@ pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;
 pub use request::{Invalid, InvalidKind, Request};
-pub use tls::Tls;
+pub use tls::{Alpn, Tls};
 
 use crate::log::{self, Level};
 use hyper::http::header::LOCATION;

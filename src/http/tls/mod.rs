@@ -14,15 +14,32 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 /// A TLS policy. All that say the same share what it costs: the configuration with its roots, and the sessions that can be
 /// resumed, is made once, at the first connection.
 #[derive(Clone, Debug, Default)]
-pub struct Tls {
+pub struct Tls(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
     policy: Policy,
-    config: Arc<OnceLock<Arc<ClientConfig>>>,
+    config: OnceLock<Arc<ClientConfig>>,
+    for_proxy: OnceLock<Tls>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Policy {
     extra_roots: Vec<CertificateDer<'static>>,
     insecure: bool,
+    alpn: Alpn,
+}
+
+/// The protocols that a server is offered (ALPN, RFC 7301).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/1.1.
+    #[default]
+    Http1Only,
+    /// HTTP/2 rather than HTTP/1.1.
+    Both,
+    /// HTTP/2.
+    Http2Only,
 }
 
 /// Each policy's configuration, for as long as a client with that policy lives.
@@ -46,27 +63,42 @@ impl Tls {
                 ))
             })?;
         }
-        self.set_policy(Policy {
-            extra_roots: roots,
-            insecure: self.policy.insecure,
-        });
+        self.change(|policy| policy.extra_roots = roots);
         Ok(())
     }
 
     /// Trusts anybody.
     pub fn set_insecure(&mut self, insecure: bool) {
-        let extra_roots = std::mem::take(&mut self.policy.extra_roots);
-        self.set_policy(Policy {
-            extra_roots,
-            insecure,
-        });
+        self.change(|policy| policy.insecure = insecure);
     }
 
-    fn set_policy(&mut self, policy: Policy) {
-        *self = Tls {
+    /// Sets which protocols are offered.
+    pub fn set_alpn(&mut self, alpn: Alpn) {
+        self.change(|policy| policy.alpn = alpn);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Policy)) {
+        let mut policy = self.0.policy.clone();
+        change(&mut policy);
+        *self = Tls::with(policy);
+    }
+
+    fn with(policy: Policy) -> Tls {
+        Tls(Arc::new(Shared {
             policy,
-            config: Arc::default(),
+            ..Shared::default()
+        }))
+    }
+
+    /// The policy for an https proxy: as much trust as in servers, and HTTP/1.1.
+    pub fn for_proxy(&self) -> Tls {
+        let for_proxy = || {
+            Tls::with(Policy {
+                alpn: Alpn::Http1Only,
+                ..self.0.policy.clone()
+            })
         };
+        self.0.for_proxy.get_or_init(for_proxy).clone()
     }
 
     /// The configuration for a connection to a proxy: who is trusted is the same, and nothing goes there that is meant for
@@ -77,11 +109,11 @@ impl Tls {
 
     /// The configuration for a connection.
     pub fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        if let Some(config) = self.config.get() {
+        if let Some(config) = self.0.config.get() {
             return Ok(config.clone());
         }
-        let config = self.policy.config()?;
-        Ok(self.config.get_or_init(|| config).clone())
+        let config = self.0.policy.config()?;
+        Ok(self.0.config.get_or_init(|| config).clone())
     }
 }
 
@@ -118,8 +150,19 @@ impl Policy {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = self.alpn.protocols();
         Ok(config)
+    }
+}
+
+impl Alpn {
+    fn protocols(self) -> Vec<Vec<u8>> {
+        let names: &[&str] = match self {
+            Alpn::Http1Only => &["http/1.1"],
+            Alpn::Both => &["h2", "http/1.1"],
+            Alpn::Http2Only => &["h2"],
+        };
+        names.iter().map(|name| name.as_bytes().to_vec()).collect()
     }
 }
 
@@ -189,11 +232,14 @@ mod tests {
         let identity = Identity::generate(&["localhost"]);
         let mut insecure = trusting(&identity);
         insecure.set_insecure(true);
+        let mut http2 = trusting(&identity);
+        http2.set_alpn(Alpn::Both);
         let all = [
             Tls::default(),
             trusting(&identity),
             trusting(&Identity::generate(&["localhost"])),
             insecure,
+            http2,
         ];
         let configs = all.each_ref().map(|tls| tls.config().expect("one"));
         let same = trusting(&identity).config().expect("one");
@@ -204,6 +250,19 @@ mod tests {
             let others = &configs[index + 1..];
             assert!(!others.iter().any(|other| Arc::ptr_eq(config, other)));
         }
+    }
+
+    #[test]
+    fn a_proxy_is_trusted_as_a_server_and_offered_http1() {
+        let identity = Identity::generate(&["localhost"]);
+        let mut tls = trusting(&identity);
+        tls.set_alpn(Alpn::Both);
+        let config = tls.config().expect("one");
+        assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+        let for_proxy = tls.for_proxy().config().expect("one");
+        assert_eq!(for_proxy.alpn_protocols, [b"http/1.1"]);
+        let plain = trusting(&identity).config().expect("one");
+        assert!(Arc::ptr_eq(&for_proxy, &plain));
     }
 
     #[test]
