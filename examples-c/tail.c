@@ -33,7 +33,7 @@ typedef struct {
     list_t headers, places;
     int64_t connect_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
     int64_t count; /* 0 for no end */
-    int no_reconnect, retry_initial, insecure, json, help;
+    int no_reconnect, retry_initial, insecure, http1, http2, json, help;
 } options_t;
 
 typedef struct {
@@ -68,6 +68,8 @@ static const option_t OPTIONS[] = {
     {"--resolve", TEXTS, MEMBER(places), "HOST:PORT:ADDRESS", "where a host is; may be repeated", 0, 0},
     {"--cacert", TEXT, MEMBER(ca_file), "FILE", "trust the PEM certificates in FILE, too", 0, 0},
     {"--insecure", FLAG, MEMBER(insecure), NULL, "accept any certificate: anybody can read and forge", 0, 0},
+    {"--http1.1", FLAG, MEMBER(http1), NULL, "speak HTTP/1.1", 0, 0},
+    {"--http2-prior-knowledge", FLAG, MEMBER(http2), NULL, "speak HTTP/2 without asking", 0, 0},
     {"--count", NUMBER, MEMBER(count), "N", "end after N events", 1, INT64_MAX},
     {"--json", FLAG, MEMBER(json), NULL, "print a JSON object per line for all that happens", 0, 0},
     {"--help", FLAG, MEMBER(help), NULL, "print this", 0, 0},
@@ -448,6 +450,10 @@ static void configure(eventsource_t *es, const options_t *o) {
     set_network(es, o);
     if (o->ca_file) set_ca_file(es, o->ca_file);
     check(es, "--insecure", eventsource_set_insecure_skip_verification(es, o->insecure));
+    if (o->http1) check(es, "--http1.1", eventsource_set_http_version(es, EVENTSOURCE_HTTP_1_1));
+    if (o->http2) {
+        check(es, "--http2-prior-knowledge", eventsource_set_http_version(es, EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE));
+    }
 }
 
 static eventsource_t *new_client(tail_t *tail) {

@@ -80,6 +80,7 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_set_no_proxy(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_unix_socket(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_resolve(NULL, "a:80:127.0.0.1"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_http_version(NULL, EVENTSOURCE_HTTP_1_1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_pem(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_insecure_skip_verification(NULL, 0), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_get_state(NULL, &state), EVENTSOURCE_ERR_NULL);
@@ -455,6 +456,8 @@ static void options_with_unknown_values_are_refused(void) {
     eventsource_t *es = new_client();
     REFUSED(es, eventsource_set_check_content_type(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_check_content_type(es, -1), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_http_version(es, 3), EVENTSOURCE_ERR_VALUE, "version");
+    REFUSED(es, eventsource_set_http_version(es, -1), EVENTSOURCE_ERR_VALUE, "version");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, INT32_MIN), EVENTSOURCE_ERR_VALUE, "0 or 1");
     CHECK_STATUS(eventsource_set_log_callback(NULL, 5, NULL), EVENTSOURCE_ERR_VALUE);
@@ -759,6 +762,7 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_max_redirects(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_max_event_size(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_check_content_type(es, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_http_version(es, EVENTSOURCE_HTTP_DEFAULT), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_start(es), EVENTSOURCE_ERR_STATE, "running");

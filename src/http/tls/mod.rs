@@ -23,6 +23,13 @@ struct Shared {
     for_proxy: OnceLock<Tls>,
 }
 
+/// Equal are those that say the same.
+impl PartialEq for Tls {
+    fn eq(&self, other: &Tls) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.policy == other.0.policy
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Policy {
     extra_roots: Vec<CertificateDer<'static>>,
@@ -34,9 +41,9 @@ struct Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alpn {
     /// HTTP/1.1.
-    #[default]
     Http1Only,
     /// HTTP/2 rather than HTTP/1.1.
+    #[default]
     Both,
     /// HTTP/2.
     Http2Only,
@@ -233,7 +240,7 @@ mod tests {
         let mut insecure = trusting(&identity);
         insecure.set_insecure(true);
         let mut http2 = trusting(&identity);
-        http2.set_alpn(Alpn::Both);
+        http2.set_alpn(Alpn::Http2Only);
         let all = [
             Tls::default(),
             trusting(&identity),
@@ -261,8 +268,10 @@ mod tests {
         assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
         let for_proxy = tls.for_proxy().config().expect("one");
         assert_eq!(for_proxy.alpn_protocols, [b"http/1.1"]);
-        let plain = trusting(&identity).config().expect("one");
-        assert!(Arc::ptr_eq(&for_proxy, &plain));
+        let mut http1 = trusting(&identity);
+        http1.set_alpn(Alpn::Http1Only);
+        let http1 = http1.config().expect("one");
+        assert!(Arc::ptr_eq(&for_proxy, &http1));
     }
 
     #[test]
