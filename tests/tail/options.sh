@@ -175,13 +175,27 @@ expect 'a timeout that is too small for milliseconds is not taken for none' --js
 exit 1
 END
 
+check '--http2-prior-knowledge speaks HTTP/2, which this server does not'
+# What it notices first of that differs.
+case $(run --http2-prior-knowledge --no-reconnect "$url/events" 2>&1; echo "exit $?") in
+*'perhaps the server does not speak HTTP/2'*'exit 1') verdict '' '' ;;
+*) verdict 'an error that says so' 'another' ;;
+esac
+expect '--http1.1 speaks HTTP/1.1' --json --http1.1 --count 1 "$url/big?bytes=5" <<END
+$open
+{"kind":"event","type":"message","data":"xxxxx","id":""}
+{"kind":"closed"}
+exit 0
+END
+
 # ---- Help ----
 
 check '--help names every option and ends with 0'
 help=$(run --help 2>&1; echo "exit $?")
 missing=
 for option in -H -X -d -u --last-event-id --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
-    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --insecure --count --json --help; do
+    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 \
+    --insecure --http1.1 --http2-prior-knowledge --count --json --help; do
     case $help in
     'Usage: tail [options] URL
 '*"

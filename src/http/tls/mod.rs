@@ -44,6 +44,14 @@ struct Shared {
     for_proxy: OnceLock<Tls>,
 }
 
+/// Equal are those that say the same.
+impl PartialEq for Tls {
+    fn eq(&self, other: &Tls) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.policy == other.0.policy && self.0.server_name == other.0.server_name)
+    }
+}
+
 impl Tls {
     /// Trusts certificates beside the platform's, or alone where those are exclusive.
     pub fn set_extra_roots(&mut self, pem: &[u8]) -> Result<(), Invalid> {
