@@ -1,4 +1,4 @@
-# Install rules: library, header, licence, and the package's description for CMake and pkg-config. Both find the library
+# Install rules: library, headers, licence, and the package's description for CMake and pkg-config. Both find the library
 # relative to themselves, so that the prefix can be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -14,8 +14,7 @@ if(WIN32)
 endif()
 configure_package_config_file(cmake/eventsourceConfig.cmake.in "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake.in"
     INSTALL_DESTINATION "${config_dir}"
-    PATH_VARS runtime_dir CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR
-    NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+    PATH_VARS runtime_dir CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 # As the SONAME says: what works with one 0.x works with every later one.
 write_basic_package_version_file("${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
     COMPATIBILITY SameMajorVersion)
@@ -31,7 +30,9 @@ endif()
 # An absolute folder takes the prefix's place.
 cmake_path(APPEND pkgconfig_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND pkgconfig_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
-configure_file(cmake/eventsource.pc.in "${EVENTSOURCE_PACKAGE}/eventsource.pc.in" @ONLY)
+foreach(name eventsource eventsource-static)
+    configure_file(cmake/${name}.pc.in "${EVENTSOURCE_PACKAGE}/${name}.pc.in" @ONLY)
+endforeach()
 
 list(TRANSFORM shared_names PREPEND "${EVENTSOURCE_STAGE}/" OUTPUT_VARIABLE shared_paths)
 install(FILES ${shared_paths} DESTINATION "${runtime_dir}")
@@ -39,10 +40,18 @@ install(FILES "${EVENTSOURCE_STAGE}/${static}" DESTINATION "${CMAKE_INSTALL_LIBD
 if(import_library)
     install(FILES "${EVENTSOURCE_STAGE}/${import_library}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
-install(FILES include/eventsource.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES include/eventsource.h include/eventsource.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+# In a folder of its own, where Swift and clang look a module of that name up: in a folder that all packages share, there
+# can be only one file called module.modulemap.
+file(READ include/module.modulemap module_map)
+string(REPLACE "\"eventsource.h\"" "\"../eventsource.h\"" module_map "${module_map}")
+file(WRITE "${EVENTSOURCE_PACKAGE}/module.modulemap" "${module_map}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS include/module.modulemap)
+install(FILES "${EVENTSOURCE_PACKAGE}/module.modulemap" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/CEventSource")
 install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES
     "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake"
     "${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
     DESTINATION "${config_dir}")
-install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" DESTINATION "${pkgconfig_dir}")
+install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" "${EVENTSOURCE_PACKAGE}/eventsource-static.pc"
+    DESTINATION "${pkgconfig_dir}")

@@ -65,7 +65,13 @@ endif()
 # On Linux the archive's symbols are made local but for the public ones, as the shared library's are; Stage.cmake says why.
 set(localize FALSE)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_OBJCOPY)
-    find_program(EVENTSOURCE_GNU_LD NAMES ld.bfd DOC "GNU ld, to make the archive's inner symbols local")
+    # A compiler for another system knows of its own.
+    execute_process(COMMAND "${CMAKE_C_COMPILER}" -print-prog-name=ld.bfd
+        OUTPUT_VARIABLE name OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(NOT name OR NOT CMAKE_CROSSCOMPILING)
+        set(name ld.bfd)
+    endif()
+    find_program(EVENTSOURCE_GNU_LD NAMES "${name}" DOC "GNU ld, to make the archive's inner symbols local")
     if(EVENTSOURCE_GNU_LD)
         set(localize TRUE)
     endif()

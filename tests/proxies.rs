@@ -36,8 +36,8 @@ fn with_user(url: &str, user: &str) -> String {
 /// What was sent through a proxy's tunnels.
 type Sniffed = Arc<Mutex<Vec<u8>>>;
 
-/// A proxy that makes tunnels to any port of loopback, and notes what it can read; its own TLS has the identity, if there is
-/// one.
+/// A proxy that makes tunnels to any port of loopback, and notes what it can read; with an identity, one that itself speaks
+/// TLS.
 fn connect_proxy(identity: Option<&Identity>) -> (Server, Sniffed) {
     let sniffed = Sniffed::default();
     let notes = sniffed.clone();

@@ -11,6 +11,7 @@ pub use crate::runtime::in_callback;
 use crate::stream::{Invalid, InvalidKind, Refused};
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// Why a call is refused: its status, and the text that `eventsource_get_last_error` then gives.
@@ -249,56 +250,69 @@ pub fn switch(value: i32, what: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// Reads a struct that begins with its own size, as its caller compiled it.
-///
-/// A caller that was compiled against a newer header passes a larger one: what this version does not know must be
-/// zero, so that nothing the caller asks for is silently ignored.
+/// A struct that begins with its own size and grows at its end from one version to the next, so that programs go on
+/// running with a library that has more members than they know. What a new member does by zero is what was done before
+/// it was there.
 ///
 /// # Safety
-/// `T` is `repr(C)`, begins with its size in a `usize`, and is valid for any bytes; `from` is NULL or points at as many
-/// readable bytes as the size says.
-pub unsafe fn sized_read<T: Copy>(from: *const T, what: &str) -> Result<T, Refusal> {
-    // SAFETY: the caller's promise.
+/// It is `repr(C)`, begins with its size in a `usize`, and is valid for any bytes.
+pub unsafe trait Growing: Copy {
+    /// Its bytes in the first version that had it: no caller's is smaller.
+    const FIRST: usize = size_of::<Self>();
+}
+
+/// Reads a struct as its caller compiled it.
+///
+/// What an older caller's has not got is zero. A caller that was compiled against a newer header passes a larger one: what
+/// this version does not know must be zero, so that nothing the caller asks for is silently ignored.
+///
+/// # Safety
+/// `from` is NULL or points at as many readable bytes as the size says.
+pub unsafe fn sized_read<T: Growing>(from: *const T, what: &str) -> Result<T, Refusal> {
+    // SAFETY: the caller's promise, and the trait's.
     unsafe {
         let size = checked_size(from, what)?;
-        let unknown = std::slice::from_raw_parts(
-            from.cast::<u8>().add(size_of::<T>()),
-            size - size_of::<T>(),
-        );
+        let known = size.min(size_of::<T>());
+        let unknown = std::slice::from_raw_parts(from.cast::<u8>().add(known), size - known);
         if unknown.iter().any(|byte| *byte != 0) {
             return Err(Refusal::new(
                 EVENTSOURCE_ERR_VALUE,
                 format!("{what} has members that this version of the library does not know"),
             ));
         }
-        Ok(from.read())
+        let mut value = MaybeUninit::<T>::zeroed();
+        value
+            .as_mut_ptr()
+            .cast::<u8>()
+            .copy_from_nonoverlapping(from.cast(), known);
+        Ok(value.assume_init())
     }
 }
 
-/// Writes a struct that begins with its own size, which the caller has set. What a newer caller's struct has beyond
+/// Writes a struct whose size the caller has set: as much as the caller has room for. What a newer caller's has beyond
 /// this version's becomes zero.
 ///
 /// # Safety
 /// As for [`sized_read`], with the bytes writable.
-pub unsafe fn sized_write<T: Copy>(to: *mut T, value: T, what: &str) -> Result<(), Refusal> {
-    // SAFETY: the caller's promise.
+pub unsafe fn sized_write<T: Growing>(to: *mut T, value: T, what: &str) -> Result<(), Refusal> {
+    // SAFETY: the caller's promise, and the trait's.
     unsafe {
         let size = checked_size(to, what)?;
-        to.write(value);
+        let known = size.min(size_of::<T>());
+        let bytes = to.cast::<u8>();
+        bytes.copy_from_nonoverlapping((&raw const value).cast(), known);
         to.cast::<usize>().write(size);
-        to.cast::<u8>()
-            .add(size_of::<T>())
-            .write_bytes(0, size - size_of::<T>());
+        bytes.add(known).write_bytes(0, size - known);
     }
     Ok(())
 }
 
-unsafe fn checked_size<T>(of: *const T, what: &str) -> Result<usize, Refusal> {
+unsafe fn checked_size<T: Growing>(of: *const T, what: &str) -> Result<usize, Refusal> {
     /// No struct of this library will ever be larger: a larger size was never set.
     const ABSURD: usize = 4096;
     // SAFETY: NULL, or the size is there by the caller's promise.
     let size = *unsafe { of.cast::<usize>().as_ref() }.ok_or_else(|| Refusal::null(what))?;
-    if (size_of::<T>()..=ABSURD).contains(&size) {
+    if (T::FIRST..=ABSURD).contains(&size) {
         Ok(size)
     } else {
         Err(Refusal::new(
@@ -361,4 +375,71 @@ pub fn foreign<T>(run: impl FnOnce() -> T) -> T {
     let result = run();
     std::mem::forget(abort);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As an older program has it.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Older {
+        size: usize,
+        first: u64,
+        /// The program's own memory, behind its struct.
+        guard: u64,
+    }
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Grown {
+        size: usize,
+        first: u64,
+        later: u64,
+    }
+
+    // SAFETY: numbers.
+    unsafe impl Growing for Grown {
+        const FIRST: usize = std::mem::offset_of!(Grown, later);
+    }
+
+    const OLDER: Older = Older {
+        size: Grown::FIRST,
+        first: 1,
+        guard: 2,
+    };
+
+    #[test]
+    fn what_an_older_callers_struct_has_not_got_is_zero() {
+        let older = OLDER;
+        // SAFETY: as many bytes as its size says.
+        let read = unsafe { sized_read((&raw const older).cast::<Grown>(), "it") };
+        let read = read.expect("a size that a version had");
+        assert_eq!((read.size, read.first, read.later), (Grown::FIRST, 1, 0));
+    }
+
+    #[test]
+    fn no_more_is_written_than_an_older_callers_struct_has() {
+        let mut older = OLDER;
+        let value = Grown {
+            size: size_of::<Grown>(),
+            first: 3,
+            later: 4,
+        };
+        // SAFETY: as above.
+        let written = unsafe { sized_write((&raw mut older).cast::<Grown>(), value, "it") };
+        assert!(written.is_ok());
+        assert_eq!((older.size, older.first, older.guard), (Grown::FIRST, 3, 2));
+    }
+
+    #[test]
+    fn a_struct_smaller_than_the_first_is_refused() {
+        let smaller = Older {
+            size: Grown::FIRST - 1,
+            ..OLDER
+        };
+        // SAFETY: as above.
+        assert!(unsafe { sized_read((&raw const smaller).cast::<Grown>(), "it") }.is_err());
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::callbacks::{eventsource_comment_t, eventsource_event_t};
 use super::delivery::{comment_payload, event_payload};
-use super::guard::{Refusal, bytes, call, callback, contain, out, sized_read, text_out};
+use super::guard::{Growing, Refusal, bytes, call, callback, contain, out, sized_read, text_out};
 use super::status::{eventsource_status_t, *};
 use crate::parser::{Item, Parser, Sink};
 use std::ffi::{c_char, c_void};
@@ -64,6 +64,9 @@ pub struct eventsource_parser_options_t {
     /// Handed to the callbacks as it is.
     pub user: *mut c_void,
 }
+
+// SAFETY: the struct is C's, of numbers, pointers and functions that may be NULL.
+unsafe impl Growing for eventsource_parser_options_t {}
 
 /// Makes a parser.
 ///

@@ -1,7 +1,7 @@
 //! Questions about a client: any thread, any time.
 
 use super::client::eventsource_t;
-use super::guard::{call, client, client_call, out, sized_write, text_out};
+use super::guard::{Growing, call, client, client_call, out, sized_write, text_out};
 use super::status::eventsource_status_t;
 use crate::stream::State;
 use std::ffi::c_char;
@@ -109,6 +109,9 @@ pub struct eventsource_stats_t {
     /// Milliseconds since the last byte of a stream arrived; -1 when none ever has.
     pub idle_ms: i64,
 }
+
+// SAFETY: the struct is C's, of numbers.
+unsafe impl Growing for eventsource_stats_t {}
 
 /// Tells what the client has done. The members are each exact, and taken one after another.
 ///

@@ -118,3 +118,5 @@ impl Drop for UserDataCell {
 // SAFETY: the header tells callers that callbacks and destroy run on the library's threads; the library itself never
 // looks behind the pointer.
 unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}

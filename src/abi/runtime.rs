@@ -1,14 +1,18 @@
 //! Runtimes: the threads that clients run on, where the shared default is not what a program wants.
 
+use super::callbacks::eventsource_destroy_fn;
 use super::guard::{
-    Process, Refusal, User, call, contain, foreign, may_wait, optional_text, out, sized_read,
-    time_limit,
+    Growing, Process, Refusal, User, call, contain, foreign, may_wait, optional_text, out,
+    sized_read, time_limit,
 };
+use super::registry::UserData;
 use super::status::{eventsource_status_t, *};
 use crate::runtime::{Dispatch, Hook, Options, Runtime};
 use std::ffi::{c_char, c_void};
+use std::mem::offset_of;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::ptr;
+use std::sync::{Arc, OnceLock};
 
 /// Where callbacks run.
 #[repr(i32)]
@@ -45,15 +49,25 @@ pub struct eventsource_runtime_options_t {
     pub on_thread_start: eventsource_thread_fn,
     /// Called on each such thread after its last callback. May be NULL.
     pub on_thread_stop: eventsource_thread_fn,
-    /// Handed to both as it is. It must live until `eventsource_runtime_free` has returned, or, if that is called inside
-    /// a callback, until the last thread has stopped.
+    /// Handed to these functions as it is.
     pub user: *mut c_void,
+    /// Called exactly once with `user`, by whichever thread is the last to hold the runtime: when it has been freed, its
+    /// threads have stopped and no client is on it any more. Not called where `eventsource_runtime_new` refuses: then `user`
+    /// stays the caller's. May be NULL.
+    pub destroy: eventsource_destroy_fn,
+}
+
+// SAFETY: the struct is C's, of numbers, pointers and functions that may be NULL.
+unsafe impl Growing for eventsource_runtime_options_t {
+    const FIRST: usize = offset_of!(eventsource_runtime_options_t, destroy);
 }
 
 /// Threads that clients share. Programs that are content with the default need none: it is made at the first start and
 /// gone after the last free.
 pub struct eventsource_runtime_t {
     runtime: Arc<Runtime>,
+    /// Held here, too, for the case that there are no hooks.
+    _user: Arc<HookUser>,
     process: Process,
 }
 
@@ -82,22 +96,58 @@ pub unsafe extern "C" fn eventsource_runtime_new(
         let (out, options) = unsafe {
             let out = self::out(out, "out")?;
             match options.is_null() {
-                true => (out, Options::default()),
-                false => (out, read_options(&sized_read(options, "the options")?)?),
+                true => (out, None),
+                false => (out, Some(sized_read(options, "the options")?)),
             }
         };
+        let user = Arc::new(HookUser::new(&options));
+        let options = match &options {
+            // SAFETY: as above.
+            Some(options) => unsafe { read_options(options, &user)? },
+            None => Options::default(),
+        };
         let runtime = Runtime::new(options).map_err(|error| Refusal::runtime(&error))?;
+        user.own();
         out.write(Box::into_raw(Box::new(eventsource_runtime_t {
             runtime: Arc::new(runtime),
+            _user: user,
             process: Process::current(),
         })));
         Ok(())
     })
 }
 
+/// The pointer that the hooks receive. It becomes the runtime's to destroy once there is a runtime.
+struct HookUser {
+    user: User,
+    destroy: eventsource_destroy_fn,
+    owned: OnceLock<UserData>,
+}
+
+impl HookUser {
+    fn new(options: &Option<eventsource_runtime_options_t>) -> HookUser {
+        let (user, destroy) = options.map_or((ptr::null_mut(), None), |options| {
+            (options.user, options.destroy)
+        });
+        HookUser {
+            user: User(user),
+            destroy,
+            owned: OnceLock::new(),
+        }
+    }
+
+    fn own(&self) {
+        self.owned
+            .get_or_init(|| UserData::new(self.user.0, self.destroy));
+    }
+}
+
 /// # Safety
 /// `thread_name` is NULL or a string.
-unsafe fn read_options(from: &eventsource_runtime_options_t) -> Result<Options, Refusal> {
+unsafe fn read_options(
+    from: &eventsource_runtime_options_t,
+    user: &Arc<HookUser>,
+) -> Result<Options, Refusal> {
     let refuse = |message: &'static str| Err(Refusal::new(EVENTSOURCE_ERR_VALUE, message));
     let dispatch = match from.dispatch {
         0 => Dispatch::Isolated,
@@ -113,13 +163,12 @@ unsafe fn read_options(from: &eventsource_runtime_options_t) -> Result<Options, 
     };
     // SAFETY: the caller's promise.
     let name = unsafe { optional_text(from.thread_name, "the threads' name")? };
-    let user = User(from.user);
     let hook = |hook: eventsource_thread_fn| {
         hook.map(|hook| -> Hook {
+            let user = user.clone();
             Box::new(move || {
-                let user = &user;
                 // SAFETY: a callback of the registered type, with the pointer that came with it.
-                foreign(|| unsafe { hook(user.0) });
+                foreign(|| unsafe { hook(user.user.0) });
             })
         })
     };

@@ -78,7 +78,10 @@ EXPERIMENTS = {
     "1 KiB": blast("1x1024", "16384", 1_000_000),
     "64 KiB": blast("1x65536", "16384", 16_384),
     "lines": blast("1000x1048", "16384", 1_000),
-    "idle": Experiment(lambda bench, client, scale: bench.idle(client, streams_of(5_000, scale))),
+    "idle": Experiment(
+        lambda bench, client, scale: bench.idle(client, streams_of(5_000, scale)),
+        clients=(*OURS, "reference", "curl", "floor"),
+    ),
     "roots": Experiment(
         lambda bench, client, scale: bench.idle(client.with_roots(), streams_of(500, scale)), clients=OURS
     ),

@@ -1,5 +1,5 @@
 /* No client at all: receives, and looks for data, which has to come in one piece. What it costs is the system's, and nobody
- * can do for less. Only for streams of stamped events. */
+ * can do for less. Only for streams that stay open, and for stamped events on them. */
 #define _GNU_SOURCE
 
 #include "client.h"
@@ -38,8 +38,8 @@ int main(int count, char **arguments) {
     struct epoll_event ready[1024];
     (void)count;
     parse_options(arguments);
-    if (!options.stay || !options.stamped || sscanf(options.url, "http://127.0.0.1:%d%255s", &port, path) != 2) {
-        fail("only for stamped events on this machine");
+    if (!options.stay || sscanf(options.url, "http://127.0.0.1:%d%255s", &port, path) != 2) {
+        fail("only for streams of this machine that stay open");
     }
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     for (int64_t i = 0; i < options.streams; i++) {

@@ -18,6 +18,12 @@ LIMIT_S = 120  # for a run; under valgrind, too
 # Memory is looked at when it has been the same for so long: longer than a thread waits for work before it goes.
 CALM_S, CALM_MOST_S = 2, 15
 
+CALLGRIND = {"tool": ["--tool=callgrind", "--callgrind-out-file=/dev/null"], "found": r"Collected : (\d+)"}
+MEMCHECK = {
+    "tool": ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"],
+    "found": r"total heap usage: ([\d,]+) allocs",
+}
+
 
 class Failed(Exception):
     """A program ended before it had said what it was to say."""
@@ -141,31 +147,39 @@ class Bench:
 
     # ---- valgrind -------------------------------------------------------------------------------------------------
 
-    def _valgrind(self, client, shape, framing, count, tool, found):
+    @contextlib.contextmanager
+    def _under_valgrind(self, client, path, *arguments, tool, found):
+        """As `run`, and a function that answers what valgrind has counted when the process has ended."""
         with tempfile.TemporaryDirectory() as folder:
             log = pathlib.Path(folder) / "log"
             # By turns, or threads of the library starve.
             prefix = ["valgrind", *tool, "--fair-sched=yes", f"--log-file={log}"]
-            events = 1 if shape == "comments" else count
-            path = f"/{shape}/{framing}/{count}"
-            with self.run(client, path, "--events", events, prefix=prefix) as (process, _):
-                read_line(process)
-                check_bytes(json.loads(read_line(process)), shape, events)
+
+            def counted():
                 process.wait()
-            count = re.search(found, log.read_text())
-            if not count:
-                raise Failed(f"valgrind does not say {found} of {client.name}")
-            return int(count[1].replace(",", ""))
+                count = re.search(found, log.read_text())
+                if not count:
+                    raise Failed(f"valgrind does not say {found} of {client.name}")
+                return int(count[1].replace(",", ""))
+
+            with self.run(client, path, *arguments, prefix=prefix) as (process, command):
+                yield process, command, counted
+
+    def _valgrind(self, client, shape, framing, count, **what):
+        events = 1 if shape == "comments" else count
+        path = f"/{shape}/{framing}/{count}"
+        with self._under_valgrind(client, path, "--events", events, **what) as (process, _, counted):
+            read_line(process)
+            check_bytes(json.loads(read_line(process)), shape, events)
+            return counted()
 
     def total_instructions(self, client, shape, framing, count):
         """User instructions of a process for a stream of so many events."""
-        tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
-        return self._valgrind(client, shape, framing, count, tool, r"Collected : (\d+)")
+        return self._valgrind(client, shape, framing, count, **CALLGRIND)
 
     def total_allocations(self, client, shape, framing, count):
         """Heap allocations, likewise."""
-        tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"]
-        return self._valgrind(client, shape, framing, count, tool, r"total heap usage: ([\d,]+) allocs")
+        return self._valgrind(client, shape, framing, count, **MEMCHECK)
 
     # What an event costs once all is set up: the difference of two counts, so that the rest cancels.
 
@@ -176,6 +190,32 @@ class Bench:
     def allocations(self, client, shape, framing, few, many):
         first, second = (self.total_allocations(client, shape, framing, count) for count in (few, many))
         return {"allocations": (second - first) / (many - few)}
+
+    def opening_instructions(self, client, few, many):
+        """What it costs to establish a stream."""
+
+        def total(streams):
+            arguments = ["--stay", "--streams", streams]
+            with self._under_valgrind(client, "/open", *arguments, **CALLGRIND) as (process, _, counted):
+                read_line(process)
+                process.terminate()
+                return counted()
+
+        return {"instructions": (total(many) - total(few)) / (many - few)}
+
+    def stamped_instructions(self, client, few, many, pause_us):
+        """What an event costs that comes alone, so that the stream has to be woken for it."""
+
+        def total(rounds):
+            arguments = ["--stay", "--stamped", "--events", rounds]
+            with self._under_valgrind(client, "/open", *arguments, **CALLGRIND) as (process, command, counted):
+                read_line(process)
+                command(f"stamp {rounds} {pause_us}")
+                read_line(process)
+                process.terminate()
+                return counted()
+
+        return {"instructions": (total(many) - total(few)) / (many - few)}
 
     # ---- many streams ---------------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ import measure
 # are in bench.py.
 THRESHOLDS = {
     "instructions": {"1x20/16384": 230, "1x20/event": 430, "1x1024/16384": 1_000, "5x20+/16384": 1_280},
+    # Inline; of those for an event that comes alone, 750 are the benchmark's own.
+    "waking": {"to establish a stream": 32_500, "an event that comes alone": 4_900},
     "allocations": {"1x20/16384": 0.001, "1x20/event": 0.001, "5x20+/16384": 0.001},
     # Bytes of each of 3,000 idle streams, and of 1,000 that are idle again after 1 MiB each; threads of the process. Isolated,
     # threads that helped to open the streams leave some memory behind; how many did is up to how busy the machine is.
@@ -51,6 +53,16 @@ def instructions(wanted, runner, clients):
         yield work, runner.instructions(clients["isolated"], *work.split("/"), many // 4, many)["instructions"]
 
 
+def waking(wanted, runner, clients):
+    measures = {
+        "to establish a stream": lambda: runner.opening_instructions(clients["inline"], 250, 750),
+        # So far apart that under valgrind, too, each of them comes alone.
+        "an event that comes alone": lambda: runner.stamped_instructions(clients["inline"], 100, 400, 4_000),
+    }
+    for what in wanted:
+        yield what, measures[what]()["instructions"]
+
+
 def allocations(wanted, runner, clients):
     for work in wanted:
         many = COUNTS[work] // 4
@@ -84,7 +96,7 @@ def size(wanted, runner, clients):
     yield "stripped library", runner.library_size
 
 
-CHECKS = {check.__name__: check for check in (instructions, allocations, streams, linear, size)}
+CHECKS = {check.__name__: check for check in (instructions, waking, allocations, streams, linear, size)}
 
 
 def main():

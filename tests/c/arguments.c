@@ -627,6 +627,26 @@ static void a_struct_of_a_size_that_no_version_has_is_refused_and_not_written(vo
     eventsource_free(es);
 }
 
+/* What a program compiled with the header of an earlier version would pass. Exactly so much memory, for the sanitizer and
+ * valgrind to see whether the library looks beyond. */
+static void a_smaller_struct_is_taken_if_a_version_had_it(void) {
+    enum { FIRST = offsetof(eventsource_runtime_options_t, destroy) };
+    eventsource_runtime_options_t *options = calloc(1, FIRST);
+    eventsource_runtime_t *runtime = NULL;
+    if (!options) abort();
+    options->size = FIRST;
+    options->dispatch = EVENTSOURCE_DISPATCH_MANUAL;
+    CHECK_STATUS(eventsource_runtime_new(options, &runtime), EVENTSOURCE_OK);
+    int32_t fd = -1;
+    CHECK_STATUS(eventsource_runtime_fd(runtime, &fd), EVENTSOURCE_OK); /* what it has is read */
+    eventsource_runtime_free(runtime);
+    runtime = NULL;
+    options->size = FIRST - 1;
+    CHECK_STATUS(eventsource_runtime_new(options, &runtime), EVENTSOURCE_ERR_VALUE);
+    CHECK(runtime == NULL);
+    free(options);
+}
+
 /* What a program compiled with the header of a later version would pass. */
 static void a_larger_struct_is_taken_if_its_new_members_are_zero(void) {
     struct {
@@ -907,6 +927,7 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(the_reconnect_policy_has_the_documented_defaults),
            TEST(the_largest_numbers_are_as_good_as_for_ever),
            TEST(a_struct_of_a_size_that_no_version_has_is_refused_and_not_written),
+           TEST(a_smaller_struct_is_taken_if_a_version_had_it),
            TEST(a_larger_struct_is_taken_if_its_new_members_are_zero),
            TEST(a_text_is_copied_only_into_a_buffer_that_holds_it_and_its_end),
            TEST(the_last_error_survives_a_buffer_that_is_too_small),

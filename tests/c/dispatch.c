@@ -81,7 +81,10 @@ static void the_threads_of_a_runtime_are_named_as_asked(void) {
 typedef struct {
     pthread_mutex_t mutex;
     int starts, stops;
+    gate_t destroyed; /* open */
 } hooked_t;
+
+#define HOOKED {PTHREAD_MUTEX_INITIALIZER, 0, 0, {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 1}}
 
 static _Thread_local enum { UNKNOWN, STARTED, STOPPED } hooked_thread;
 
@@ -103,13 +106,20 @@ static void on_thread_stop(void *user) {
     pthread_mutex_unlock(&hooked->mutex);
 }
 
+static void on_hooks_destroyed(void *user) {
+    hooked_t *hooked = user;
+    CHECK_NUMBER(hooked->stops, hooked->starts);
+    gate_pass(&hooked->destroyed);
+}
+
 static eventsource_runtime_t *runtime_with_hooks(int32_t dispatch, hooked_t *hooked) {
     eventsource_runtime_t *runtime = NULL;
     eventsource_runtime_options_t options = {.size = sizeof options,
                                              .dispatch = dispatch,
                                              .on_thread_start = on_thread_start,
                                              .on_thread_stop = on_thread_stop,
-                                             .user = hooked};
+                                             .user = hooked,
+                                             .destroy = on_hooks_destroyed};
     CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_OK);
     return runtime;
 }
@@ -125,7 +135,7 @@ static int32_t check_hooked_thread(recorder_t *r, kind_t kind, const void *paylo
 static void the_hooks_frame_the_callbacks_of_each_thread(void) {
     enum { CLIENTS = 8 };
     gate_t gate = GATE_CLOSED;
-    hooked_t hooked = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    hooked_t hooked = HOOKED;
     recorder_t *recorders[CLIENTS];
     eventsource_runtime_t *runtime = runtime_with_hooks(EVENTSOURCE_DISPATCH_ISOLATED, &hooked);
     for (int i = 0; i < CLIENTS; i++) {
@@ -138,14 +148,16 @@ static void the_hooks_frame_the_callbacks_of_each_thread(void) {
     gate_open(&gate);
     for (int i = 0; i < CLIENTS; i++) WAIT_FOR(recorders[i], "error", 1);
     for (int i = 0; i < CLIENTS; i++) recorder_end(recorders[i]);
+    CHECK_NUMBER(hooked.destroyed.arrivals, 0);
     eventsource_runtime_free(runtime);
     CHECK(hooked.starts >= CLIENTS);
     CHECK_NUMBER(hooked.stops, hooked.starts);
+    CHECK_NUMBER(hooked.destroyed.arrivals, 1);
 }
 
 static void inline_dispatch_calls_the_hooks_for_its_one_thread_and_manual_dispatch_for_none(void) {
     for (int i = 0; i < DISPATCH_COUNT; i++) {
-        hooked_t hooked = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+        hooked_t hooked = HOOKED;
         if (DISPATCHES[i] == EVENTSOURCE_DISPATCH_ISOLATED) continue;
         eventsource_runtime_t *runtime = runtime_with_hooks(DISPATCHES[i], &hooked);
         int calls = !is_manual(runtime);
@@ -157,7 +169,40 @@ static void inline_dispatch_calls_the_hooks_for_its_one_thread_and_manual_dispat
         eventsource_runtime_free(runtime);
         CHECK_NUMBER(hooked.starts, calls);
         CHECK_NUMBER(hooked.stops, calls);
+        CHECK_NUMBER(hooked.destroyed.arrivals, 1);
     }
+}
+
+static int32_t free_the_runtime_at_an_event(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind == ON_EVENT && r->number++ == 0) eventsource_runtime_free(r->pointer);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void the_user_data_of_the_hooks_is_destroyed_after_the_last_thread_of_a_runtime_that_a_callback_frees(void) {
+    hooked_t hooked = HOOKED;
+    recorder_t *r = recorder_new("/hang-body");
+    r->pointer = runtime_with_hooks(EVENTSOURCE_DISPATCH_ISOLATED, &hooked);
+    r->then = free_the_runtime_at_an_event;
+    start(on_runtime(r, r->pointer));
+    wait_closed(r);
+    recorder_end(r);
+    gate_wait(&hooked.destroyed, 1);
+    CHECK(hooked.starts >= 1);
+}
+
+static void the_user_data_of_the_hooks_is_the_runtimes_only_once_there_is_one(void) {
+    hooked_t hooked = HOOKED;
+    eventsource_runtime_t *runtime = NULL;
+    eventsource_runtime_options_t options = {
+        .size = sizeof options, .user = &hooked, .destroy = on_hooks_destroyed, .threads = -1};
+    CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER(hooked.destroyed.arrivals, 0);
+    options.threads = 1; /* and no hooks */
+    CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_OK);
+    CHECK_NUMBER(hooked.destroyed.arrivals, 0);
+    eventsource_runtime_free(runtime);
+    CHECK_NUMBER(hooked.destroyed.arrivals, 1);
 }
 
 static void hundreds_of_idle_streams_need_no_more_threads(void) {
@@ -990,6 +1035,8 @@ CHECK_MAIN(TEST(the_shared_runtime_has_a_serving_thread_and_a_watchdog_and_is_go
            TEST(the_threads_of_a_runtime_are_named_as_asked),
            TEST(the_hooks_frame_the_callbacks_of_each_thread),
            TEST(inline_dispatch_calls_the_hooks_for_its_one_thread_and_manual_dispatch_for_none),
+           TEST(the_user_data_of_the_hooks_is_destroyed_after_the_last_thread_of_a_runtime_that_a_callback_frees),
+           TEST(the_user_data_of_the_hooks_is_the_runtimes_only_once_there_is_one),
            TEST(hundreds_of_idle_streams_need_no_more_threads),
            TEST(callbacks_that_block_hold_back_no_other_client_of_an_isolated_runtime),
            TEST(an_inline_callback_that_blocks_holds_back_all_clients_until_it_returns),

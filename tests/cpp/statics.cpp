@@ -47,7 +47,7 @@ private:
     static void on_destroy(void *) { ++destroys; }
 
     eventsource_t *es_ = nullptr;
-    std::string last_;
+    std::string last_{};
 };
 
 // What has happened when this is destroyed.

@@ -3,8 +3,7 @@
 . "$(dirname "$0")/check.sh"
 port=${url##*:}
 
-# expect_proxied RULE ARGUMENTS...; expect_direct RULE ARGUMENTS...: how the request to the server comes. The proxy's user, if it
-# has one, is us er:p@ss.
+# expect_proxied RULE ARGUMENTS...; expect_direct RULE ARGUMENTS...: how the request to the server comes.
 expect_proxied() {
     expect_target "$1" "$url/echo" "$@"
 }

@@ -8,21 +8,22 @@ use std::ffi::c_char;
 
 /// Sets the proxy, for every request of the client, redirects included. Default: what the environment says.
 ///
-/// An `http` URL is requested from an HTTP proxy in the proxy's name; an `https` URL is reached through CONNECT, and
-/// TLS with the server is then what it is without a proxy: the proxy sees no more than host and port. So it is with SOCKS, for
-/// both. User and password in the proxy's URL are percent-decoded and sent to the proxy alone.
+/// An `http` URL is requested from an HTTP proxy, which reads all of it. To the host of an `https` URL the proxy makes a
+/// tunnel (CONNECT), in which TLS with the server is what it is without a proxy: the proxy learns host and port. A SOCKS
+/// proxy makes tunnels for both. User and password in the proxy's URL are percent-decoded and sent to the proxy alone.
 ///
-/// The environment is read by `eventsource_start`, in its thread: `http_proxy` or `https_proxy`, by the scheme of the URL that is
-/// requested, else `all_proxy`, each also in upper case, which counts less; `HTTP_PROXY` does not count where
-/// `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. A URL in it that is none makes attempts fail with
-/// `ERR_PROXY`. A program whose other threads call `setenv` meanwhile may set the proxy and the exceptions: then nothing is read.
+/// The environment is read by `eventsource_start`, in its thread: `http_proxy` or `https_proxy`, by the scheme of the
+/// requested URL, else `all_proxy`; each also in upper case, which counts less, and for `HTTP_PROXY` not at all where
+/// `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. One that holds no proxy's URL makes attempts
+/// fail with `ERR_PROXY`. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
+/// programs in which another thread may call `setenv` meanwhile.
 ///
-/// @param url `http://`, `https://`, `socks5://` or `socks5h://`, as `"http://user:password@proxy.example:3128"`; `http`
-///        without a scheme. The port is 1080 unless given, 443 for `https`. Names are resolved by this machine
-///        for `socks5`, by the proxy for all others. Whom TLS with an `https` proxy trusts are the same authorities as for the
-///        server. Empty for no proxy, whatever the environment says; NULL for what it says.
-/// @return `EVENTSOURCE_OK`; `ERR_UTF8`, `ERR_URL`, also for a user or password that the protocol has no room for,
-///         `ERR_STATE` while the client runs; `ERR_NULL` for the client
+/// @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a
+///        scheme. The port is 443 for `https`, else 1080, unless given. For `socks5` this machine resolves the server's
+///        name, else the proxy does. TLS with an `https` proxy trusts whom TLS with the server trusts, and nothing else that
+///        is set for the server holds for it. Empty for no proxy, whatever the environment says; NULL for what it says.
+/// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_URL`, also for a user or password that the
+///         protocol has no room for, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_proxy(
     es: *mut eventsource_t,
@@ -37,14 +38,14 @@ pub unsafe extern "C" fn eventsource_set_proxy(
     }
 }
 
-/// Sets which hosts are reached without the proxy, by curl's rules. Default: what `no_proxy` in the environment says, else
-/// `NO_PROXY`, read as for `eventsource_set_proxy`; also for a proxy that the program has set.
+/// Sets which hosts are reached without the proxy, by curl's rules. Default: what the environment says in `no_proxy`, else
+/// in `NO_PROXY`, read as for `eventsource_set_proxy`; this holds for a proxy that the program has set, too.
 ///
-/// @param hosts copied; separated by commas or spaces. A name stands for itself and all below it, with or without
-///        a leading dot; an address for itself; a network, as `10.0.0.0/8`, for all its addresses. `"*"` alone stands for all
-///        hosts. Ports have no place in it, and no name is resolved for it. Empty for no exceptions, whatever the environment
-///        says; NULL for what it says.
-/// @return `EVENTSOURCE_OK`; `ERR_UTF8`, `ERR_STATE` while the client runs; `ERR_NULL` for the client
+/// @param hosts copied; separated by commas or spaces. A name stands for itself and all below it, with or without a leading
+///        dot; an address for itself; a network, as `10.0.0.0/8`, for all its addresses; `"*"` alone for all hosts. It has
+///        no ports, and no name is resolved for it. Empty for no exceptions, whatever the environment says; NULL for what
+///        it says.
+/// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_no_proxy(
     es: *mut eventsource_t,
@@ -60,12 +61,12 @@ pub unsafe extern "C" fn eventsource_set_no_proxy(
     }
 }
 
-/// Connects to a Unix domain socket, whatever host and port the URL has, redirects included; TLS, for `https`, is with the URL's
-/// host still. There is no proxy then. Default: none.
+/// Connects to a Unix domain socket, whatever host and port the URL has, redirects included; TLS, for `https`, is with the
+/// URL's host still. No proxy is used then. Default: none.
 ///
-/// @param path of the socket, which need not exist yet; empty for none
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a path that is too long for the system, or on Windows,
-///         `ERR_STATE` while the client runs
+/// @param path of the socket, copied; it need not exist yet. Empty for none
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a path that is too long for the system, and on
+///         Windows, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_unix_socket(
     es: *mut eventsource_t,
@@ -80,11 +81,12 @@ pub unsafe extern "C" fn eventsource_set_unix_socket(
     }
 }
 
-/// Says where a host is, instead of the system's resolver; TLS and `Host` keep the name. It counts for a
+/// Says where a host is, instead of the system's resolver; the name stays what it is for TLS and `Host`. It counts for the
 /// proxy's name, too, but not for names that a proxy resolves. May be called for several hosts.
 ///
-/// @param entry `"host:port:address"`, as curl's `--resolve`; more addresses follow after commas, those of IPv6 may be in
-///        brackets; the host may be `*`, for all. It replaces an earlier entry for the same host and port. Empty to forget all.
+/// @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
+///        be in brackets; the host may be `*`, for all that have no entry. It replaces an entry for the same host and port.
+///        Empty to forget all
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_resolve(

@@ -2,7 +2,7 @@
 
 use super::{duration, milliseconds, set};
 use crate::abi::client::eventsource_t;
-use crate::abi::guard::{Refusal, client_call, sized_read, sized_write, switch};
+use crate::abi::guard::{Growing, Refusal, client_call, sized_read, sized_write, switch};
 use crate::abi::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
 use crate::stream::ReconnectPolicy;
 
@@ -34,6 +34,9 @@ pub struct eventsource_reconnect_t {
     /// Give up after this many failed attempts in a row, at most 4294967295; 0 for no limit (default).
     pub max_attempts: i64,
 }
+
+// SAFETY: the struct is C's, of numbers.
+unsafe impl Growing for eventsource_reconnect_t {}
 
 /// Tells how the client reconnects.
 ///

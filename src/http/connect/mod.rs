@@ -32,7 +32,7 @@ pub enum Stream {
 
 /// Connects to a URL's host; or to the proxy that is to make the request.
 pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<Stream, Error> {
-    // Before anything is sent: what cannot be protected must not be begun.
+    // First of all: what cannot be protected is not begun.
     let tls = match uri.scheme_str() {
         Some("https") => Some(options.tls.connector(network::host(&uri))?),
         _ => None,

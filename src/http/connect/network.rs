@@ -11,9 +11,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The way to a host.
+/// The way to a host. In a box: most clients say nothing of it, and an open stream is to be small.
 #[derive(Clone, Debug, Default)]
-pub struct Network {
+pub struct Network(Option<Box<Ways>>);
+
+/// What is said of it.
+#[derive(Clone, Debug, Default)]
+struct Ways {
     proxy: Choice,
     /// `None` for what the environment says.
     no_proxy: Option<Box<str>>,
@@ -21,6 +25,15 @@ pub struct Network {
     unix_socket: Option<Box<Path>>,
     overrides: Vec<Override>,
 }
+
+/// What is said where nothing is.
+static NOTHING: Ways = Ways {
+    proxy: Choice::Environment,
+    no_proxy: None,
+    environment: None,
+    unix_socket: None,
+    overrides: Vec::new(),
+};
 
 /// Which proxy is used.
 #[derive(Clone, Debug, Default)]
@@ -47,9 +60,17 @@ pub enum Route<'n> {
 }
 
 impl Network {
+    fn ways(&self) -> &Ways {
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn ways_mut(&mut self) -> &mut Ways {
+        self.0.get_or_insert_default()
+    }
+
     /// Sets the proxy for all hosts; none for an empty text, what the environment says for `None`.
     pub fn set_proxy(&mut self, url: Option<&str>) -> Result<(), Invalid> {
-        self.proxy = match url {
+        self.ways_mut().proxy = match url {
             None => Choice::Environment,
             Some("") => Choice::Off,
             Some(url) => Choice::This(Arc::new(Proxy::parse(url)?)),
@@ -59,12 +80,12 @@ impl Network {
 
     /// Sets which hosts are reached without the proxy; `None` for what the environment says.
     pub fn set_no_proxy(&mut self, list: Option<&str>) {
-        self.no_proxy = list.map(Box::from);
+        self.ways_mut().no_proxy = list.map(Box::from);
     }
 
     /// Sets the Unix socket at which all hosts are; empty for none.
     pub fn set_unix_socket(&mut self, path: &str) -> Result<(), Invalid> {
-        self.unix_socket = match path {
+        self.ways_mut().unix_socket = match path {
             "" => None,
             path => Some(unix::check(path)?.into()),
         };
@@ -73,8 +94,9 @@ impl Network {
 
     /// Adds where a host is, as `host:port:address[,address]...`, or says it anew; empty to forget all.
     pub fn set_resolve(&mut self, entry: &str) -> Result<(), Invalid> {
+        let overrides = &mut self.ways_mut().overrides;
         if entry.is_empty() {
-            self.overrides = Vec::new();
+            *overrides = Vec::new();
             return Ok(());
         }
         let entry = Override::parse(entry).map_err(|why| {
@@ -83,40 +105,38 @@ impl Network {
                 format!("not host:port:address[,address]...: {why}"),
             )
         })?;
-        self.overrides.retain(|known| !known.is_replaced_by(&entry));
-        self.overrides.push(entry);
+        overrides.retain(|known| !known.is_replaced_by(&entry));
+        overrides.push(entry);
         Ok(())
     }
 
     /// The same with what the environment says now, if that counts and is other than what is known of it.
     pub fn renewed(&self) -> Option<Network> {
-        let environment = self.heeds_environment().then(Environment::read)?;
-        (environment != self.environment).then(|| Network {
-            environment,
-            ..self.clone()
+        let ways = self.ways();
+        let environment = ways.heeds_environment().then(Environment::read)?;
+        (environment != ways.environment).then(|| {
+            let mut renewed = self.clone();
+            renewed.ways_mut().environment = environment;
+            renewed
         })
-    }
-
-    fn heeds_environment(&self) -> bool {
-        let proxy_may_be_used = self.unix_socket.is_none() && !matches!(self.proxy, Choice::Off);
-        proxy_may_be_used && (matches!(self.proxy, Choice::Environment) || self.no_proxy.is_none())
     }
 
     /// The way to a URL's host.
     pub fn route(&self, uri: &Uri) -> Result<Route<'_>, Error> {
-        if let Some(path) = &self.unix_socket {
+        let ways = self.ways();
+        if let Some(path) = &ways.unix_socket {
             return Ok(Route::Unix(path));
         }
         let scheme = uri.scheme_str().unwrap_or_default();
-        let environment = self.environment.as_deref();
-        let proxy = match &self.proxy {
+        let environment = ways.environment.as_deref();
+        let proxy = match &ways.proxy {
             Choice::Off => None,
             Choice::This(proxy) => Some(Ok(&**proxy)),
             Choice::Environment => environment
                 .and_then(|environment| environment.proxy_for(scheme))
                 .map(Result::as_ref),
         };
-        let no_proxy = self.no_proxy.as_deref();
+        let no_proxy = ways.no_proxy.as_deref();
         let no_proxy = no_proxy.or(environment.and_then(|e| e.no_proxy.as_deref()));
         let Some(proxy) = proxy else {
             return Ok(Route::Direct);
@@ -134,12 +154,19 @@ impl Network {
 
     /// Where a host is said to be.
     pub fn addresses(&self, host: &str, port: u16) -> Option<Addresses> {
-        let known = self.overrides.iter();
+        let known = self.ways().overrides.iter();
         let known = known.filter(|entry| entry.is_of(host, port));
         // What is said of this host comes before what is said of all.
         known
             .max_by_key(|entry| entry.has_host())
             .map(Override::addresses)
+    }
+}
+
+impl Ways {
+    fn heeds_environment(&self) -> bool {
+        let proxy_may_be_used = self.unix_socket.is_none() && !matches!(self.proxy, Choice::Off);
+        proxy_may_be_used && (matches!(self.proxy, Choice::Environment) || self.no_proxy.is_none())
     }
 }
 

@@ -118,8 +118,7 @@ mod tests {
         }
     }
 
-    /// Here curl 7.88 of Debian 12 does something else than it says: its networks of IPv6 except nothing, and no bits are all
-    /// bits.
+    /// Here curl 7.88 of Debian 12 does not do what it says: its networks of IPv6 except nothing, and no bits are all.
     #[test]
     fn networks_of_ipv6_and_of_everything_are_networks_as_well() {
         for (list, host, excepted) in [
@@ -135,8 +134,8 @@ mod tests {
         }
     }
 
-    /// A server that plays both the proxy and all hosts: only a proxy is asked for a tunnel, which curl makes where it is told
-    /// the host's place.
+    /// The server plays both the proxy and all hosts: only a proxy is asked for a tunnel, which curl wants where it is told
+    /// a host's place.
     #[test]
     fn curl_excepts_the_same() {
         let server = Server::start(|exchange| exchange.respond(204, &[], b""));

@@ -52,7 +52,7 @@ impl Protocol {
         matches!(self, Protocol::Socks5 | Protocol::Socks5h)
     }
 
-    /// As in curl, which knows of no other for HTTP: a proxy listens where no server does.
+    /// curl's.
     fn default_port(self) -> u16 {
         match self {
             Protocol::Https => 443,
@@ -162,8 +162,9 @@ impl User {
     }
 }
 
-/// What the environment says of proxies, by curl's rules: lower case comes first, an empty variable is none, and upper-case
-/// `HTTP_PROXY` does not count in a CGI program, where it is a header that anybody can send. Of a URL that is none, why.
+/// What the environment says of proxies, by curl's rules: lower case comes first, an empty variable is none. curl knows no
+/// `HTTP_PROXY`, which in a CGI program is a header that anybody can send; here it counts in other programs. Of a URL that
+/// is none: why.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     http: Option<Result<Proxy, String>>,

@@ -33,8 +33,8 @@ mod here {
     use tokio::io::Interest;
     use tokio::net::UnixStream;
 
-    /// A Unix socket that writes with `send` and MSG_NOSIGNAL, which the standard library does for TCP alone: else a peer
-    /// that has gone would raise SIGPIPE in the host.
+    /// A Unix socket that writes with `send` and MSG_NOSIGNAL, as not every standard library does for it: a peer that has
+    /// gone would raise SIGPIPE in the host.
     #[derive(Debug)]
     pub struct Socket(TokioIo<UnixStream>);
 

@@ -222,8 +222,8 @@ impl Exchange {
         self.transport.is_some()
     }
 
-    /// Becomes a tunnel to this port of loopback, until either end closes, as a proxy does after CONNECT. Answers what the
-    /// client has sent through it.
+    /// Becomes a tunnel to this port of loopback, until either end closes, as a proxy does once it has answered CONNECT. Answers
+    /// what the client has sent through it.
     pub fn tunnel(&mut self, port: u16) -> Vec<u8> {
         let mut sent = Vec::new();
         let Ok(mut far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port))

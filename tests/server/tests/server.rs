@@ -95,6 +95,39 @@ fn requests_are_kept_in_order() {
 }
 
 #[test]
+fn a_path_is_what_it_is_also_in_a_request_to_a_proxy() {
+    let server = Server::start(|exchange| exchange.respond(204, &[], b""));
+    for (target, path) in [
+        ("/a?b", "/a"),
+        ("/a?to=http://host/b", "/a"),
+        ("http://host:1/a?b", "/a"),
+        ("http://host", "/"),
+    ] {
+        read(&mut request(&server, target));
+        let requests = server.requests();
+        assert_eq!(requests.last().expect("one").path(), path);
+    }
+}
+
+#[test]
+fn a_tunnel_passes_bytes_on_both_ways_until_an_end_closes() {
+    let far = Server::start(|exchange| exchange.respond(200, &[], b"from afar"));
+    let (notes, sent) = mpsc::channel();
+    let port = far.port();
+    let near = Server::start(move |exchange| {
+        exchange.send("ready");
+        notes.send(exchange.tunnel(port)).expect("a waiting test");
+    });
+    let mut stream = request(&near, "/tunnel");
+    stream.read_exact(&mut [0; 5]).expect("an answer");
+    write!(stream, "GET /through HTTP/1.1\r\n\r\n").expect("a sent request");
+    assert!(read(&mut stream).ends_with("from afar"));
+    assert_eq!(far.requests()[0].target, "/through");
+    let sent = sent.recv_timeout(LIMIT).expect("the tunnel's end");
+    assert_eq!(sent, b"GET /through HTTP/1.1\r\n\r\n");
+}
+
+#[test]
 fn a_server_can_forget_requests() {
     let server = Server::start(|exchange| {
         let number = exchange.request.number.to_string();

@@ -1,0 +1,85 @@
+# Steps of the consumers in other languages, beside those of Steps.cmake.
+
+# Lets pkg-config and the loader find the library that was installed there.
+function(use_prefix prefix)
+    set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
+    set(ENV{LD_LIBRARY_PATH} "${prefix}/${LIBDIR}")
+endfunction()
+
+# Ends the script, and CTest counts its test as skipped. CI takes that for a failure.
+macro(skip reason)
+    message("skipped: ${reason}")
+    return()
+endmacro()
+
+# Runs a command that needs the network; where there is none, the test is skipped.
+macro(fetch)
+    execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT RESULT_VARIABLE result)
+    if(NOT result EQUAL 0)
+        skip("that needs the network, or another tool: ${ARGN}")
+    endif()
+endmacro()
+
+# Writes the program that a README shows, its first block of that language, to a file.
+function(readme_program readme language output)
+    file(READ "${readme}" text)
+    set(fence "\n```${language}\n")
+    string(FIND "${text}" "${fence}" begin)
+    if(begin EQUAL -1)
+        message(FATAL_ERROR "${readme} shows no ${language}")
+    endif()
+    string(LENGTH "${fence}" length)
+    math(EXPR begin "${begin} + ${length}")
+    string(SUBSTRING "${text}" ${begin} -1 text)
+    string(FIND "${text}" "```\n" end)
+    string(SUBSTRING "${text}" 0 ${end} text)
+    file(WRITE "${output}" "${text}")
+endfunction()
+
+# Runs a program that prints a line for each event of a stream, `TYPE: DATA`, and looks whether it prints so many. In its
+# arguments, {url} is the test server's.
+function(expect_events count)
+    execute_process(COMMAND "${SERVER}" --for 60 --run -- ${ARGN}
+        OUTPUT_VARIABLE output COMMAND_ECHO STDOUT ECHO_OUTPUT_VARIABLE COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCHALL "message: event [0-9]+\n" events "${output}")
+    list(LENGTH events printed)
+    if(NOT printed EQUAL count)
+        message(FATAL_ERROR "The program printed ${printed} events, not ${count}")
+    endif()
+endfunction()
+
+# Runs a program that takes a URL, over a reconnect and until the server asks for the end.
+function(run_program)
+    expect_events(4 ${ARGN} "{url}/events?count=4&per_connection=2&retry=1&then=204")
+endfunction()
+
+# The same, and with a number of events after which it stops by itself, and with an answer that is an error.
+function(run_tail)
+    run_program(${ARGN})
+    expect_events(3 ${ARGN} "{url}/events?count=1000000" 3)
+    execute_process(COMMAND "${SERVER}" --for 60 --run -- ${ARGN} "{url}/status/404"
+        ERROR_VARIABLE error RESULT_VARIABLE result COMMAND_ECHO STDOUT ECHO_ERROR_VARIABLE)
+    if(result EQUAL 0 OR NOT error MATCHES "the server answered 404")
+        message(FATAL_ERROR "The program did not say that the server answered 404")
+    endif()
+endfunction()
+
+# Looks whether a binding has every setting of the installed header: each function that sets one is called in the binding's
+# sources, but for those that are listed after WITHOUT, which have no place there.
+function(expect_all_settings)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;WITHOUT")
+    file(READ "${WORK}/prefix/include/eventsource.h" header)
+    string(REGEX MATCHALL "eventsource_(request_)?set_[a-z0-9_]+\\(" setters "${header}")
+    list(TRANSFORM setters REPLACE "\\(" "")
+    list(REMOVE_DUPLICATES setters)
+    list(REMOVE_ITEM setters ${arg_WITHOUT})
+    foreach(source IN LISTS arg_SOURCES)
+        file(READ "${source}" text)
+        string(APPEND binding "${text}")
+    endforeach()
+    foreach(setter IN LISTS setters)
+        if(NOT binding MATCHES "${setter}[^a-z0-9_]")
+            message(FATAL_ERROR "The binding lacks a setting that the header has, ${setter}")
+        endif()
+    endforeach()
+endfunction()

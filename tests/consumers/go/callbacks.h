@@ -1,0 +1,14 @@
+/* What C has to do between the library and Go: a handle travels as the user data pointer, but it is a number, and Go must
+ * never see it as a pointer (its stacks may hold none that point nowhere). */
+#ifndef CALLBACKS_H
+#define CALLBACKS_H
+
+#include <eventsource.h>
+
+/* Which callbacks somebody waits for, besides those that the stream itself needs. */
+enum { WANT_COMMENTS = 1, WANT_REQUESTS = 2 };
+
+/* Sets the callbacks, with the handle for their user data, and starts the client. */
+eventsource_status_t eventsource_go_start(eventsource_t *es, uintptr_t handle, int32_t wanted);
+
+#endif

@@ -1,0 +1,503 @@
+package eventsource_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"libeventsource/eventsource"
+)
+
+// serverURL is where the project's test server listens; what it answers is in tests/server/src/routes.rs.
+var serverURL = flag.String("server", "", "URL of the test server")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *serverURL == "" {
+		fmt.Fprintln(os.Stderr, "run as: test-server --run -- go test . -args -server {url}")
+		os.Exit(2)
+	}
+	os.Exit(m.Run())
+}
+
+var reconnect = eventsource.WithReconnect
+
+// open opens a stream that the test's end closes.
+func open(t testing.TB, route string, options ...eventsource.Option) *eventsource.Stream {
+	t.Helper()
+	stream, err := eventsource.Open(context.Background(), *serverURL+route, options...)
+	if err != nil {
+		t.Fatalf("%s: %v", route, err)
+	}
+	t.Cleanup(func() { stream.Close() })
+	return stream
+}
+
+func TestEventsComeInOrderOverReconnects(t *testing.T) {
+	stream := open(t, "/events?count=9&per_connection=3&retry=1&then=204")
+	next := 1
+	for event := range stream.Events() {
+		if id, err := strconv.Atoi(event.LastEventID); err != nil || id != next {
+			t.Fatalf("event %d has id %q", next, event.LastEventID)
+		}
+		next++
+	}
+	if err := stream.Err(); next != 10 || err != nil {
+		t.Fatalf("%d events, %v", next-1, err)
+	}
+	if stats := stream.Stats(); stats.Events != 9 || stats.Opens != 3 || stream.LastEventID() != "9" {
+		t.Errorf("%+v, last event id %q", stats, stream.LastEventID())
+	}
+}
+
+func TestAnEventHasTypeDataAndID(t *testing.T) {
+	stream := open(t, "/big?bytes=100000")
+	event := <-stream.Events()
+	if event.Type != "message" || len(event.Data) != 100000 {
+		t.Errorf("type %q, %d bytes of data", event.Type, len(event.Data))
+	}
+}
+
+func TestAHundredThousandEventsComeThroughTheBatchCallback(t *testing.T) {
+	const count, size = 100_000, 20
+	stream := open(t, fmt.Sprintf("/blast?bytes=%d&size=%d", count*size, size))
+	for i := 0; i < count; i++ {
+		if event := <-stream.Events(); len(event.Data) != size {
+			t.Fatalf("event %d: %+v, %v", i, event, stream.Err())
+		}
+	}
+}
+
+func TestTheContextEndsAStreamThatIsSilent(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stream, err := eventsource.Open(ctx, *serverURL+"/hang-body")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := <-stream.Events(); !ok {
+		t.Fatal("no event")
+	}
+	cancel()
+	if event, ok := <-stream.Events(); ok {
+		t.Errorf("after the end: %+v", event)
+	}
+	if err := stream.Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended by %v", err)
+	}
+}
+
+func TestTheContextEndsOpen(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	stream, err := eventsource.Open(ctx, *serverURL+"/hang")
+	if stream != nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, %v", stream, err)
+	}
+	stream, err = eventsource.Open(ctx, *serverURL+"/events")
+	if stream != nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after its end: %v, %v", stream, err)
+	}
+}
+
+func TestTheContextMayEndInAHandler(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stream, err := eventsource.Open(ctx, *serverURL+"/events?count=1000000",
+		eventsource.WithOpenHandler(func(eventsource.Response) { cancel() }))
+	if err == nil {
+		for range stream.Events() {
+		}
+		err = stream.Err()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("ended by %v", err)
+	}
+}
+
+// received is how many bytes have come when no more come.
+func received(stream *eventsource.Stream) uint64 {
+	const enough = 64 << 20
+	var before uint64
+	for calm := 0; calm < 10 && before < enough; {
+		time.Sleep(20 * time.Millisecond)
+		if now := stream.Stats().Bytes; now == before && now > 0 {
+			calm++
+		} else {
+			before, calm = now, 0
+		}
+	}
+	return before
+}
+
+func TestAFullChannelMakesTheServerWait(t *testing.T) {
+	const wanted = 256 << 20
+	stream := open(t, fmt.Sprintf("/blast?bytes=%d&size=1000", wanted))
+	if taken := received(stream); taken > 16<<20 {
+		t.Errorf("%d bytes were taken, nobody read them", taken)
+	}
+	// Goes on when somebody reads.
+	for i := 0; i < 10_000; i++ {
+		if _, ok := <-stream.Events(); !ok {
+			t.Fatalf("ended by %v", stream.Err())
+		}
+	}
+}
+
+func TestTheContextEndsAStreamWhoseChannelIsFull(t *testing.T) {
+	stream := open(t, "/blast?bytes=1000000000")
+	received(stream)
+	begin := time.Now()
+	stream.Close()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("that took %v", took)
+	}
+	if err := stream.Err(); err != nil {
+		t.Errorf("closed, but %v", err)
+	}
+}
+
+func TestAFinalAnswerIsATypedErrorOfOpen(t *testing.T) {
+	_, err := eventsource.Open(context.Background(), *serverURL+"/status/404?header=X-Why:gone&body=nothing+here")
+	var detail *eventsource.Error
+	if !errors.Is(err, eventsource.ErrHTTPStatus) || !errors.As(err, &detail) {
+		t.Fatal(err)
+	}
+	if detail.StatusCode != 404 || detail.Header.Get("X-Why") != "gone" || !strings.HasPrefix(detail.Body, "nothing") ||
+		detail.WillRetry || detail.Attempt != 1 || detail.Timeout() || !strings.Contains(detail.Error(), "404") {
+		t.Errorf("%+v", detail)
+	}
+}
+
+func TestTheSystemsErrorIsWithinTheError(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "http://" + listener.Addr().String()
+	listener.Close()
+	_, err = eventsource.Open(context.Background(), nobody)
+	if !errors.Is(err, eventsource.ErrConnect) || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Error(err)
+	}
+}
+
+func TestATimeoutIsATimeout(t *testing.T) {
+	stream := open(t, "/hang-body", eventsource.WithReadTimeout(50*time.Millisecond),
+		reconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }))
+	for range stream.Events() {
+	}
+	var timeout interface{ Timeout() bool }
+	if err := stream.Err(); !errors.As(err, &timeout) || !timeout.Timeout() || !errors.Is(err, eventsource.ErrReadTimeout) {
+		t.Error(err)
+	}
+}
+
+func TestWhatTheOptionsSayReachesTheServer(t *testing.T) {
+	stream := open(t, "/echo",
+		eventsource.WithMethod("POST"),
+		eventsource.WithBody([]byte("a question")),
+		eventsource.WithHeader("X-One", "1"),
+		eventsource.WithAddedHeader("X-Two", "a"),
+		eventsource.WithAddedHeader("X-Two", "b"),
+		eventsource.WithSensitiveHeader("X-Secret", "s"),
+		eventsource.WithBasicAuth("user", "päss"),
+		eventsource.WithLastEventID("41"))
+	var request struct {
+		Method, Body string
+		Headers      [][2]string
+	}
+	if err := json.Unmarshal([]byte((<-stream.Events()).Data), &request); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, field := range request.Headers {
+		name := strings.ToLower(field[0])
+		got[name] += field[1] + ";"
+	}
+	if request.Method != "POST" || request.Body != "a question" || got["x-one"] != "1;" || got["x-two"] != "a;b;" ||
+		got["x-secret"] != "s;" || got["authorization"] != "Basic dXNlcjpww6Rzcw==;" || got["last-event-id"] != "41;" {
+		t.Errorf("%+v", request)
+	}
+}
+
+func TestWhatIsNoOptionIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		option eventsource.Option
+		code   eventsource.Code
+	}{
+		"method":         {eventsource.WithMethod("CONNECT"), eventsource.ErrMethod},
+		"header":         {eventsource.WithHeader("Content-Length", "1"), eventsource.ErrHeader},
+		"NUL":            {eventsource.WithHeader("X-One", "1\x00"), eventsource.ErrHeader},
+		"added header":   {eventsource.WithAddedHeader("X One", "1"), eventsource.ErrHeader},
+		"sensitive":      {eventsource.WithSensitiveHeader("X-One", "1\r\n2"), eventsource.ErrHeader},
+		"UTF-8":          {eventsource.WithHeader("X-One", "\xff"), eventsource.ErrUTF8},
+		"user":           {eventsource.WithBasicAuth("a:b", "c"), eventsource.ErrValue},
+		"last event id":  {eventsource.WithLastEventID("1\n"), eventsource.ErrValue},
+		"connect limit":  {eventsource.WithConnectTimeout(-time.Nanosecond), eventsource.ErrValue},
+		"read limit":     {eventsource.WithReadTimeout(-time.Second), eventsource.ErrValue},
+		"redirects":      {eventsource.WithMaxRedirects(-1), eventsource.ErrValue},
+		"event size":     {eventsource.WithMaxEventSize(0), eventsource.ErrValue},
+		"proxy":          {eventsource.WithProxy("ftp://127.0.0.1"), eventsource.ErrURL},
+		"socket":         {eventsource.WithUnixSocket(strings.Repeat("x", 1000)), eventsource.ErrValue},
+		"address":        {eventsource.WithResolve("host:1:nowhere"), eventsource.ErrValue},
+		"authorities":    {eventsource.WithCAs([]byte("no PEM")), eventsource.ErrPEM},
+		"no authorities": {eventsource.WithCAs(nil), 0},
+		"buffer":         {eventsource.WithBuffer(-1), eventsource.ErrValue},
+		"delay":          {reconnect(func(policy *eventsource.Reconnect) { policy.Delay = 0 }), eventsource.ErrValue},
+		"largest delay":  {reconnect(func(policy *eventsource.Reconnect) { policy.MaxDelay = 0 }), eventsource.ErrValue},
+		"factor":         {reconnect(func(policy *eventsource.Reconnect) { policy.Factor = 0.5 }), eventsource.ErrValue},
+		"jitter":         {reconnect(func(policy *eventsource.Reconnect) { policy.Jitter = 2 }), eventsource.ErrValue},
+		"health":         {reconnect(func(policy *eventsource.Reconnect) { policy.ResetAfter = -1 }), eventsource.ErrValue},
+		"attempts":       {reconnect(func(policy *eventsource.Reconnect) { policy.MaxAttempts = -1 }), eventsource.ErrValue},
+	} {
+		stream, err := eventsource.Open(context.Background(), *serverURL+"/events", test.option)
+		switch {
+		case test.code == 0:
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		case !errors.Is(err, test.code):
+			t.Errorf("%s: %v", name, err)
+		}
+		if stream != nil {
+			stream.Close()
+		}
+	}
+	for _, url := range []string{"", "ftp://127.0.0.1", *serverURL + "\x00"} {
+		if _, err := eventsource.Open(context.Background(), url); !errors.Is(err, eventsource.ErrURL) {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func TestOtherOptionsDoWhatTheySay(t *testing.T) {
+	for route, options := range map[string][]eventsource.Option{
+		"/type":          {eventsource.WithAnyContentType()},
+		"/big?bytes=100": {eventsource.WithMaxEventSize(1000), eventsource.WithConnectTimeout(0), eventsource.WithReadTimeout(0)},
+		"/events":        {eventsource.WithBuffer(0), eventsource.WithMaxRedirects(0)},
+	} {
+		if _, ok := <-open(t, route, options...).Events(); !ok {
+			t.Errorf("%s: no event", route)
+		}
+	}
+	never := func(policy *eventsource.Reconnect) { policy.Disabled = true }
+	for route, test := range map[string]struct {
+		option eventsource.Option
+		code   eventsource.Code
+	}{
+		"/big?bytes=1000":      {eventsource.WithMaxEventSize(100), eventsource.ErrEventTooLarge},
+		"/redirect?to=/events": {eventsource.WithMaxRedirects(0), eventsource.ErrTooManyRedirects},
+	} {
+		stream, err := eventsource.Open(context.Background(), *serverURL+route, test.option, reconnect(never))
+		if err == nil {
+			for range stream.Events() {
+			}
+			err = stream.Err()
+		}
+		if !errors.Is(err, test.code) {
+			t.Errorf("%s: %v", route, err)
+		}
+	}
+}
+
+// oneEvent is a server's answer, whose event says how the server was asked.
+func oneEvent(response http.ResponseWriter, request *http.Request) {
+	response.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(response, "data: %s %s\n\n", request.Host, request.RequestURI)
+}
+
+func TestTheWayToTheServerCanBeSet(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(oneEvent))
+	defer server.Close()
+	host, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+
+	path := filepath.Join(t.TempDir(), "socket")
+	socket, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go http.Serve(socket, http.HandlerFunc(oneEvent))
+	defer socket.Close()
+
+	nobody := "http://127.0.0.1:1"
+	for name, test := range map[string]struct {
+		url     string
+		options []eventsource.Option
+		event   string
+	}{
+		"proxy": {"http://a.test/x", []eventsource.Option{
+			eventsource.WithProxy(server.URL), eventsource.WithNoProxy("")}, "a.test http://a.test/x"},
+		"no proxy": {server.URL + "/x", []eventsource.Option{
+			eventsource.WithProxy(nobody), eventsource.WithNoProxy(host)}, host + ":" + port + " /x"},
+		"socket": {"http://b.test/x", []eventsource.Option{
+			eventsource.WithUnixSocket(path)}, "b.test /x"},
+		"address": {"http://c.test:" + port + "/x", []eventsource.Option{
+			eventsource.WithProxy(""), eventsource.WithResolve("c.test:" + port + ":" + host)}, "c.test:" + port + " /x"},
+	} {
+		stream, err := eventsource.Open(context.Background(), test.url, test.options...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if event := <-stream.Events(); event.Data != test.event {
+			t.Errorf("%s: %q", name, event.Data)
+		}
+		stream.Close()
+	}
+}
+
+func TestHandlersAreTold(t *testing.T) {
+	var opened eventsource.Response
+	var comment string
+	var request *eventsource.Request
+	stream := open(t, "/status/404",
+		eventsource.WithRequestHandler(func(r *eventsource.Request) {
+			request = r
+			if r.Attempt != 1 || r.Cause != 0 {
+				t.Errorf("%+v", r)
+			}
+			err := r.SetURL(*serverURL + "/events?comment=hello&count=1&then=204")
+			if err == nil {
+				err = r.SetHeader("X-One", "1")
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			if err := r.SetHeader("Content-Length", "1"); !errors.Is(err, eventsource.ErrHeader) {
+				t.Error(err)
+			}
+			if err := r.SetBody(nil); err != nil {
+				t.Error(err)
+			}
+		}),
+		eventsource.WithOpenHandler(func(response eventsource.Response) { opened = response }),
+		eventsource.WithCommentHandler(func(text string) { comment = text }),
+		eventsource.WithErrorHandler(func(*eventsource.Error) eventsource.Decision { return eventsource.Stop }))
+	for range stream.Events() {
+	}
+	if opened.StatusCode != 200 || opened.ProtoMajor != 1 || opened.ProtoMinor != 1 || !strings.Contains(opened.URL, "/events?") ||
+		opened.Header.Get("Content-Type") == "" {
+		t.Errorf("%+v", opened)
+	}
+	if comment != "hello" {
+		t.Errorf("comment %q", comment)
+	}
+	if err := request.SetURL(*serverURL); !errors.Is(err, eventsource.ErrState) {
+		t.Errorf("after the handler: %v", err)
+	}
+	if err := stream.Err(); !errors.Is(err, eventsource.ErrEndOfStream) {
+		t.Errorf("stopped by the handler, but %v", err)
+	}
+}
+
+func TestAnErrorHandlerCanTryAgain(t *testing.T) {
+	var errorsSeen int32
+	_, err := eventsource.Open(context.Background(), *serverURL+"/status/404",
+		reconnect(func(policy *eventsource.Reconnect) { policy.Delay = time.Millisecond }),
+		eventsource.WithErrorHandler(func(*eventsource.Error) eventsource.Decision {
+			if atomic.AddInt32(&errorsSeen, 1) < 3 {
+				return eventsource.TryAgain
+			}
+			return eventsource.Default
+		}))
+	if !errors.Is(err, eventsource.ErrHTTPStatus) || errorsSeen != 3 {
+		t.Errorf("%v after %d errors", err, errorsSeen)
+	}
+}
+
+func TestTheFirstAttemptIsRetriedWhereThePolicySaysSo(t *testing.T) {
+	var attempts []int64
+	_, err := eventsource.Open(context.Background(), *serverURL+"/status/503",
+		reconnect(func(policy *eventsource.Reconnect) {
+			*policy = eventsource.Reconnect{
+				RetryInitial: true, Delay: time.Millisecond, MaxDelay: time.Millisecond, Factor: 1, MaxAttempts: 3}
+		}),
+		eventsource.WithErrorHandler(func(err *eventsource.Error) eventsource.Decision {
+			attempts = append(attempts, err.Attempt)
+			if last := err.Attempt == 3; err.WillRetry == last || err.Delay != time.Millisecond && !last {
+				t.Errorf("%+v", err)
+			}
+			return eventsource.Default
+		}))
+	if !errors.Is(err, eventsource.ErrHTTPStatus) || len(attempts) != 3 {
+		t.Errorf("%v after %v", err, attempts)
+	}
+}
+
+func TestACertificateOfNobodyIsRefusedUnlessNoneIsVerified(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(oneEvent))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	_, err := eventsource.Open(context.Background(), server.URL)
+	if !errors.Is(err, eventsource.ErrCertificate) && !errors.Is(err, eventsource.ErrTLS) {
+		t.Error(err)
+	}
+	stream, err := eventsource.Open(context.Background(), server.URL, eventsource.WithInsecureSkipVerification())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Close()
+}
+
+func TestReconnectingNow(t *testing.T) {
+	stream := open(t, "/hang-body")
+	for i := 0; i < 3; i++ {
+		if _, ok := <-stream.Events(); !ok {
+			t.Fatal(stream.Err())
+		}
+		if err := stream.ReconnectNow(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stream.Close()
+	if err := stream.ReconnectNow(); !errors.Is(err, eventsource.ErrState) {
+		t.Errorf("after the end: %v", err)
+	}
+	if stats := stream.Stats(); stats.Attempts < 3 || stats.Open >= 0 {
+		t.Errorf("after the end: %+v", stats)
+	}
+}
+
+func TestAnybodyMayCallAtTheSameTime(t *testing.T) {
+	var workers sync.WaitGroup
+	for i := 0; i < 20; i++ {
+		stream := open(t, "/events?count=1000000&per_connection=500&retry=1")
+		for j := 0; j < 3; j++ {
+			workers.Add(1)
+			go func(worker int) {
+				defer workers.Done()
+				for range stream.Events() {
+					stream.Stats()
+					stream.LastEventID()
+					if worker == 0 && stream.Stats().Events > 2000 {
+						stream.Close()
+					}
+				}
+				stream.Close()
+			}(j)
+		}
+	}
+	workers.Wait()
+}
+
+func TestTheVersionIsTheLibrarys(t *testing.T) {
+	if version := eventsource.Version(); strings.Count(version, ".") != 2 {
+		t.Errorf("%q", version)
+	}
+}

@@ -1,0 +1,32 @@
+# What the README shows of C and C++ compiles as it stands there, against the installed library.
+cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../Steps.cmake")
+
+# Compiles each block of a language. A CMake list would be broken up at the semicolons, so the text is walked through.
+function(compile_blocks language extension compiler)
+    file(READ "${SOURCE}/README.md" rest)
+    set(count 0)
+    while(rest MATCHES "\n```${language}\n")
+        string(FIND "${rest}" "\n```${language}\n" begin)
+        string(LENGTH "\n```${language}\n" skip)
+        math(EXPR begin "${begin} + ${skip}")
+        string(SUBSTRING "${rest}" ${begin} -1 rest)
+        string(FIND "${rest}" "\n```" end)
+        string(SUBSTRING "${rest}" 0 ${end} block)
+        math(EXPR count "${count} + 1")
+        file(WRITE "${WORK}/${count}.${extension}" "${block}\n")
+        run("${compiler}" ${ARGN} -Wall -Wextra -Wpedantic -Werror "${WORK}/${count}.${extension}" ${flags}
+            -o "${WORK}/program")
+    endwhile()
+    if(count EQUAL 0)
+        message(FATAL_ERROR "The README shows no ${language}")
+    endif()
+endfunction()
+
+file(REMOVE_RECURSE "${WORK}")
+ask_pkg_config(flags "${PREFIX}" eventsource --cflags --libs)
+compile_blocks(c c "${CC}" -std=c99)
+if(CXX)
+    compile_blocks(cpp cpp "${CXX}" -std=c++17)
+endif()
+file(REMOVE_RECURSE "${WORK}")

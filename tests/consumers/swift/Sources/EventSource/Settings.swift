@@ -1,0 +1,187 @@
+import CEventSource
+
+/// What a stream is told before it starts. A setting that the library refuses is thrown by the first `next`.
+public struct Settings: Sendable {
+    public var method = "GET"
+    /// Sent with every attempt; does not change the method.
+    public var body: [UInt8] = []
+    /// Request headers; names may be repeated.
+    public var headers: [(name: String, value: String)] = []
+    /// Headers that hold secrets: a redirect to another origin drops them, as it drops `Authorization` and `Cookie`.
+    public var sensitiveHeaders: [(name: String, value: String)] = []
+    public var basicAuth: (user: String, password: String)?
+    /// Goes on after this event, as where an earlier process ended.
+    public var lastEventID = ""
+    public var reconnect = Reconnect()
+    /// The longest time for name resolution, TCP and TLS together; nil for no limit.
+    public var connectTimeout: Duration? = .seconds(10)
+    /// The longest silence of the stream; nil for no limit.
+    public var readTimeout: Duration?
+    public var maxRedirects: Int32 = 16
+    /// How many bytes one event may hold.
+    public var maxEventSize = 16 << 20
+    /// Whether a response must be `text/event-stream`.
+    public var checksContentType = true
+    /// The proxy: `http://user:password@proxy.example:3128`, `https`, `socks5` or `socks5h`; empty for none, nil for what the
+    /// environment says.
+    public var proxy: String?
+    /// Which hosts are reached without the proxy, separated by commas: names with all below them, addresses, networks as
+    /// `10.0.0.0/8`; `*` for all, empty for none, nil for what the environment says.
+    public var noProxy: String?
+    /// Connects to this Unix domain socket, whatever host and port the URL has.
+    public var unixSocket = ""
+    /// Where hosts are, instead of what the system's resolver says: `host:port:address`, as curl's `--resolve`.
+    public var resolve: [String] = []
+    /// Certificate authorities to trust beside the operating system's, in PEM form.
+    public var certificateAuthorities: [UInt8] = []
+    /// INSECURE: accepts any certificate from anybody. For tests only.
+    public var insecureSkipVerification = false
+    public var handlers = Handlers()
+
+    public init() {}
+
+    /// How a stream reconnects. The n-th delay in a row is `delay` × `factor`ⁿ⁻¹, at most `maxDelay`, and at least what the
+    /// server asked for; a random share of up to `jitter` comes on top.
+    public struct Reconnect: Sendable {
+        public var enabled = true
+        /// Retry even if the very first attempt fails.
+        public var retryInitial = false
+        /// The first delay, until the server's `retry` field replaces it.
+        public var delay: Duration = .seconds(1)
+        public var maxDelay: Duration = .seconds(60)
+        public var factor = 2.0
+        public var jitter = 0.5
+        /// A stream that stays open for so long ends the growth.
+        public var resetAfter: Duration = .seconds(60)
+        /// Give up after so many failed attempts in a row; 0 for no limit.
+        public var maxAttempts: Int64 = 0
+
+        public init() {}
+    }
+
+    /// They run on the library's threads, for one stream one at a time, and may block: that holds back their own stream.
+    public struct Handlers: Sendable {
+        /// Told of each opening of the stream: the first, and after each reconnect.
+        public var onOpen: (@Sendable (Response) -> Void)?
+        public var onComment: (@Sendable (String) -> Void)?
+        /// Told of each failed attempt and each loss of the stream; may override what happens next.
+        public var onError: (@Sendable (StreamError) -> Decision)?
+        /// Asked before each attempt, for a fresh token or another URL. After a first answer of 401 it is asked once more.
+        public var onRequest: (@Sendable (borrowing Request) -> Void)?
+
+        public init() {}
+    }
+
+    func apply(to es: OpaquePointer) throws(StreamError) {
+        try withCString(method, refusal: .method) { eventsource_set_method(es, $0) }.check(es)
+        try eventsource_set_body(es, body, body.count).check(es)
+        var names: Set<String> = []
+        for (name, value) in headers {
+            // The first replaces what the library sends by itself, the others are added.
+            let set = names.insert(name.lowercased()).inserted ? eventsource_set_header : eventsource_add_header
+            try pair(name, value, refusal: .header) { set(es, $0, $1) }.check(es)
+        }
+        for (name, value) in sensitiveHeaders {
+            try pair(name, value, refusal: .header) { eventsource_set_sensitive_header(es, $0, $1) }.check(es)
+        }
+        if let (user, password) = basicAuth {
+            try pair(user, password, refusal: .value) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
+        }
+        try withCString(lastEventID, refusal: .value) { eventsource_set_last_event_id(es, $0) }.check(es)
+        var policy = reconnect.policy
+        try eventsource_set_reconnect(es, &policy).check(es)
+        try eventsource_set_connect_timeout(es, connectTimeout?.milliseconds ?? 0).check(es)
+        try eventsource_set_read_timeout(es, readTimeout?.milliseconds ?? 0).check(es)
+        try eventsource_set_max_redirects(es, maxRedirects).check(es)
+        try eventsource_set_max_event_size(es, max(0, maxEventSize)).check(es)
+        try eventsource_set_check_content_type(es, checksContentType ? 1 : 0).check(es)
+        if let proxy { try withCString(proxy, refusal: .url) { eventsource_set_proxy(es, $0) }.check(es) }
+        if let noProxy { try withCString(noProxy, refusal: .value) { eventsource_set_no_proxy(es, $0) }.check(es) }
+        try withCString(unixSocket, refusal: .value) { eventsource_set_unix_socket(es, $0) }.check(es)
+        for entry in resolve {
+            try withCString(entry, refusal: .value) { eventsource_set_resolve(es, $0) }.check(es)
+        }
+        try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
+        try eventsource_set_insecure_skip_verification(es, insecureSkipVerification ? 1 : 0).check(es)
+    }
+}
+
+private func pair(
+    _ first: String, _ second: String, refusal: StreamError.Code,
+    _ call: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Int32
+) -> Int32 {
+    withCString(first, refusal: refusal) { first in
+        withCString(second, refusal: refusal) { second in call(first, second) }
+    }
+}
+
+extension Settings.Reconnect {
+    fileprivate var policy: eventsource_reconnect_t {
+        eventsource_reconnect_t(
+            size: MemoryLayout<eventsource_reconnect_t>.size, enabled: enabled ? 1 : 0,
+            retry_initial: retryInitial ? 1 : 0, delay_ms: delay.milliseconds, max_delay_ms: maxDelay.milliseconds,
+            factor: factor, jitter: jitter, reset_after_ms: resetAfter.milliseconds, max_attempts: maxAttempts)
+    }
+}
+
+/// What opened a stream.
+public struct Response: Sendable {
+    public let status: Int
+    /// 10 for HTTP/1.0, 11 for HTTP/1.1.
+    public let httpVersion: Int
+    /// The URL that answered: after redirects, without user information and fragment.
+    public let url: String
+    public let headers: [(name: String, value: String)]
+
+    init(_ response: eventsource_response_t) {
+        status = Int(response.status)
+        httpVersion = Int(response.http_version)
+        url = text(response.url, response.url_len)
+        headers = fields(response.headers, response.header_count)
+    }
+}
+
+/// What an error handler answers.
+public enum Decision: Int32, Sendable {
+    /// Do what the error says.
+    case `default` = 0
+    /// Try again, also where the error would be final.
+    case reconnect = 1
+    /// End the stream, with this error.
+    case stop = 2
+}
+
+/// The request of an attempt about to be made. Changes hold for this attempt and its redirects.
+public struct Request: ~Copyable {
+    private let request: OpaquePointer
+    /// 1 for the first attempt since the stream was last open, then 2, 3, …
+    public let attempt: Int64
+    /// What went wrong before, nil when nothing did, and the HTTP status that went with it.
+    public let cause: StreamError.Code?
+    public let causeStatus: Int?
+
+    init(_ request: OpaquePointer) {
+        var attempt: Int64 = 0
+        var code: Int32 = 0
+        var status: Int32 = 0
+        eventsource_request_get_attempt(request, &attempt)
+        eventsource_request_get_cause(request, &code, &status)
+        self.request = request
+        self.attempt = attempt
+        cause = code == 0 ? nil : StreamError.Code(rawValue: code)
+        causeStatus = status == 0 ? nil : Int(status)
+    }
+
+    /// In place of any header of that name.
+    public func setHeader(_ name: String, _ value: String) throws(StreamError) {
+        try pair(name, value, refusal: .header) { eventsource_request_set_header(request, $0, $1) }.check(nil)
+    }
+
+    public func setURL(_ url: String) throws(StreamError) {
+        try withCString(url, refusal: .url) { eventsource_request_set_url(request, $0) }.check(nil)
+    }
+
+    public func setBody(_ body: [UInt8]) throws(StreamError) {
+        try eventsource_request_set_body(request, body, body.count).check(nil)
+    }
+}

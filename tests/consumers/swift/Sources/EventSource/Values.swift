@@ -1,0 +1,58 @@
+import CEventSource
+
+/// In C before C23, the library's functions take and answer `int32_t` where they mean an enumeration; Swift gives the
+/// enumeration's constants a type of their own.
+func number(_ constant: some RawRepresentable<UInt32>) -> Int32 {
+    Int32(bitPattern: constant.rawValue)
+}
+
+func text(_ bytes: UnsafePointer<CChar>?, _ count: Int) -> String {
+    String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+}
+
+func fields(_ headers: UnsafePointer<eventsource_header_t>?, _ count: Int) -> [(name: String, value: String)] {
+    UnsafeBufferPointer(start: headers, count: count).map { field in
+        (text(field.name, field.name_len), text(field.value, field.value_len))
+    }
+}
+
+/// Lends a string to C. One with a NUL is refused: C would take that for its end.
+func withCString(
+    _ string: String, refusal: StreamError.Code, _ call: (UnsafePointer<CChar>) -> Int32
+) -> Int32 {
+    string.utf8.contains(0) ? refusal.rawValue : string.withCString(call)
+}
+
+/// The client's text about what went wrong last.
+func lastError(_ es: OpaquePointer) -> String? {
+    var buffer = [CChar](repeating: 0, count: 256)
+    while true {
+        var length = 0
+        let status = eventsource_get_last_error(es, &buffer, buffer.count, &length)
+        if status == number(EVENTSOURCE_ERR_BUFFER) {
+            buffer = [CChar](repeating: 0, count: length + 1)
+            continue
+        }
+        return length > 0 ? text(buffer, length) : nil
+    }
+}
+
+extension Event {
+    init(_ event: eventsource_event_t) {
+        self.init(
+            type: text(event.type, event.type_len), data: text(event.data, event.data_len),
+            lastEventID: text(event.last_event_id, event.last_event_id_len))
+    }
+}
+
+extension Duration {
+    /// Rounded away from 0, which stands for no limit.
+    var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let perMillisecond: Int64 = 1_000_000_000_000_000
+        let rest = attoseconds % perMillisecond
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        return whole + attoseconds / perMillisecond + rest.signum()
+    }
+}

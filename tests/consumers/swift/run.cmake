@@ -1,0 +1,45 @@
+# The Swift package and its tests against the installed library; and the program of README.md, which needs no package
+# manager to use the library's C module.
+cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../Steps.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../Bindings.cmake")
+
+install_library("${WORK}/prefix")
+use_prefix("${WORK}/prefix")
+
+file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/Sources/EventSource/*.swift")
+expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)
+
+set(swift "${CMAKE_CURRENT_LIST_DIR}/with-swift" --share "${CMAKE_CURRENT_LIST_DIR}" --share "${WORK}" --)
+
+fetch(${swift} swift --version)
+
+# Nothing is written beside the sources, or at home.
+if(NOT DEFINED ENV{XDG_CACHE_HOME})
+    set(ENV{XDG_CACHE_HOME} "$ENV{HOME}/.cache")
+endif()
+set(ENV{HOME} "${WORK}/home")
+file(MAKE_DIRECTORY "${WORK}/home")
+run("${SERVER}" --for 300 --run -- ${CMAKE_COMMAND} -E env TEST_SERVER={url} ${swift}
+    swift test --package-path "${CMAKE_CURRENT_LIST_DIR}" --scratch-path "${WORK}/package" -Xswiftc -warnings-as-errors)
+
+set(program "${WORK}/program")
+readme_program("${CMAKE_CURRENT_LIST_DIR}/README.md" swift "${program}/Sources/program/Program.swift")
+file(WRITE "${program}/Package.swift" "// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: \"program\",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(name: \"EventSource\", path: \"${CMAKE_CURRENT_LIST_DIR}\")],
+    targets: [.executableTarget(name: \"program\", dependencies: [\"EventSource\"])]
+)
+")
+run(${swift} swift build --package-path "${program}" --scratch-path "${program}/build")
+run_program(${swift} "${program}/build/debug/program")
+
+file(WRITE "${WORK}/version.swift" "import CEventSource\nprint(String(cString: eventsource_version()))\n")
+run(${swift} swiftc -I "${WORK}/prefix/include" -L "${WORK}/prefix/${LIBDIR}" "${WORK}/version.swift" -o "${WORK}/version")
+run(${swift} "${WORK}/version")
+
+file(REMOVE_RECURSE "${WORK}")

@@ -1,0 +1,657 @@
+// eventsource.hpp: what C++ adds to the library. That it calls the C functions rightly is shown by what comes of it; what
+// those do in detail is shown in tests/c.
+#include "../c/check.h"
+#include "../c/gate.h"
+
+#include <eventsource.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+static std::atomic<long> allocations;
+
+// Those of C++ in this program. Not inlined, or GCC takes malloc for the wrong partner of the library's delete.
+[[gnu::noinline]] void *operator new(std::size_t size) {
+    ++allocations;
+    if (void *memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void *memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using eventsource::client;
+using eventsource::client_ref;
+using eventsource::event;
+using namespace std::chrono_literals;
+
+constexpr auto LONG = 100s; // check.h's deadlines are shorter
+
+std::string at(const char *target) { return std::string(check_url) + target; }
+
+const char *const FEW = "/events?count=3&retry=10&then=204", *const ENDLESS = "/events?count=1000000&interval_ms=1";
+
+// Whether somebody holds what the callbacks of a test hold.
+using token_t = std::shared_ptr<int>;
+token_t token() { return std::make_shared<int>(0); }
+
+// The status with which a call is refused, EVENTSOURCE_OK if it is not.
+template <typename Call>
+eventsource_status_t refusal(Call call) {
+    try {
+        call();
+        return EVENTSOURCE_OK;
+    } catch (const eventsource::error &error) {
+        return error.status();
+    }
+}
+
+// What a call throws that is made to throw something.
+template <typename Call>
+std::string thrown(Call call) {
+    try {
+        call();
+        return "";
+    } catch (const std::exception &exception) {
+        return exception.what();
+    }
+}
+
+void start_and_wait(client &es) {
+    es.start();
+    CHECK(es.wait_for(LONG));
+}
+
+// What callbacks hold of a test, which says so at the gate when nobody holds it any more.
+struct Held {
+    explicit Held(gate_t *at) : gate(at) {}
+    ~Held() { gate_pass(gate); }
+    Held(const Held &) = delete;
+    Held &operator=(const Held &) = delete;
+    gate_t *gate;
+};
+
+/* ---- Callbacks --------------------------------------------------------------------------------------------------- */
+
+void a_client_tells_what_happens_to_its_stream() {
+    std::ostringstream lines;
+    const std::string url = at("/events?count=2&per_connection=1&retry=10&then=204&comment=hi");
+    client es(url);
+    es.on_request([&](eventsource::request &request) {
+          lines << "request " << request.attempt() << ' ' << request.cause() << ' ' << request.cause_http_status() << '\n';
+      })
+        .on_open([&](const eventsource::response &response) {
+            lines << "open " << response.status() << ' ' << response.http_version() << ' '
+                  << response.headers().find("content-type").value_or("none") << '\n';
+            CHECK(response.url() == url);
+            CHECK(!response.headers().find("x-none"));
+        })
+        .on_event([&](const event &event) {
+            lines << event.type() << ' ' << event.last_event_id() << ' ' << event.data() << '\n';
+            CHECK(event.data().data()[event.data().size()] == '\0');
+        })
+        .on_comment([&](const eventsource::comment &comment) { lines << "comment " << comment.text() << '\n'; })
+        .on_error([&](const eventsource::failure &failure) {
+            lines << "error " << failure.code() << ' ' << failure.will_retry() << ' ' << failure.attempt() << '\n';
+            CHECK(failure.delay() >= 10ms && failure.delay() < 1s);
+            CHECK(failure.http_status() == 0 && failure.os_error() == 0);
+            CHECK(!failure.message().empty() && failure.headers().empty() && failure.body().empty());
+        })
+        .on_close([&](const eventsource::closed &closed) {
+            lines << "close " << closed.reason() << ' ' << closed.code() << '\n';
+            CHECK(!closed.exception());
+        });
+    start_and_wait(es);
+    CHECK_TEXT(lines.str().c_str(), "request 1 0 0\nopen 200 11 text/event-stream\ncomment hi\nmessage 1 event 1\n"
+                                    "error 39 1 0\nrequest 1 39 0\nopen 200 11 text/event-stream\ncomment hi\n"
+                                    "message 2 event 2\nerror 39 1 0\nrequest 1 39 0\nclose 1 0\n");
+    const eventsource::statistics stats = es.stats();
+    CHECK(stats.events == 2 && stats.attempts == 3 && stats.opens == 2 && stats.errors == 2 && stats.bytes > 0);
+    CHECK(!stats.open && stats.idle);
+    CHECK_TEXT(es.last_event_id().c_str(), "2");
+    CHECK(es.state() == EVENTSOURCE_CLOSED);
+}
+
+void a_callback_takes_all_parameters_or_the_last_or_none() {
+    int opens = 0, events = 0, closes = 0;
+    client es(at(FEW));
+    es.on_open([&] { opens++; })
+        .on_event([&](client_ref ref, const event &event) {
+            events++;
+            CHECK(ref.get() == es.get() && ref.state() == EVENTSOURCE_OPEN);
+            CHECK(ref.last_event_id() == event.last_event_id());
+        })
+        .on_error([](const auto &) {})
+        .on_close([&](auto &&...all) { closes += static_cast<int>(sizeof...(all)); });
+    start_and_wait(es);
+    CHECK_NUMBER(opens, 1);
+    CHECK_NUMBER(events, 3);
+    CHECK_NUMBER(closes, 2);
+}
+
+void events_of_a_type_go_to_the_callback_of_that_type() {
+    std::string typed, others;
+    client es(at("/status/200?header=Content-Type:text/event-stream&body="
+                 "event:a%0Adata:1%0A%0Aevent:b%0Adata:2%0A%0Aevent:c%0Adata:3%0A%0A"));
+    es.on_event("a", [&](const event &event) { typed += event.data(); })
+        .on_event("b", [&] { typed += "wrong"; })
+        .on_event("b", [&](const event &event) { typed += event.data(); })
+        .on_event("c", [&] { typed += "wrong"; })
+        .on_event("c", nullptr)
+        .on_event([&](const event &event) { others += event.data(); })
+        .on_error([] { return EVENTSOURCE_STOP; });
+    start_and_wait(es);
+    CHECK_TEXT(typed.c_str(), "12");
+    CHECK_TEXT(others.c_str(), "3");
+}
+
+void events_can_come_in_batches() {
+    std::string all;
+    client es(at(FEW));
+    es.on_event([&] { all += "wrong"; }).on_events([&](const eventsource::events &events) {
+        CHECK(!events.empty() && events.size() == static_cast<std::size_t>(std::distance(events.begin(), events.end())));
+        CHECK(events[0].last_event_id() == (*events.begin()).last_event_id());
+        for (const event &event : events) all += event.last_event_id();
+    });
+    start_and_wait(es);
+    CHECK_TEXT(all.c_str(), "123");
+}
+
+void a_callback_may_be_move_only_and_lives_as_long_as_the_client() {
+    int events = 0;
+    token_t held = token();
+    std::weak_ptr<int> watched = held;
+    {
+        client es(at(FEW));
+        es.on_event([&events, only = std::make_unique<token_t>(std::move(held))] { events += only != nullptr; });
+        start_and_wait(es);
+        CHECK(!watched.expired());
+    }
+    CHECK(watched.expired());
+    CHECK_NUMBER(events, 3);
+}
+
+void a_callback_that_is_replaced_or_removed_is_destroyed_and_not_called() {
+    int wrong = 0;
+    const token_t held = token();
+    const auto callback = [&wrong, held] { wrong++; };
+    client es(at(FEW));
+    es.on_event(callback).on_event("message", callback).on_open(callback).on_exception(callback);
+    CHECK_NUMBER(held.use_count(), 6); // these, and both names here
+    es.on_event(nullptr).on_event("message", [] {}).on_open([] {}).on_exception(nullptr);
+    CHECK_NUMBER(held.use_count(), 2);
+    start_and_wait(es);
+    CHECK_NUMBER(wrong, 0);
+}
+
+void a_callback_that_comes_while_the_client_runs_is_refused_and_changes_nothing() {
+    gate_t gate = GATE_CLOSED;
+    int wrong = 0;
+    client es(at(ENDLESS));
+    es.on_event("message", [&] { gate_pass(&gate); });
+    es.start();
+    gate_wait(&gate, 1);
+    CHECK_NUMBER(refusal([&] { es.on_event("message", [&] { wrong++; }); }), EVENTSOURCE_ERR_STATE);
+    CHECK_NUMBER(refusal([&] { es.on_event("other", [&] { wrong++; }); }), EVENTSOURCE_ERR_STATE);
+    CHECK_NUMBER(refusal([&] { es.on_close([&] { wrong++; }); }), EVENTSOURCE_ERR_STATE);
+    CHECK_NUMBER(refusal([&] { es.on_exception([&] { wrong++; }); }), EVENTSOURCE_ERR_STATE);
+    CHECK_NUMBER(refusal([&] { es.start(); }), EVENTSOURCE_ERR_STATE);
+    gate_open(&gate);
+    gate_wait(&gate, 2);
+    es.stop();
+    CHECK(es.wait_for(LONG));
+    CHECK_NUMBER(wrong, 0);
+}
+
+void an_event_costs_no_allocation() {
+    long first = -1, last = -1;
+    int events = 0;
+    client es(at("/events?count=2000&retry=10&then=204"));
+    es.on_event("message", [&](const event &event) {
+        if (first < 0) first = allocations;
+        last = allocations;
+        events += !event.data().empty();
+    });
+    start_and_wait(es);
+    CHECK_NUMBER(events, 2000);
+    CHECK_NUMBER(last, first);
+}
+
+/* ---- Decisions and requests -------------------------------------------------------------------------------------- */
+
+void on_error_decides_what_happens() {
+    int errors = 0;
+    client es(at("/status/404?header=X-Why:because&body=gone"));
+    es.on_error([&](client_ref, const eventsource::failure &failure) {
+        CHECK(failure.code() == EVENTSOURCE_ERR_HTTP_STATUS && failure.http_status() == 404 && !failure.will_retry());
+        CHECK(failure.headers().find("x-why") == "because" && failure.body() == "gone");
+        return ++errors < 3 ? EVENTSOURCE_RECONNECT : EVENTSOURCE_DEFAULT;
+    });
+    eventsource::reconnect_policy policy = es.reconnect();
+    policy.delay = 1ms;
+    es.set_reconnect(policy);
+    start_and_wait(es);
+    CHECK_NUMBER(errors, 3);
+}
+
+void on_request_changes_the_request() {
+    std::string echo;
+    client es("http://127.0.0.1:1/");
+    es.set_method("POST")
+        .set_body("wrong")
+        .set_header("X-A", "wrong")
+        .add_header("X-B", "1")
+        .add_header("X-B", "2")
+        .on_request([](eventsource::request &request) {
+            request.set_url(at("/echo"));
+            request.set_header("X-A", "right");
+            request.set_body("body");
+        })
+        .on_event([&](client_ref ref, const event &event) {
+            echo = event.data();
+            ref.stop();
+        });
+    start_and_wait(es);
+    CHECK(echo.find("\"POST\"") != echo.npos && echo.find("right") != echo.npos && echo.find("body") != echo.npos);
+    CHECK(echo.find("wrong") == echo.npos);
+}
+
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
+
+void a_refused_call_throws_its_status_and_reason() {
+    CHECK_NUMBER(refusal([] { client("no URL"); }), EVENTSOURCE_ERR_URL);
+    client es(at(FEW));
+    CHECK_NUMBER(refusal([&] { es.set_header("a b", "c"); }), EVENTSOURCE_ERR_HEADER);
+    CHECK_NUMBER(refusal([&] { es.set_max_redirects(-1); }), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER(refusal([&] { es.set_read_timeout(-1ms); }), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER(refusal([&] { es.reconnect_now(); }), EVENTSOURCE_ERR_STATE);
+    try {
+        es.set_method("G ET");
+        check_that(0, __FILE__, __LINE__, "it is refused");
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::error_code(EVENTSOURCE_ERR_METHOD, eventsource::category()));
+        CHECK_TEXT(error.what(), (es.last_error() + ": the method is not legal").c_str());
+    }
+    CHECK_TEXT(eventsource::category().name(), "eventsource");
+}
+
+void a_text_with_a_nul_in_it_is_refused() {
+    using namespace std::string_view_literals;
+    client es(at(FEW));
+    CHECK_NUMBER(refusal([&] { es.set_header("X-A", "a\0b"sv); }), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER(refusal([&] { es.on_event("a\0b"sv, [] {}); }), EVENTSOURCE_ERR_VALUE);
+    es.set_body("a\0b"sv);
+}
+
+void settings_come_out_as_they_went_in() {
+    client es(at(FEW));
+    const eventsource::reconnect_policy defaults = es.reconnect();
+    CHECK(defaults.enabled && !defaults.retry_initial && defaults.delay == 1s && defaults.max_delay == 1min);
+    es.set_reconnect({false, true, 2s, 3min, 4, 0.25, 5h, 6});
+    const eventsource::reconnect_policy policy = es.reconnect();
+    CHECK(!policy.enabled && policy.retry_initial && policy.delay == 2s && policy.max_delay == 3min);
+    CHECK(policy.factor == 4 && policy.jitter == 0.25 && policy.reset_after == 5h && policy.max_attempts == 6);
+    es.set_connect_timeout(1s).set_read_timeout(1h).set_max_redirects(0).set_max_event_size(1).set_basic_auth("a", "b");
+    es.set_check_content_type(false).set_insecure_skip_verification(true).set_sensitive_header("X-A", "b");
+    es.set_ca_pem("").set_runtime(nullptr).set_last_event_id("7");
+    CHECK_TEXT(es.last_event_id().c_str(), "7");
+}
+
+/* ---- Exceptions in callbacks ------------------------------------------------------------------------------------- */
+
+// A callback of each kind that throws, and counts what comes after.
+struct Thrower {
+    int calls = 0;
+    void operator()() {
+        calls++;
+        throw std::runtime_error("thrown on purpose");
+    }
+};
+
+const struct {
+    const char *name;
+    void (*set)(client &, Thrower &);
+} KINDS[] = {
+    {"request", [](client &es, Thrower &thrower) { es.on_request([&] { thrower(); }); }},
+    {"open", [](client &es, Thrower &thrower) { es.on_open([&] { thrower(); }); }},
+    {"event", [](client &es, Thrower &thrower) { es.on_event([&] { thrower(); }); }},
+    {"event type", [](client &es, Thrower &thrower) { es.on_event("message", [&] { thrower(); }); }},
+    {"events", [](client &es, Thrower &thrower) { es.on_events([&] { thrower(); }); }},
+    {"comment", [](client &es, Thrower &thrower) { es.on_comment([&] { thrower(); }); }},
+    {"error", [](client &es, Thrower &thrower) { es.on_error([&] { thrower(); }); }},
+    {"close", [](client &es, Thrower &thrower) { es.on_close([&] { thrower(); }); }},
+};
+// All of them are called.
+const char *const EVERYTHING = "/events?count=3&comment=hi&retry=10&then=204";
+
+void an_exception_in_a_callback_of_any_kind_stops_the_client_and_comes_out_of_wait_once() {
+    for (const auto &kind : KINDS) {
+        Thrower thrower;
+        client es(at(EVERYTHING));
+        kind.set(es, thrower);
+        es.start();
+        CHECK_TEXT(thrown([&] { CHECK(es.wait_for(LONG)); }).c_str(), "thrown on purpose");
+        CHECK_TEXT(thrown([&] { CHECK(es.wait_for(LONG)); }).c_str(), "");
+        CHECK_NUMBER(thrower.calls, 1);
+        if (check_failed()) std::fprintf(stderr, "\n    (in \"%s\")", kind.name);
+    }
+}
+
+void on_close_sees_the_exception_that_stopped_the_client() {
+    std::string seen;
+    client es(at(EVERYTHING));
+    es.on_event([] { throw std::runtime_error("first"); }).on_close([&](const eventsource::closed &closed) {
+        CHECK(closed.reason() == EVENTSOURCE_CLOSE_STOPPED);
+        seen = thrown([&] { std::rethrow_exception(closed.exception()); });
+        throw std::runtime_error("second");
+    });
+    es.start();
+    CHECK_TEXT(thrown([&] { es.wait(); }).c_str(), "first");
+    CHECK_TEXT(seen.c_str(), "first");
+}
+
+void on_exception_may_let_the_stream_go_on() {
+    for (const auto &kind : KINDS) {
+        Thrower thrower;
+        int told = 0;
+        client es(at(EVERYTHING));
+        kind.set(es, thrower);
+        es.on_exception([&](client_ref ref, const std::exception_ptr &exception) {
+            CHECK(ref.get() == es.get());
+            CHECK_TEXT(thrown([&] { std::rethrow_exception(exception); }).c_str(), "thrown on purpose");
+            told++;
+        });
+        CHECK_TEXT(thrown([&] { start_and_wait(es); }).c_str(), "");
+        CHECK(thrower.calls >= 1);
+        CHECK_NUMBER(told, thrower.calls);
+        CHECK_NUMBER(static_cast<int64_t>(es.stats().events), 3);
+        if (check_failed()) std::fprintf(stderr, "\n    (in \"%s\")", kind.name);
+    }
+}
+
+void an_exception_in_on_exception_stops_the_client() {
+    int events = 0;
+    client es(at(EVERYTHING));
+    es.on_event([&] { throw ++events; }).on_exception([] { throw std::runtime_error("thrown at the throw"); });
+    es.start();
+    CHECK_TEXT(thrown([&] { es.wait(); }).c_str(), "thrown at the throw");
+    CHECK_NUMBER(events, 1);
+}
+
+void an_exception_that_nobody_waited_for_is_gone_at_the_next_start() {
+    gate_t gate = GATE_CLOSED;
+    bool throws = true;
+    gate_open(&gate);
+    client es(at(EVERYTHING));
+    es.on_event([&] {
+          if (throws) throw std::runtime_error("thrown on purpose");
+      }).on_close([&] { gate_pass(&gate); });
+    es.start();
+    gate_wait(&gate, 1);
+    // on_close has begun; that it has returned, C says without taking the exception.
+    CHECK_STATUS(eventsource_wait(es.get(), 10000), EVENTSOURCE_OK);
+    throws = false;
+    CHECK_TEXT(thrown([&] { start_and_wait(es); }).c_str(), "");
+}
+
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
+
+static_assert(!std::is_copy_constructible_v<client> && std::is_nothrow_move_constructible_v<client>);
+static_assert(!std::is_copy_assignable_v<client> && std::is_nothrow_move_assignable_v<client>);
+static_assert(!std::is_copy_constructible_v<eventsource::runtime> && !std::is_copy_constructible_v<eventsource::parser>);
+static_assert(!std::is_copy_constructible_v<event>, "it dies with its callback");
+
+void the_destructor_waits_for_the_callback_that_runs() {
+    gate_t gate = GATE_CLOSED;
+    std::atomic<bool> ended{false};
+    std::thread opener;
+    {
+        client es(at(ENDLESS));
+        es.on_event([&] { gate_pass(&gate); }).on_close([&] { ended = true; });
+        es.start();
+        gate_wait(&gate, 1);
+        opener = std::thread([&] { gate_open(&gate); });
+    }
+    CHECK(ended);
+    opener.join();
+}
+
+void a_client_may_be_destroyed_in_its_own_callback() {
+    gate_t gate = GATE_CLOSED;
+    gate_open(&gate);
+    std::atomic<int> closes{0};
+    auto es = std::make_unique<client>(at(ENDLESS));
+    es->on_close([&] { closes++; }).on_event([&es, held = std::make_unique<Held>(&gate)] {
+        es.reset();
+        CHECK_NUMBER(held->gate->arrivals, 0); // held is there still
+        throw std::runtime_error("nobody waits for this");
+    });
+    es->start();
+    gate_wait(&gate, 1);
+    CHECK_NUMBER(closes, 1);
+}
+
+void a_client_may_be_moved_while_it_runs() {
+    gate_t gate = GATE_CLOSED;
+    int others = 0;
+    client first(at(ENDLESS));
+    first.on_event([&] { gate_pass(&gate); });
+    first.start();
+    gate_wait(&gate, 1);
+    client second(std::move(first));
+    gate_open(&gate);
+    gate_wait(&gate, 2);
+    CHECK_NUMBER(refusal([&] { first.start(); }), EVENTSOURCE_ERR_NULL);
+    CHECK_NUMBER(refusal([&] { first.stop(); }), EVENTSOURCE_ERR_NULL);
+    CHECK_NUMBER(refusal([&] { first.on_event([] {}); }), EVENTSOURCE_ERR_NULL);
+    CHECK_NUMBER(refusal([&] { first.set_method("GET"); }), EVENTSOURCE_ERR_NULL);
+    CHECK_NUMBER(refusal([&] { static_cast<void>(first.last_event_id()); }), EVENTSOURCE_ERR_NULL);
+
+    client third(at(FEW));
+    third.on_event([&] { others++; });
+    second = std::move(third); // ends the endless one
+    start_and_wait(second);
+    CHECK_NUMBER(others, 3);
+}
+
+/* ---- Runtimes ---------------------------------------------------------------------------------------------------- */
+
+void with_manual_dispatch_callbacks_run_where_the_program_dispatches() {
+    int events = 0;
+    eventsource::runtime runtime({EVENTSOURCE_DISPATCH_MANUAL});
+    client es(at(FEW));
+    es.set_runtime(runtime).on_event([&, here = std::this_thread::get_id()] {
+        CHECK(std::this_thread::get_id() == here);
+        if (++events == 3) throw std::runtime_error("thrown on purpose");
+    });
+    es.start();
+    CHECK(runtime.fd() >= 0);
+    CHECK_NUMBER(refusal([&] { es.wait(); }), EVENTSOURCE_ERR_STATE);
+    const std::string end = thrown([&] {
+        while (!es.wait_for(0ms)) runtime.dispatch(10s, 1);
+    });
+    CHECK_TEXT(end.c_str(), "thrown on purpose");
+    CHECK_NUMBER(events, 3);
+    CHECK_NUMBER(static_cast<int64_t>(runtime.dispatch(0ms)), 0);
+}
+
+// Options whose hooks count, and hold something.
+eventsource::runtime_options counting(std::atomic<int> &starts, std::atomic<int> &stops, std::shared_ptr<Held> held) {
+    eventsource::runtime_options options;
+    options.thread_name = "mine";
+    options.on_thread_start = [&starts] { starts++; };
+    options.on_thread_stop = [&stops, held] { stops++; };
+    return options;
+}
+
+void the_hooks_of_a_runtime_frame_its_threads_and_are_destroyed_after_them() {
+    gate_t gate = GATE_CLOSED;
+    gate_open(&gate);
+    std::atomic<int> starts{0}, stops{0};
+    {
+        eventsource::runtime runtime(counting(starts, stops, std::make_shared<Held>(&gate)));
+        client es(at(FEW));
+        es.set_runtime(runtime);
+        start_and_wait(es);
+        CHECK_NUMBER(gate.arrivals, 0);
+    }
+    CHECK(starts >= 1);
+    CHECK_NUMBER(stops, starts);
+    CHECK_NUMBER(gate.arrivals, 1);
+}
+
+void the_hooks_of_a_runtime_that_a_callback_destroys_live_until_its_threads_have_stopped() {
+    gate_t gate = GATE_CLOSED;
+    gate_open(&gate);
+    std::atomic<int> starts{0}, stops{0};
+    auto runtime = std::make_unique<eventsource::runtime>(counting(starts, stops, std::make_shared<Held>(&gate)));
+    {
+        client es(at(ENDLESS));
+        es.set_runtime(*runtime).on_event([&] { runtime.reset(); });
+        start_and_wait(es);
+    }
+    gate_wait(&gate, 1);
+    CHECK(starts >= 1);
+    CHECK_NUMBER(stops, starts);
+}
+
+void a_refused_runtime_destroys_its_hooks() {
+    gate_t gate = GATE_CLOSED;
+    gate_open(&gate);
+    std::atomic<int> starts{0}, stops{0};
+    auto options = counting(starts, stops, std::make_shared<Held>(&gate));
+    options.threads = -1;
+    CHECK_NUMBER(refusal([&] { eventsource::runtime runtime(std::move(options)); }), EVENTSOURCE_ERR_VALUE);
+    CHECK_NUMBER(gate.arrivals, 1);
+}
+
+/* ---- The parser alone ---------------------------------------------------------------------------------------------- */
+
+// A parser that writes down what it finds.
+eventsource::parser_options writing(std::string &found) {
+    eventsource::parser_options options;
+    options.on_event = [&](const event &event) { ((found += event.type()) += ' ') += event.data(); };
+    options.on_comment = [&](const eventsource::comment &comment) { (found += '#') += comment.text(); };
+    options.on_retry = [&](eventsource::milliseconds retry) { found += std::to_string(retry.count()); };
+    return options;
+}
+
+void a_parser_finds_what_a_stream_has() {
+    std::string found;
+    eventsource::parser first(writing(found));
+    first.feed("retry:50\n:hi\nid:7\nda");
+    eventsource::parser second(std::move(first));
+    second.feed("ta:a\n\nda");
+    second.reset();
+    second.feed("ta:b\n\n");
+    CHECK_TEXT(found.c_str(), "50#himessage a");
+    CHECK_TEXT(second.last_event_id().c_str(), "7");
+    CHECK_NUMBER(refusal([&] { first.feed("a"); }), EVENTSOURCE_ERR_NULL);
+}
+
+void an_exception_in_a_parsers_callback_comes_out_of_feed() {
+    int events = 0;
+    eventsource::parser_options options;
+    options.max_event_size = 100;
+    options.on_event = [&](const event &event) {
+        events++;
+        if (event.data() == "a") throw std::runtime_error("thrown on purpose");
+    };
+    eventsource::parser parser(std::move(options));
+    CHECK_TEXT(thrown([&] { parser.feed("data:a\n\ndata:b\n\n"); }).c_str(), "thrown on purpose");
+    CHECK_NUMBER(events, 1);
+    parser.feed("data:c\n\n");
+    CHECK_NUMBER(events, 2);
+    CHECK_NUMBER(refusal([&] { parser.feed("data:" + std::string(200, 'x')); }), EVENTSOURCE_ERR_EVENT_TOO_LARGE);
+}
+
+void a_parser_may_be_destroyed_in_its_own_callback() {
+    std::unique_ptr<eventsource::parser> parser;
+    int events = 0;
+    eventsource::parser_options options;
+    options.on_event = [&events, &parser, held = token()] {
+        CHECK_NUMBER(refusal([&] { parser->feed("data\n\n"); }), EVENTSOURCE_ERR_IN_CALLBACK);
+        parser.reset();
+        events++;
+        CHECK_NUMBER(held.use_count(), 1);
+    };
+    parser = std::make_unique<eventsource::parser>(std::move(options));
+    parser->feed("data:a\n\ndata:b\n\n");
+    CHECK_NUMBER(events, 1);
+}
+
+/* ---- The library --------------------------------------------------------------------------------------------------- */
+
+void the_log_goes_to_the_callback_that_was_set_last() {
+    std::atomic<int> lines{0}, refusals{0}, wrong{0};
+    const token_t held = token();
+    eventsource::set_log_callback([&wrong, held] { wrong++; }, EVENTSOURCE_LOG_DEBUG);
+    eventsource::set_log_callback(
+        [&](eventsource_log_level_t level, std::string_view message) {
+            lines += level > EVENTSOURCE_LOG_OFF && !message.empty();
+            refusals += refusal([] { eventsource::set_log_callback(nullptr, EVENTSOURCE_LOG_OFF); }) ==
+                        EVENTSOURCE_ERR_IN_CALLBACK;
+        },
+        EVENTSOURCE_LOG_DEBUG);
+    CHECK_NUMBER(held.use_count(), 1);
+    {
+        client es(at(FEW));
+        start_and_wait(es);
+    }
+    eventsource::set_log_callback(nullptr, EVENTSOURCE_LOG_OFF);
+    const int before = lines;
+    client es(at(FEW));
+    start_and_wait(es);
+    CHECK(before > 0);
+    CHECK_NUMBER(lines, before);
+    CHECK_NUMBER(refusals, lines);
+    CHECK_NUMBER(wrong, 0);
+}
+
+void the_version_is_the_librarys() {
+    CHECK(eventsource::version() == eventsource_version());
+    CHECK_NUMBER(eventsource::version_number(), eventsource_version_number());
+}
+
+} // namespace
+
+CHECK_MAIN(TEST(a_client_tells_what_happens_to_its_stream),
+           TEST(a_callback_takes_all_parameters_or_the_last_or_none),
+           TEST(events_of_a_type_go_to_the_callback_of_that_type),
+           TEST(events_can_come_in_batches),
+           TEST(a_callback_may_be_move_only_and_lives_as_long_as_the_client),
+           TEST(a_callback_that_is_replaced_or_removed_is_destroyed_and_not_called),
+           TEST(a_callback_that_comes_while_the_client_runs_is_refused_and_changes_nothing),
+           TEST(an_event_costs_no_allocation),
+           TEST(on_error_decides_what_happens),
+           TEST(on_request_changes_the_request),
+           TEST(a_refused_call_throws_its_status_and_reason),
+           TEST(a_text_with_a_nul_in_it_is_refused),
+           TEST(settings_come_out_as_they_went_in),
+           TEST(an_exception_in_a_callback_of_any_kind_stops_the_client_and_comes_out_of_wait_once),
+           TEST(on_close_sees_the_exception_that_stopped_the_client),
+           TEST(on_exception_may_let_the_stream_go_on),
+           TEST(an_exception_in_on_exception_stops_the_client),
+           TEST(an_exception_that_nobody_waited_for_is_gone_at_the_next_start),
+           TEST(the_destructor_waits_for_the_callback_that_runs),
+           TEST(a_client_may_be_destroyed_in_its_own_callback),
+           TEST(a_client_may_be_moved_while_it_runs),
+           TEST(with_manual_dispatch_callbacks_run_where_the_program_dispatches),
+           TEST(the_hooks_of_a_runtime_frame_its_threads_and_are_destroyed_after_them),
+           TEST(the_hooks_of_a_runtime_that_a_callback_destroys_live_until_its_threads_have_stopped),
+           TEST(a_refused_runtime_destroys_its_hooks),
+           TEST(a_parser_finds_what_a_stream_has),
+           TEST(an_exception_in_a_parsers_callback_comes_out_of_feed),
+           TEST(a_parser_may_be_destroyed_in_its_own_callback),
+           TEST(the_log_goes_to_the_callback_that_was_set_last),
+           TEST(the_version_is_the_librarys))
