@@ -19,7 +19,7 @@ from pathlib import Path
 
 from departures import GO_SSE, NPM_EVENTSOURCE_PARSER, compose, explain
 from generator import Generator
-from report import Report, dump, need, skip
+from report import Report, dump, fetch, need
 from standard import Parser
 
 HERE = Path(__file__).parent
@@ -61,12 +61,6 @@ def prepare_go(build):
     go = need("go", "apt-get install golang-go, where that is what peers/go-sse/go.mod asks for")
     fetch([go, "build", "-o", build / "go-sse", "."], HERE / "peers/go-sse")
     return [build / "go-sse"]
-
-
-def fetch(command, folder):
-    done = subprocess.run(command, cwd=folder)
-    if done.returncode:
-        skip(f"{command[0]} {command[1]} failed in {folder}: no network, or too old a version")
 
 
 def encode(chunks):

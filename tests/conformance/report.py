@@ -1,26 +1,13 @@
 """What the two tests have in common: counting differences, showing them, and ending."""
 
-import os
 import re
-import shutil
 import sys
 from collections import Counter
+from pathlib import Path
 
-SKIPPED = 77  # the exit status that CTest is told to take for "skipped"
+sys.path.insert(0, str(Path(__file__).parent.parent / "common"))
 
-
-def need(program, package):
-    """The path of a program; without it there is no test, which CI must not overlook."""
-    path = shutil.which(program)
-    if not path:
-        skip(f"{program} is missing; to have it: {package}")
-    return path
-
-
-def skip(reason):
-    in_ci = os.environ.get("CI") == "true"
-    print(f"{'FAILED' if in_ci else 'SKIPPED'}: {reason}")
-    sys.exit(1 if in_ci else SKIPPED)
+from tools import fetch, need  # noqa: E402, F401: for the tests, too; found by the path set above
 
 
 class Report:

@@ -1,0 +1,70 @@
+"""nginx before an origin, as a reverse proxy."""
+
+from peers.nginx import FORWARD, Nginx
+from suite import Suite
+from transcript import error, line, lost
+
+
+class ReverseProxy(Suite):
+    needs = (Nginx,)
+    tested = "HTTP/1.1, TLS, reload, crash"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority = cls.new_authority()
+        locations = {"/": FORWARD.format(origin=cls.origin.url)}
+        dead = FORWARD.format(origin="http://127.0.0.1:1")
+
+        nginx = cls.nginx = cls.new(Nginx)
+        cls.http = nginx.add_server(locations=locations | {"/dead/": dead})
+        cls.https = nginx.add_tls_server(cls.authority.issue("localhost"), locations=locations)
+        cls.expired = nginx.add_tls_server(cls.authority.issue("expired", expired=True), locations=locations)
+        elsewhere = cls.authority.issue("elsewhere", hosts=["DNS:elsewhere.example"])
+        cls.elsewhere = nginx.add_tls_server(elsewhere, locations=locations)
+        cls.start(nginx)
+
+    def trusting(self, *arguments):
+        return ["--cacert", self.authority.certificate, *arguments]
+
+    def test_each_event_comes_once_over_http(self):
+        self.check_resumes(f"http://127.0.0.1:{self.http}")
+
+    def test_each_event_comes_once_over_https(self):
+        self.check_resumes(f"https://localhost:{self.https}", *self.trusting())
+
+    def test_a_response_that_breaks_off_is_resumed(self):
+        self.check_resumes_when_cut(f"https://localhost:{self.https}", *self.trusting())
+
+    def test_an_address_is_a_name_that_a_certificate_can_have(self):
+        self.check_resumes(f"https://127.0.0.1:{self.https}", *self.trusting())
+
+    def test_an_upstream_that_is_not_there_is_retried(self):
+        arguments = ["--retry-initial", f"http://127.0.0.1:{self.http}/dead/events"]
+        client = self.client(*arguments)
+        seen = list(map(line, client.take(2)))
+        self.check(seen, [error("HTTP_STATUS", 502, retried=True, says="the server answered 502")] * 2)
+
+    def test_an_authority_that_nobody_trusts_is_refused(self):
+        self.check_refused([f"https://localhost:{self.https}/events"], error("TLS", says="UnknownIssuer"))
+
+    def test_an_authority_of_the_same_name_with_another_key_is_refused(self):
+        other = self.new_authority("other").certificate
+        arguments = ["--cacert", other, f"https://localhost:{self.https}/events"]
+        self.check_refused(arguments, error("TLS", says="UnknownIssuer|BadSignature"))
+
+    def test_an_expired_certificate_is_refused(self):
+        arguments = self.trusting(f"https://localhost:{self.expired}/events")
+        self.check_refused(arguments, error("TLS", says="expired"))
+
+    def test_a_certificate_for_another_name_is_refused(self):
+        arguments = self.trusting(f"https://localhost:{self.elsewhere}/events")
+        self.check_refused(arguments, error("TLS", says="not valid for name"))
+
+    def test_a_reload_costs_no_event(self):
+        errors = self.check_survives(f"https://localhost:{self.https}", self.nginx.reload, *self.trusting())
+        self.check(errors, [lost()])
+
+    def test_a_crash_and_a_new_start_cost_no_event(self):
+        errors = self.check_survives(f"https://localhost:{self.https}", self.nginx.crash, *self.trusting())
+        self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
