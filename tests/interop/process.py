@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,11 +42,13 @@ class Peer:
     program: str
     package: str  # Debian's, that has the program
     version_command = ("--version",)
+    account = None  # a user that root is to start it as, for programs that refuse to run as root
     running = []  # all peers of this process, to show what they said when a test has failed
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.addresses = []  # what it listens on: ports, paths of sockets
+        self.dropped = []  # setpriv's options for `account`
 
     def command(self):
         """The arguments of the program; writes its files."""
@@ -85,6 +88,11 @@ class Peer:
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        if self.account and os.geteuid() == 0:
+            # The build may be where only root may go.
+            self.folder = Path(tempfile.mkdtemp(prefix="interop-"))
+            shutil.chown(self.folder, self.account)
+            self.dropped = ["--reuid", self.account, "--regid", self.account, "--clear-groups"]
         self.start()
         Peer.running.append(self)
         return self
@@ -92,10 +100,12 @@ class Peer:
     def __exit__(self, *exception):
         self.end()
         Peer.running.remove(self)
+        if self.dropped:
+            shutil.rmtree(self.folder)
 
     def start(self):
         # Ends with this process, however that ends. In a group of its own: some have children that outlive them.
-        command = ["setpriv", "--pdeathsig", "TERM", self.path(), *map(str, self.command())]
+        command = ["setpriv", *self.dropped, "--pdeathsig", "TERM", self.path(), *map(str, self.command())]
         with open(self.folder / "output", "ab") as output:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

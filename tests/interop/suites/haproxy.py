@@ -1,0 +1,39 @@
+"""HAProxy before an origin."""
+
+from peers.haproxy import Haproxy
+from suite import Suite
+from transcript import error, line, lost
+
+
+class FrontEnd(Suite):
+    needs = (Haproxy,)
+    tested = "HTTP/1.1, TLS, dead server, crash"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority = cls.new_authority()
+        cls.trust = ["--cacert", cls.authority.certificate]
+        haproxy = cls.haproxy = cls.new(Haproxy)
+        cls.http = f"http://127.0.0.1:{haproxy.add_front(cls.origin.number)}"
+        cls.https = f"https://localhost:{haproxy.add_tls_front(cls.origin.number, cls.authority.issue('localhost'))}"
+        cls.dead = f"http://127.0.0.1:{haproxy.add_front(1)}"
+        cls.start(haproxy)
+
+    def test_each_event_comes_once_over_http(self):
+        self.check_resumes(self.http)
+
+    def test_each_event_comes_once_over_https(self):
+        self.check_resumes(self.https, *self.trust)
+
+    def test_a_response_that_breaks_off_is_resumed(self):
+        self.check_resumes_when_cut(self.https, *self.trust)
+
+    def test_a_server_that_is_not_there_is_retried(self):
+        client = self.client("--retry-initial", f"{self.dead}/events")
+        seen = list(map(line, client.take(2)))
+        self.check(seen, [error("HTTP_STATUS", 503, retried=True, says="the server answered 503")] * 2)
+
+    def test_a_crash_and_a_new_start_cost_no_event(self):
+        errors = self.check_survives(self.https, self.haproxy.crash, *self.trust)
+        self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
