@@ -13,8 +13,8 @@ from transcript import line
 class Tail:
     """A run of `tail --json`; used in a with statement, at whose end the program is gone."""
 
-    def __init__(self, program, arguments, environment):
-        self.arguments = [str(program), "--json", *map(str, arguments)]
+    def __init__(self, command, arguments, environment):
+        self.arguments = [*map(str, command), "--json", *map(str, arguments)]
         # Nobody's proxies but the test's.
         self.environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         self.environment |= environment

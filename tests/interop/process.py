@@ -93,13 +93,21 @@ class Peer:
             self.folder = Path(tempfile.mkdtemp(prefix="interop-"))
             shutil.chown(self.folder, self.account)
             self.dropped = ["--reuid", self.account, "--regid", self.account, "--clear-groups"]
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.clean_up()
+            raise
         Peer.running.append(self)
         return self
 
     def __exit__(self, *exception):
         self.end()
         Peer.running.remove(self)
+        self.clean_up()
+
+    def clean_up(self):
+        """What is in the build tree stays, for those who want to know more."""
         if self.dropped:
             shutil.rmtree(self.folder)
 
@@ -148,7 +156,7 @@ class Peer:
         self.kill()
         self.start()
 
-    def said(self, lines=30):
+    def said(self, lines=20):
         output = (self.folder / "output").read_text(errors="replace")
         return "\n".join(output.splitlines()[-lines:])
 

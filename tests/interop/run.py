@@ -3,7 +3,6 @@
 
 import argparse
 import importlib
-import json
 import sys
 import unittest
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "common"))
 
-from process import Peer  # noqa: E402: found beside this file, and needs the path set above
+from process import Peer  # noqa: E402: its modules need the path set above
 from suite import Suite  # noqa: E402
 
 
@@ -28,7 +27,7 @@ class Result(unittest.TextTestResult):
 
     def show_peers(self):
         for peer in Peer.running:
-            print(f"---- {peer.name}\n{peer.said()}", flush=True)
+            print(f"---- {peer.name}\n{peer.said(12)}", flush=True)
 
 
 def suites_of(module):
@@ -48,7 +47,7 @@ def main():
     options = arguments.parse_args()
 
     module = importlib.import_module(f"suites.{options.suite}")
-    Suite.tail, Suite.test_server = options.tail.resolve(), options.test_server.resolve()
+    Suite.tail, Suite.test_server = [options.tail.resolve()], options.test_server.resolve()
     Suite.folder = options.build.resolve() / options.suite
     Suite.folder.mkdir(parents=True, exist_ok=True)
 
@@ -58,8 +57,7 @@ def main():
         for peer in suite.needs:
             peer.prepare(options.build.resolve())
             peer.path()
-            peers.setdefault(peer.name, {"version": peer.version(), "tested": []})
-        peers[suite.needs[0].name]["tested"].append(suite.tested)
+            peers.setdefault(peer.name, {"version": peer.version(), "tested": []})["tested"].append(suite.tested)
     for name, row in peers.items():
         print(f"{name} {row['version']}", flush=True)
 
@@ -69,7 +67,6 @@ def main():
     result = unittest.TextTestRunner(sys.stdout, resultclass=Result, verbosity=2).run(tests)
     if not result.testsRun:
         sys.exit("no test has run")
-    (Suite.folder / "peers.json").write_text(json.dumps(peers))
     sys.exit(not result.wasSuccessful())
 
 

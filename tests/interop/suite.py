@@ -15,12 +15,12 @@ from transcript import CLOSED, difference, echoed, error, events, line, lost, op
 class Suite(unittest.TestCase):
     """One or more peers, started once for all tests of the class."""
 
-    tail: ClassVar[Path]
+    tail: ClassVar[list]  # the client's command
     test_server: ClassVar[Path]
     folder: ClassVar[Path]  # for files of this run
 
     needs: ClassVar[tuple] = ()  # classes of the peers; without their programs there is no suite
-    tested: ClassVar[str] = ""  # with the first of them, for the table of peers
+    tested: ClassVar[str]  # with each of them, for the table of peers
 
     @classmethod
     def new(cls, peer, **options):
@@ -41,6 +41,13 @@ class Suite(unittest.TestCase):
     @classmethod
     def new_authority(cls, name="ca"):
         return Authority(cls.folder / f"{cls.__name__}-{name}".lower())
+
+    @classmethod
+    def bundle(cls, *certificates):
+        """All of them in one file."""
+        path = cls.folder / f"{cls.__name__}-bundle.pem".lower()
+        path.write_text("".join(certificate.read_text() for certificate in certificates))
+        return path
 
     def client(self, *arguments, environment=()):
         """A running client, until the test ends; one that reconnects does so soon."""
@@ -96,6 +103,13 @@ class Suite(unittest.TestCase):
         self.check(errors, [error(".*", status="[0-9]+", retried=True)] * len(errors))
         self.assertTrue(errors)
         return errors
+
+    def response_header(self, name, url, *options):
+        """A header of the response that a client gets."""
+        client = self.client(*options, url)
+        (answer,) = client.take(1)
+        self.check([line(answer)], [opened()])
+        return answer["headers"].get(name)
 
     def echo(self, base, *options, environment=()):
         """The request as the origin has seen it, by the names of its headers."""

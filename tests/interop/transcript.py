@@ -44,12 +44,12 @@ def events(first, last):
 
 def error(code, status=0, retried=False, says=".*"):
     """An error whose message has a match for `says`."""
-    return re.compile(rf"error {code} {status}, {fate(retried)}: .*(?:{says}).*")
+    return re.compile(rf"error (?:{code}) {status}, {fate(retried)}: .*(?:{says}).*")
 
 
 def lost(says=".*"):
     """The end of a connection as such, however the server or what lies between put it; it is made again."""
-    return error("(?:END_OF_STREAM|DISCONNECTED)", retried=True, says=says)
+    return error("END_OF_STREAM|DISCONNECTED", retried=True, says=says)
 
 
 def fate(retried):
@@ -71,4 +71,4 @@ def difference(seen, expected):
 def echoed(report):
     """The request that an event of test-server's /echo tells: its headers by name."""
     request = json.loads(report["data"])
-    return dict(request["headers"]) | {":method": request["method"], ":target": request["target"]}
+    return {name.lower(): value for name, value in request["headers"]} | {":method": request["method"], ":target": request["target"]}

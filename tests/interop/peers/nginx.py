@@ -7,6 +7,8 @@ from pathlib import Path
 from process import Peer
 from tools import skip
 
+MODULES = Path("/usr/lib/nginx/modules")
+
 CONFIGURATION = """\
 {user}daemon off;
 worker_processes 1;
@@ -74,18 +76,24 @@ class Nginx(Peer):
         self.process.send_signal(signal.SIGHUP)
 
 
-class Nchan(Nginx):
-    """nginx with a module that makes it a server of event streams."""
+class Extended(Nginx):
+    """nginx with a module from a package of its own."""
 
-    name = "Nchan"
-    package = "libnginx-mod-nchan"
-    module = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+    module: str
 
     def __init__(self, folder):
-        super().__init__(folder, [self.module])
+        super().__init__(folder, [MODULES / self.module])
 
     @classmethod
     def path(cls):
-        if not cls.module.exists():
-            skip(f"nginx's module Nchan is missing; to have it: apt-get install {cls.package}")
+        if not (MODULES / cls.module).exists():
+            skip(f"{cls.name}, a module of nginx, is missing; to have it: apt-get install {cls.package}")
         return super().path()
+
+
+class Nchan(Extended):
+    """A server of event streams."""
+
+    name = "Nchan"
+    package = "libnginx-mod-nchan"
+    module = "ngx_nchan_module.so"

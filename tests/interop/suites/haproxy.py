@@ -37,3 +37,38 @@ class FrontEnd(Suite):
     def test_a_crash_and_a_new_start_cost_no_event(self):
         errors = self.check_survives(self.https, self.haproxy.crash, *self.trust)
         self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+
+
+
+class UnixSocket(Suite):
+    needs = (Haproxy,)
+    tested = "Unix sockets"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        haproxy = cls.haproxy = cls.new(Haproxy)
+        cls.socket = haproxy.add_front(cls.origin.number, at=haproxy.socket("socket"))
+        cls.start(haproxy)
+
+    def test_each_event_comes_once(self):
+        self.check_resumes("http://localhost", "--unix-socket", self.socket)
+
+    def test_a_response_that_breaks_off_is_resumed(self):
+        self.check_resumes_when_cut("http://localhost", "--unix-socket", self.socket)
+
+    def test_the_host_is_that_of_the_url(self):
+        request = self.echo("http://api.example:1234", "--unix-socket", self.socket)
+        self.assertEqual(request["host"], "api.example:1234")
+
+    def test_no_proxy_is_asked(self):
+        environment = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}
+        self.check_resumes("http://localhost", "--unix-socket", self.socket, environment=environment)
+
+    def test_a_crash_and_a_new_start_cost_no_event(self):
+        errors = self.check_survives("http://localhost", self.haproxy.crash, "--unix-socket", self.socket)
+        self.check(errors, [lost(), *[error("CONNECT", retried=True)] * (len(errors) - 1)])
+
+    def test_a_socket_that_is_not_there_is_named(self):
+        path = self.haproxy.folder / "nobody"
+        self.check_refused(["--unix-socket", path, "http://localhost/events"], error("CONNECT", says=str(path)))
