@@ -1,5 +1,7 @@
 """Certificates made for one run, with Debian's openssl."""
 
+import base64
+import hashlib
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -63,6 +65,12 @@ class Authority:
             "-out", identity.certificate, "-startdate", f"{begin:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}",
         )  # fmt: skip
         return identity
+
+
+def pin(key):
+    """A key's pin, as curl and the library want it."""
+    public = openssl("pkey", "-in", key, "-pubout", "-outform", "DER")
+    return "sha256//" + base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
 def new_key(path):

@@ -72,3 +72,58 @@ class UnixSocket(Suite):
     def test_a_socket_that_is_not_there_is_named(self):
         path = self.haproxy.folder / "nobody"
         self.check_refused(["--unix-socket", path, "http://localhost/events"], error("CONNECT", says=str(path)))
+
+
+class ClientCertificates(Suite):
+    """HAProxy refuses connections without a certificate that it trusts, with an alert."""
+
+    needs = (Haproxy,)
+    tested = "client certificates, TLS alerts, versions of TLS"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority = cls.new_authority()
+        identity = cls.authority.issue("localhost")
+        verify = f"ca-file {cls.authority.certificate} verify required"
+        haproxy = cls.new(Haproxy)
+
+        def add(bind):
+            return f"https://localhost:{haproxy.add_tls_front(cls.origin.number, identity, bind)}"
+
+        cls.https = add(verify)
+        cls.older = add(f"{verify} ssl-max-ver TLSv1.2")
+        cls.open_older = add("ssl-max-ver TLSv1.2")
+        cls.start(haproxy)
+        cls.trust = ["--cacert", cls.authority.certificate]
+
+    def shown(self, authority, name, **options):
+        certificate, key = authority.issue(name, hosts=(), purpose="clientAuth", **options)
+        return [*self.trust, "--cert", certificate, "--key", key]
+
+    def check_alert(self, options, alert):
+        """In TLS 1.3 the alert comes when the client takes the handshake for done, in 1.2 within it."""
+        for base in (self.https, self.older):
+            with self.subTest(base):
+                arguments = [*options, f"{base}/events"]
+                self.check_refused(arguments, error("TLS", says=alert))
+
+    def test_a_certificate_of_its_authority_opens_the_stream(self):
+        options = self.shown(self.authority, "client")
+        self.check_resumes(self.https, *options)
+        self.check_resumes(self.older, *options)
+
+    def test_a_client_without_certificate_is_told_so(self):
+        self.check_alert(self.trust, "wants (one|a client certificate)")
+
+    def test_a_certificate_of_another_authority_is_told_to_be_unknown(self):
+        stranger = self.new_authority("stranger")
+        self.check_alert(self.shown(stranger, "stranger"), "alert unknown_ca")
+
+    def test_an_expired_certificate_is_told_to_be_so(self):
+        self.check_alert(self.shown(self.authority, "late", expired=True), "alert certificate_expired")
+
+    def test_an_older_version_than_is_wanted_is_refused(self):
+        self.check_resumes(self.open_older, *self.trust)
+        arguments = [*self.trust, "--tlsv1.3", f"{self.open_older}/events"]
+        self.check_refused(arguments, error("TLS", says="no version of TLS that is allowed"))

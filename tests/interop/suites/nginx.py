@@ -1,5 +1,6 @@
 """nginx before an origin, as a reverse proxy."""
 
+from certificates import pin
 from peers.nginx import FORWARD, Nginx
 from suite import Suite
 from transcript import error, line, lost
@@ -46,20 +47,20 @@ class ReverseProxy(Suite):
         self.check(seen, [error("HTTP_STATUS", 502, retried=True, says="the server answered 502")] * 2)
 
     def test_an_authority_that_nobody_trusts_is_refused(self):
-        self.check_refused([f"https://localhost:{self.https}/events"], error("TLS", says="UnknownIssuer"))
+        self.check_refused([f"https://localhost:{self.https}/events"], error("CERTIFICATE", says="no trusted authority"))
 
     def test_an_authority_of_the_same_name_with_another_key_is_refused(self):
         other = self.new_authority("other").certificate
         arguments = ["--cacert", other, f"https://localhost:{self.https}/events"]
-        self.check_refused(arguments, error("TLS", says="UnknownIssuer|BadSignature"))
+        self.check_refused(arguments, error("CERTIFICATE", says="no trusted authority|a signature is wrong"))
 
     def test_an_expired_certificate_is_refused(self):
         arguments = self.trusting(f"https://localhost:{self.expired}/events")
-        self.check_refused(arguments, error("TLS", says="expired"))
+        self.check_refused(arguments, error("CERTIFICATE", says="expired on"))
 
     def test_a_certificate_for_another_name_is_refused(self):
         arguments = self.trusting(f"https://localhost:{self.elsewhere}/events")
-        self.check_refused(arguments, error("TLS", says="not valid for name"))
+        self.check_refused(arguments, error("CERTIFICATE", says="it is for elsewhere.example, not for localhost"))
 
     def test_a_reload_costs_no_event(self):
         errors = self.check_survives(f"https://localhost:{self.https}", self.nginx.reload, *self.trusting())
@@ -68,3 +69,56 @@ class ReverseProxy(Suite):
     def test_a_crash_and_a_new_start_cost_no_event(self):
         errors = self.check_survives(f"https://localhost:{self.https}", self.nginx.crash, *self.trusting())
         self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+
+
+class ClientCertificates(Suite):
+    """nginx takes connections without a certificate, and refuses the requests."""
+
+    needs = (Nginx,)
+    tested = "client certificates, pinned keys"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority, cls.stranger = cls.new_authority(), cls.new_authority("stranger")
+        cls.identity = cls.authority.issue("localhost")
+        nginx = cls.new(Nginx)
+        port = nginx.add_tls_server(
+            cls.identity,
+            settings=f"ssl_verify_client on; ssl_client_certificate {cls.authority.certificate};",
+            locations={"/": FORWARD.format(origin=cls.origin.url)},
+        )
+        cls.https = f"https://localhost:{port}"
+        cls.start(nginx)
+
+    def shown(self, identity, *arguments):
+        certificate, key = identity
+        return ["--cacert", self.authority.certificate, "--cert", certificate, "--key", key, *arguments]
+
+    def test_a_certificate_of_its_authority_opens_the_stream(self):
+        client = self.authority.issue("client", hosts=(), purpose="clientAuth")
+        self.check_resumes(self.https, *self.shown(client))
+
+    def test_certificate_and_key_may_be_in_one_file(self):
+        client = self.authority.issue("both", hosts=(), purpose="clientAuth")
+        both = self.bundle(*client)
+        self.check_resumes(self.https, "--cacert", self.authority.certificate, "--cert", both)
+
+    def test_a_request_without_certificate_is_refused(self):
+        arguments = ["--cacert", self.authority.certificate, f"{self.https}/events"]
+        self.check_refused(arguments, error("HTTP_STATUS", 400))
+
+    def test_a_certificate_of_another_authority_is_refused(self):
+        client = self.stranger.issue("client", hosts=(), purpose="clientAuth")
+        self.check_refused(self.shown(client, f"{self.https}/events"), error("HTTP_STATUS", 400))
+
+    def test_a_server_with_a_pinned_key_is_accepted(self):
+        client = self.authority.issue("pinning", hosts=(), purpose="clientAuth")
+        self.check_resumes(self.https, *self.shown(client, "--pinnedpubkey", pin(self.identity.key)))
+        two = f"{pin(client.key)};{pin(self.identity.key)}"
+        self.check_resumes(self.https, *self.shown(client, "--pinnedpubkey", two))
+
+    def test_a_server_with_another_key_is_refused_however_trusted(self):
+        client = self.authority.issue("other", hosts=(), purpose="clientAuth")
+        arguments = self.shown(client, "--pinnedpubkey", pin(client.key), f"{self.https}/events")
+        self.check_refused(arguments, error("CERTIFICATE", says="pinned"))

@@ -42,7 +42,7 @@ class Proxy:
 
     def test_the_origin_is_not_trusted_more_than_without_a_proxy(self):
         arguments = self.through(f"{self.tls_origin.url}/events")
-        self.check_refused(arguments, error("TLS", says="UnknownIssuer"))
+        self.check_refused(arguments, error("CERTIFICATE", says="no trusted authority"))
 
     def test_an_origin_that_is_not_there_is_retried(self):
         for scheme, expected in self.unreachable.items():
