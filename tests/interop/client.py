@@ -20,6 +20,7 @@ class Tail:
         self.environment |= environment
         self.reports = queue.Queue()
         self.seen = []  # all reports taken so far
+        self.has_ended = False
 
     def __enter__(self):
         self.process = subprocess.Popen(
@@ -40,17 +41,21 @@ class Tail:
 
     def next(self):
         """The next report, which is waited for; None at the end."""
+        if self.has_ended:
+            return None
         try:
             report = self.reports.get(timeout=PATIENCE)
         except queue.Empty:
             told = "\n  ".join(map(line, self.seen))
             raise AssertionError(f"nothing more has come from {' '.join(self.arguments)} after\n  {told}") from None
-        if report is not None:
+        if report is None:
+            self.has_ended = True
+        else:
             self.seen.append(report)
         return report
 
     def take(self, count):
-        """The next reports."""
+        """The next reports; fewer at the end."""
         reports = [self.next() for _ in range(count)]
         return [report for report in reports if report is not None]
 

@@ -25,6 +25,11 @@ class Result(unittest.TextTestResult):
         super().addError(test, error)
         self.show_peers()
 
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error:
+            self.show_peers()
+
     def show_peers(self):
         for peer in Peer.running:
             print(f"---- {peer.name}\n{peer.said(12)}", flush=True)

@@ -7,4 +7,5 @@ from suites.servers import Server
 
 class Node(Server, Suite):
     needs = (BetterSse,)
-    tested = "HTTP/1.1, TLS, Last-Event-ID, crash"
+    tested = "HTTP/1.1, HTTP/2, TLS, Last-Event-ID, crash"
+    http2 = "2.0"  # as it says that

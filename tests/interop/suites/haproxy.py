@@ -39,6 +39,40 @@ class FrontEnd(Suite):
         self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
 
 
+class Http2(Suite):
+    needs = (Haproxy,)
+    tested = "HTTP/2 by ALPN and with prior knowledge"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority = cls.new_authority()
+        identity = cls.authority.issue("localhost")
+        haproxy = cls.haproxy = cls.new(Haproxy)
+        cls.https = f"https://localhost:{haproxy.add_tls_front(cls.origin.number, identity, 'alpn h2,http/1.1')}"
+        cls.plain = f"http://127.0.0.1:{haproxy.add_front(cls.origin.number, 'proto h2')}"
+        cls.start(haproxy)
+        cls.trust = ["--cacert", cls.authority.certificate]
+
+    def version(self, base, *options):
+        return self.response_header("x-http-version", f"{base}/events", *options)
+
+    def test_tls_chooses_it(self):
+        self.check_resumes(self.https, *self.trust)
+        self.assertEqual(self.version(self.https, *self.trust), "2.0")
+
+    def test_who_knows_it_need_not_ask(self):
+        self.check_resumes(self.plain, "--http2-prior-knowledge")
+        self.assertEqual(self.version(self.plain, "--http2-prior-knowledge"), "2.0")
+
+    def test_a_response_that_breaks_off_is_resumed(self):
+        """HAProxy makes a clean end of it."""
+        self.check_resumes_when_cut(self.https, *self.trust)
+
+    def test_a_crash_and_a_new_start_cost_no_event(self):
+        errors = self.check_survives(self.https, self.haproxy.crash, *self.trust)
+        self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+
 
 class UnixSocket(Suite):
     needs = (Haproxy,)

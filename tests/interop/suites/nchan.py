@@ -20,7 +20,7 @@ SUBSCRIBE = """
 
 class Replay(Suite):
     needs = (Nchan,)
-    tested = "event streams with replay by Last-Event-ID, over HTTP/1.1 and TLS"
+    tested = "event streams with replay by Last-Event-ID, over HTTP/1.1, HTTP/2 and TLS"
 
     @classmethod
     def setUpClass(cls):
@@ -28,7 +28,7 @@ class Replay(Suite):
         nchan = cls.nchan = cls.new(Nchan)
         locations = {"/publish": PUBLISH, "/subscribe": SUBSCRIBE}
         cls.http = nchan.add_server(locations=locations)
-        cls.https = nchan.add_tls_server(cls.authority.issue("localhost"), locations=locations)
+        cls.https = nchan.add_tls_server(cls.authority.issue("localhost"), "ssl http2", locations=locations)
         cls.start(nchan)
 
     def setUp(self):

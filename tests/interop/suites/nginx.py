@@ -3,7 +3,7 @@
 from certificates import pin
 from peers.nginx import FORWARD, Nginx
 from suite import Suite
-from transcript import error, line, lost
+from transcript import CLOSED, error, events, line, lost, opened
 
 
 class ReverseProxy(Suite):
@@ -122,3 +122,63 @@ class ClientCertificates(Suite):
         client = self.authority.issue("other", hosts=(), purpose="clientAuth")
         arguments = self.shown(client, "--pinnedpubkey", pin(client.key), f"{self.https}/events")
         self.check_refused(arguments, error("CERTIFICATE", says="pinned"))
+
+
+class Http2(Suite):
+    needs = (Nginx,)
+    tested = "HTTP/2 by ALPN and with prior knowledge, GOAWAY"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority = cls.new_authority()
+        identity = cls.authority.issue("localhost")
+        locations = {"/": FORWARD.format(origin=cls.origin.url)}
+        nginx = cls.nginx = cls.new(Nginx)
+        cls.plain = f"http://127.0.0.1:{nginx.add_server('http2', locations=locations)}"
+        cls.older = f"http://127.0.0.1:{nginx.add_server(locations=locations)}"
+        cls.https = f"https://localhost:{nginx.add_tls_server(identity, 'ssl http2', locations=locations)}"
+        cls.older_https = f"https://localhost:{nginx.add_tls_server(identity, locations=locations)}"
+        impatient = nginx.add_tls_server(identity, "ssl http2", "keepalive_requests 1;", locations)
+        cls.impatient = f"https://localhost:{impatient}"
+        cls.start(nginx)
+        cls.trust = ["--cacert", cls.authority.certificate]
+
+    def protocol(self, base, *options):
+        return self.response_header("x-protocol", f"{base}/events", *options)
+
+    def test_tls_chooses_it(self):
+        self.check_resumes(self.https, *self.trust)
+        self.assertEqual(self.protocol(self.https, *self.trust), "HTTP/2.0")
+
+    def test_tls_chooses_the_older_one_where_there_is_no_other(self):
+        self.assertEqual(self.protocol(self.older_https, *self.trust), "HTTP/1.1")
+
+    def test_who_knows_it_need_not_ask(self):
+        self.check_resumes(self.plain, "--http2-prior-knowledge")
+        self.assertEqual(self.protocol(self.plain, "--http2-prior-knowledge"), "HTTP/2.0")
+        self.assertEqual(self.protocol(self.https, "--http2-prior-knowledge", *self.trust), "HTTP/2.0")
+
+    def test_who_knows_it_wrong_is_told_so(self):
+        arguments = ["--http2-prior-knowledge", f"{self.older}/events"]
+        self.check_refused(arguments, error("HTTP2|DISCONNECTED|PROTOCOL", says="HTTP/2"))
+        arguments = ["--http2-prior-knowledge", *self.trust, f"{self.older_https}/events"]
+        self.check_refused(arguments, error("TLS|HTTP2", says="HTTP/2|protocol"))
+
+    def test_a_response_that_breaks_off_is_resumed(self):
+        """nginx says so by RST_STREAM."""
+        url = f"{self.https}/events?count=4&per_connection=2&retry=10&cut=abort&then=hold"
+        reset = error("HTTP2", retried=True, says="reset the stream: INTERNAL_ERROR")
+        expected = [opened(), *events(1, 2), reset, opened(), *events(3, 4), CLOSED]
+        self.check_run(["--count", "4", *self.trust, url], expected)
+
+    def test_goaway_after_each_request_costs_no_event(self):
+        self.check_resumes(self.impatient, *self.trust)
+
+    def test_goaway_for_a_reload_costs_no_event(self):
+        errors = self.check_survives(self.https, self.nginx.reload, *self.trust)
+        self.check(errors, [lost()])
+
+    def test_a_crash_and_a_new_start_cost_no_event(self):
+        errors = self.check_survives(self.https, self.nginx.crash, *self.trust)
+        self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])

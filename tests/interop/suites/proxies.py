@@ -36,9 +36,8 @@ class Proxy:
         self.check_resumes_when_cut(self.tls_origin.url, *self.through(*self.trust))
 
     def test_an_event_comes_at_once(self):
-        """The origin sends no more than this one."""
-        client = self.client(*self.through(f"{self.origin.url}/hang-body"))
-        self.check([line(report)[:6] for report in client.take(2)], ["open 2", "event "])
+        self.check_at_once(self.origin.url, *self.through())
+        self.check_at_once(self.tls_origin.url, *self.through(*self.trust))
 
     def test_the_origin_is_not_trusted_more_than_without_a_proxy(self):
         arguments = self.through(f"{self.tls_origin.url}/events")

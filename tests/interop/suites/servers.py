@@ -19,3 +19,9 @@ class Server:
 
     def test_a_crash_and_a_new_start_cost_no_event(self):
         self.check_survives(self.http, self.server.crash)
+
+    def version(self, base, *options):
+        return self.response_header("x-http-version", f"{base}/events", *options)
+
+    def test_tls_chooses_http2(self):
+        self.assertEqual(self.version(self.https, "--cacert", self.authority.certificate), self.http2)
