@@ -97,3 +97,9 @@ class Nchan(Extended):
     name = "Nchan"
     package = "libnginx-mod-nchan"
     module = "ngx_nchan_module.so"
+
+
+class Brotli(Extended):
+    name = "ngx_brotli"
+    package = "libnginx-mod-http-brotli-filter"
+    module = "ngx_http_brotli_filter_module.so"

@@ -1,7 +1,7 @@
 """nginx before an origin, as a reverse proxy."""
 
 from certificates import pin
-from peers.nginx import FORWARD, Nginx
+from peers.nginx import FORWARD, Brotli, Nginx
 from suite import Suite
 from transcript import CLOSED, error, events, line, lost, opened
 
@@ -182,3 +182,65 @@ class Http2(Suite):
     def test_a_crash_and_a_new_start_cost_no_event(self):
         errors = self.check_survives(self.https, self.nginx.crash, *self.trust)
         self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+
+
+class Compression(Suite):
+    needs = (Nginx, Brotli)
+    tested = "gzip and br of an event stream"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = cls.start_origin()
+        cls.authority = cls.new_authority()
+        nginx = cls.nginx = cls.new(Brotli)
+        forward = {"/": FORWARD.format(origin=cls.origin.url)}
+        identity = cls.authority.issue("localhost")
+        settings = "{0} on; {0}_types text/event-stream; {0}_min_length 0;"
+        cls.bases = {}
+        for coding, directive in (("gzip", "gzip"), ("br", "brotli")):
+            port = nginx.add_server(settings=settings.format(directive), locations=forward)
+            secure = nginx.add_tls_server(identity, "ssl http2", settings.format(directive), forward)
+            cls.bases[coding] = (f"http://127.0.0.1:{port}", f"https://localhost:{secure}")
+        cls.start(nginx)
+        cls.trust = ["--cacert", cls.authority.certificate]
+
+    def each(self):
+        return ((coding, base) for coding, bases in self.bases.items() for base in bases)
+
+    def test_each_event_comes_once(self):
+        for coding, base in self.each():
+            with self.subTest(base, coding=coding):
+                self.check_resumes(base, "--compressed", *self.trust)
+
+    def test_it_is_done_for_those_that_ask(self):
+        for coding, base in self.each():
+            with self.subTest(base, coding=coding):
+                asked = self.response_header("content-encoding", f"{base}/events", "--compressed", *self.trust)
+                not_asked = self.response_header("content-encoding", f"{base}/events", *self.trust)
+                self.assertEqual((asked, not_asked), (coding, None))
+
+    def test_an_event_comes_at_once(self):
+        for coding, base in self.each():
+            with self.subTest(base, coding=coding):
+                self.check_at_once(base, "--compressed", *self.trust)
+
+    def test_a_crash_and_a_new_start_cost_no_event(self):
+        for coding, base in self.each():
+            with self.subTest(base, coding=coding):
+                self.check_survives(base, self.nginx.crash, "--compressed", *self.trust)
+
+    def bad(self, base, coding):
+        head = "header=Content-Type:text/event-stream&header=Content-Encoding:"
+        return f"{base}/status/200?{head}{coding}&body=data:%20in%20clear%0a%0a"
+
+    def test_what_is_not_so_compressed_as_it_says_is_an_error(self):
+        for _, base in self.each():
+            with self.subTest(base):
+                arguments = ["--no-reconnect", *self.trust, self.bad(base, "gzip")]
+                self.check_refused(arguments, opened(), error("DECODING", says="gzip"))
+
+    def test_a_coding_that_nobody_knows_is_final(self):
+        for _, base in self.each():
+            with self.subTest(base):
+                arguments = [*self.trust, self.bad(base, "rot13")]
+                self.check_refused(arguments, error("CONTENT_ENCODING", 200, says="rot13"))
