@@ -3,6 +3,7 @@
 
 import argparse
 import importlib
+import json
 import sys
 import unittest
 from pathlib import Path
@@ -12,6 +13,7 @@ sys.path.insert(0, str(HERE.parent / "common"))
 
 from process import Peer  # noqa: E402: its modules need the path set above
 from suite import Suite  # noqa: E402
+from table import PEERS  # noqa: E402
 
 
 class Result(unittest.TextTestResult):
@@ -48,13 +50,17 @@ def main():
     arguments.add_argument("--tail", type=Path, required=True, help="the client")
     arguments.add_argument("--test-server", type=Path, required=True, help="the server behind the peers")
     arguments.add_argument("--build", type=Path, required=True, help="a folder for files of this run")
+    arguments.add_argument("--fault", help="of the client, from faulty.py: the tests must fail")
     arguments.add_argument("--only", help="a part of the names of the tests to run")
     options = arguments.parse_args()
 
     module = importlib.import_module(f"suites.{options.suite}")
     Suite.tail, Suite.test_server = [options.tail.resolve()], options.test_server.resolve()
-    Suite.folder = options.build.resolve() / options.suite
+    if options.fault:
+        Suite.tail = [sys.executable, HERE / "faulty.py", options.fault, *Suite.tail]
+    Suite.folder = options.build.resolve() / "-".join(filter(None, (options.suite, options.fault)))
     Suite.folder.mkdir(parents=True, exist_ok=True)
+    (Suite.folder / PEERS).unlink(missing_ok=True)
 
     suites = suites_of(module)
     peers = {}
@@ -72,7 +78,10 @@ def main():
     result = unittest.TextTestRunner(sys.stdout, resultclass=Result, verbosity=2).run(tests)
     if not result.testsRun:
         sys.exit("no test has run")
-    sys.exit(not result.wasSuccessful())
+    if result.wasSuccessful():
+        (Suite.folder / PEERS).write_text(json.dumps(peers))
+    else:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class Sniffer(Suite):
     """A relay before the proxy, and another between it and the target."""
 
     needs = (Squid, Tinyproxy, Microsocks)
-    tested = "recorded: no plaintext, no leaked credential"
+    tested = "no plaintext and no leaked credential in what passes"
 
     @classmethod
     def setUpClass(cls):

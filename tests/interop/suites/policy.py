@@ -11,7 +11,7 @@ from transcript import error
 
 class ThroughEach(Suite):
     needs = (Haproxy, Squid, Tinyproxy, Microsocks)
-    tested = "client certificate, pin and HTTP/2 through proxies"
+    tested = "client certificate, pin and HTTP/2 through each proxy"
 
     @classmethod
     def setUpClass(cls):
