@@ -72,8 +72,3 @@ class Relay:
         self.cut()
         yield
         self.open.set()
-
-    def count(self):
-        """How often somebody has connected, as far as not cut."""
-        with self.lock:
-            return len(self.connections)

@@ -33,8 +33,8 @@ class Haproxy(Peer):
         self.sections = []
 
     def add_front(self, server, bind="", mode="http", at=None):
-        """A front end for a server at a port of 127.0.0.1; `bind` is what follows the address in that directive. Returns
-        its port, unless it is to listen at a Unix socket."""
+        """A front end for a server at a port of 127.0.0.1; `bind` is what follows the address in that directive. It
+        listens at a Unix socket, `at`, or at a port; returns which."""
         address = at or self.port()
         self.sections.append(f"""\
 listen front-{len(self.sections)}

@@ -1,4 +1,4 @@
-"""The server whose events are checked one by one: tests/server's program, which no other project wrote."""
+"""The server whose events are checked one by one: the program of tests/server."""
 
 import subprocess
 
@@ -16,7 +16,7 @@ class Origin(Peer):
     def start(self):
         """It chooses a port itself and tells it, and runs for as long as its standard input is open."""
         command = [self.program, *(("--tls", "--ca-file", self.authority) if self.tls else ())]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.folder, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().split()[-1]
         self.number = int(self.url.rsplit(":", 1)[1])
 

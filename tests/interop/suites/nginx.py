@@ -47,7 +47,8 @@ class ReverseProxy(Suite):
         self.check(seen, [error("HTTP_STATUS", 502, retried=True, says="the server answered 502")] * 2)
 
     def test_an_authority_that_nobody_trusts_is_refused(self):
-        self.check_refused([f"https://localhost:{self.https}/events"], error("CERTIFICATE", says="no trusted authority"))
+        arguments = [f"https://localhost:{self.https}/events"]
+        self.check_refused(arguments, error("CERTIFICATE", says="no trusted authority"))
 
     def test_an_authority_of_the_same_name_with_another_key_is_refused(self):
         other = self.new_authority("other").certificate

@@ -57,7 +57,8 @@ class Proxy:
 
     def test_a_proxy_that_is_not_there_is_named(self):
         arguments = self.through(f"{self.origin.url}/events", proxy=self.dead_proxy())
-        self.check_refused(arguments, error("PROXY", says="the proxy (127.0.0.1|localhost):1 cannot be reached.*refused"))
+        says = "the proxy (127.0.0.1|localhost):1 cannot be reached.*refused"
+        self.check_refused(arguments, error("PROXY", says=says))
 
     def test_hosts_of_the_list_are_reached_without_it(self):
         proxy = self.dead_proxy()

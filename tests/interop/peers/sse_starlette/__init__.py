@@ -42,10 +42,8 @@ class SseStarlette(Peer):
 
     @classmethod
     def version(cls):
-        starlette, hypercorn = (
-            re.search(rf"^{name}==(\S+)", PINNED.read_text(), re.MULTILINE)[1] for name in ("sse-starlette", "hypercorn")
-        )
-        return f"{starlette} on hypercorn {hypercorn}"
+        pinned = dict(re.findall(r"^(\S+)==(\S+)", PINNED.read_text(), re.MULTILINE))
+        return f"{pinned['sse-starlette']} on hypercorn {pinned['hypercorn']}"
 
     def command(self):
         return [
