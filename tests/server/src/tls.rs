@@ -122,7 +122,16 @@ impl Identity {
     }
 
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::new(self.try_server_config().expect("a usable configuration"))
+        self.server_config_for(&["http/1.1"])
+    }
+
+    /// The configuration of a server that speaks these protocols (ALPN), the first rather than the
+    /// next.
+    pub fn server_config_for(&self, protocols: &[&str]) -> Arc<ServerConfig> {
+        let mut config = self.try_server_config().expect("a usable configuration");
+        let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
+        config.alpn_protocols = protocols.collect();
+        Arc::new(config)
     }
 
     fn try_server_config(&self) -> Result<ServerConfig, Box<dyn Error>> {
@@ -141,19 +150,7 @@ impl Identity {
             }
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_single_cert(self.chain.clone(), self.key.clone_key())?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
-    }
-
-    /// The configuration of a server that speaks these protocols (ALPN), the first rather than the next.
-    pub fn server_config_for(&self, protocols: &[&str]) -> Arc<ServerConfig> {
-        let mut config = ServerConfig::clone(&self.config);
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        Arc::new(config)
+        Ok(builder.with_single_cert(self.chain.clone(), self.key.clone_key())?)
     }
 
     /// Validity in days from now. It is kept short because Apple's verifier takes no leaf of more
