@@ -1,5 +1,7 @@
 //! The body of a response, which lends its bytes.
 
+use super::HeaderMap;
+use super::coding::Decoder;
 use super::error::{Error, ErrorKind};
 use super::http1::Content;
 use std::future::{Future, poll_fn};
@@ -15,13 +17,21 @@ const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
 #[derive(Debug)]
 pub struct Body {
     content: Content,
+    /// None where nothing is encoded, or in a way that is not decoded.
+    decoder: Option<Box<Decoder>>,
     silence: Option<Silence>,
 }
 
 impl Body {
-    pub(super) fn new(content: Content, read_timeout: Option<Duration>) -> Body {
+    /// The body of the response with these headers.
+    pub(super) fn new(
+        content: Content,
+        headers: &HeaderMap,
+        read_timeout: Option<Duration>,
+    ) -> Body {
         Body {
             content,
+            decoder: Decoder::of(headers),
             silence: read_timeout.map(Silence::new),
         }
     }
@@ -33,8 +43,8 @@ impl Body {
         }
     }
 
-    /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, in as many pieces as it came in, which
-    /// may be none. Answers whether more can follow. Nothing is lost by dropping the future.
+    /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, decoded, and then again no more than
+    /// `limit` bytes; in as many pieces as it came in, which may be none. Answers whether more can follow. Nothing is lost by dropping the future.
     pub async fn read(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> Result<bool, Error> {
         poll_fn(|cx| self.poll_read(cx, limit, &mut take)).await
     }
@@ -45,7 +55,14 @@ impl Body {
         limit: usize,
         take: &mut impl FnMut(&[u8]),
     ) -> Poll<Result<bool, Error>> {
-        match (self.content.poll_read(cx, limit, take), &mut self.silence) {
+        let Body {
+            content, decoder, ..
+        } = self;
+        let read = match decoder {
+            None => content.poll_read(cx, limit, take),
+            Some(decoder) => decoder.poll_read(content, cx, limit, take),
+        };
+        match (read, &mut self.silence) {
             (Poll::Ready(read), _) => Poll::Ready(read),
             (Poll::Pending, Some(silence)) => Poll::Ready(Err(ready!(silence.poll(cx)))),
             (Poll::Pending, None) => Poll::Pending,

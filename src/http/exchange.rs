@@ -53,11 +53,12 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     if let (407, Some(proxy)) = (head.status, forwarder) {
         return Err(refused(proxy, head));
     }
+    let body = Body::new(content, &head.headers, options.read_timeout);
     Ok(Response {
         status: head.status,
         http_version: head.http_version,
         headers: head.headers,
-        body: Box::new(Body::new(content, options.read_timeout)),
+        body: Box::new(body),
     })
 }
 

@@ -5,6 +5,7 @@
 //! folder.
 
 mod body;
+mod coding;
 mod connect;
 mod error;
 mod exchange;
@@ -14,6 +15,7 @@ mod request;
 mod tls;
 
 pub use body::Body;
+pub use coding::{Coding, Decoder, codings};
 pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;

@@ -2,7 +2,7 @@
 
 use crate::http::connect::Proxy;
 use crate::http::error::{Error, ErrorKind};
-use crate::http::request::{LAST_EVENT_ID, OWN_USER_AGENT, Request};
+use crate::http::request::{OWN_USER_AGENT, Request};
 use hyper::http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;
@@ -34,11 +34,8 @@ pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
         let host = url[BeforeHost..AfterPort].as_bytes();
         line([b"host", b": ", host, b""]);
     }
-    for (name, value) in &*request.headers {
+    for (name, value) in request.fields() {
         line([name.as_str().as_bytes(), b": ", value.as_bytes(), b""]);
-    }
-    if let Some(id) = &request.last_event_id {
-        line([LAST_EVENT_ID.as_str().as_bytes(), b": ", id.as_bytes(), b""]);
     }
     // Methods with a meaning for a body say also that there is none (RFC 9110, section 8.6).
     let has_meaning = [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);
