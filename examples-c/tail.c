@@ -33,7 +33,7 @@ typedef struct {
     list_t headers, places;
     int64_t connect_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
     int64_t count; /* 0 for no end */
-    int no_reconnect, retry_initial, tls12, tls13, insecure, http1, http2, json, help;
+    int no_reconnect, retry_initial, compressed, tls12, tls13, insecure, http1, http2, json, help;
 } options_t;
 
 typedef struct {
@@ -54,6 +54,7 @@ static const option_t OPTIONS[] = {
     {"-d", TEXT, MEMBER(body), "BODY", "send this body; the method is POST unless -X says another", 0, 0},
     {"-u", TEXT, MEMBER(user), "USER:PASSWORD", "send basic authentication", 0, 0},
     {"--last-event-id", TEXT, MEMBER(last_event_id), "ID", "resume after this event", 0, 0},
+    {"--compressed", FLAG, MEMBER(compressed), NULL, "ask for a compressed stream", 0, 0},
     {"--connect-timeout", SECONDS, MEMBER(connect_timeout), "SECONDS", "0 for no limit (default 10)", 0, 0},
     {"--read-timeout", SECONDS, MEMBER(read_timeout), "SECONDS", "longest silence, 0 for no limit (default 0)", 0, 0},
     {"--delay", NUMBER, MEMBER(delay), "MS", "first delay before reconnecting (default 1000)", 1, INT64_MAX},
@@ -469,6 +470,7 @@ static void configure(eventsource_t *es, const options_t *o) {
     }
     set_headers(es, &o->headers);
     if (o->last_event_id) check(es, "--last-event-id", eventsource_set_last_event_id(es, o->last_event_id));
+    check(es, "--compressed", eventsource_set_compression(es, o->compressed));
     check(es, "--connect-timeout", eventsource_set_connect_timeout(es, o->connect_timeout));
     check(es, "--read-timeout", eventsource_set_read_timeout(es, o->read_timeout));
     set_reconnect(es, o);

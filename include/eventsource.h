@@ -252,6 +252,11 @@ enum eventsource_close_reason_t
      * An error was final; `on_error` has told it.
      */
     EVENTSOURCE_CLOSE_FAILED = 2,
+    /**
+     * The server ended the stream without error, and `close_at_end` of `eventsource_reconnect_t` makes that the end. No
+     * `on_error` comes.
+     */
+    EVENTSOURCE_CLOSE_END_OF_STREAM = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -663,8 +668,8 @@ typedef struct eventsource_error_t {
      */
     size_t header_count;
     /**
-     * The first bytes of the answer's body (at most 4096) where the answer was no event stream; bytes that are no
-     * UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
+     * The first bytes of the answer's body (at most 4096) where the answer was no event stream, decoded if their content
+     * coding is known; bytes that are no UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
      */
     const char *body;
     /**
@@ -751,6 +756,19 @@ typedef struct eventsource_reconnect_t {
      * Give up after this many failed attempts in a row, at most 4294967295; 0 for no limit (default).
      */
     int64_t max_attempts;
+    /**
+     * 1: when the server ends the stream without error, the client closes (`EVENTSOURCE_CLOSE_END_OF_STREAM`); 0: it
+     * reconnects (default). For answers that are complete at some time, as a language model's.
+     *
+     * What else ends a stream, as the loss of the connection, stays with the other members. Where to ask twice would cost
+     * twice, set `enabled` to 0 as well: then every request is made once. Only framing tells an end from a loss: where a
+     * server sends neither chunks nor a length nor TLS, each is an end.
+     */
+    int32_t close_at_end;
+    /**
+     * Must be 0.
+     */
+    int32_t reserved;
 } eventsource_reconnect_t;
 
 /**
@@ -766,7 +784,7 @@ typedef struct eventsource_stats_t {
      */
     uint64_t events;
     /**
-     * Bytes of event streams read, without HTTP's own.
+     * Bytes of event streams read: decoded, and without HTTP's own.
      */
     uint64_t bytes;
     /**
@@ -1083,7 +1101,7 @@ eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_o
 eventsource_status_t eventsource_on_error(struct eventsource_t *es, eventsource_error_fn callback);
 
 /**
- * Sets the callback that is asked before each attempt, for a fresh token or another URL. NULL removes it.
+ * Sets the callback that is asked before each attempt, for a fresh token, another URL or another body. NULL removes it.
  *
  * With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
  *
@@ -1152,6 +1170,36 @@ eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, 
  *         `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const char *user, const char *password);
+
+/**
+ * Sets whether to ask for a compressed stream, by `Accept-Encoding: gzip, deflate, br, zstd`. Default: 0, no such header is
+ * sent; servers do not compress then, although HTTP allows it. An `Accept-Encoding` of the program's own comes in its place.
+ *
+ * Whatever was asked for, a response is decoded by its `Content-Encoding`, as a stream: an event that the server flushes is
+ * delivered at once. Up to five codings on top of each other are decoded. One that the library does not know is a final
+ * error, `EVENTSOURCE_ERR_CONTENT_ENCODING`; content that does not follow its coding is one that is retried,
+ * `EVENTSOURCE_ERR_DECODING`. While the stream is open its decoder holds, beside events, up to some 100 KiB and the coding's
+ * window: gzip and deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB.
+ *
+ * @param on 1: ask; 0: do not
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_compression(struct eventsource_t *es,
+                                                 int32_t on);
+
+/**
+ * Sets how a stream is resumed that was asked for with a POST or the like. Default: 0, every attempt sends the method and
+ * the body that were set.
+ *
+ * With 1 that holds until the stream has been open once since the start; each later attempt is a GET of the same URL, with
+ * `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
+ * made again, as MCP's streamable HTTP wants it. `on_request` sees the GET and may change it.
+ *
+ * @param on 1: resume with GET; 0: repeat the request
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_resume_with_get(struct eventsource_t *es,
+                                                     int32_t on);
 
 /**
  * Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
@@ -1450,6 +1498,19 @@ eventsource_status_t eventsource_request_get_cause(struct eventsource_request_t 
                                                    int32_t *http_status);
 
 /**
+ * Copies the URL of this attempt, without user information and fragment.
+ *
+ * @param buffer receives the URL and a NUL; may be NULL when `capacity` is 0
+ * @param capacity bytes of `buffer`
+ * @param len receives the URL's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the URL's length: nothing is copied
+ */
+eventsource_status_t eventsource_request_get_url(struct eventsource_request_t *request,
+                                                 char *buffer,
+                                                 size_t capacity,
+                                                 size_t *len);
+
+/**
  * Sets a header for this attempt, in place of any of that name.
  *
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
@@ -1457,6 +1518,38 @@ eventsource_status_t eventsource_request_get_cause(struct eventsource_request_t 
 eventsource_status_t eventsource_request_set_header(struct eventsource_request_t *request,
                                                     const char *name,
                                                     const char *value);
+
+/**
+ * Adds a header for this attempt beside those of the same name.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+ */
+eventsource_status_t eventsource_request_add_header(struct eventsource_request_t *request,
+                                                    const char *name,
+                                                    const char *value);
+
+/**
+ * Sets a header that holds a secret for this attempt, as `eventsource_set_sensitive_header`.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+ */
+eventsource_status_t eventsource_request_set_sensitive_header(struct eventsource_request_t *request,
+                                                              const char *name,
+                                                              const char *value);
+
+/**
+ * Removes the headers of a name for this attempt; there need not be any.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+ */
+eventsource_status_t eventsource_request_remove_header(struct eventsource_request_t *request, const char *name);
+
+/**
+ * Sets the method for this attempt, as `eventsource_set_method`.
+ *
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`
+ */
+eventsource_status_t eventsource_request_set_method(struct eventsource_request_t *request, const char *method);
 
 /**
  * Sets the URL for this attempt, as for `eventsource_new`. A user and password in it replace the authorization.

@@ -153,9 +153,13 @@ fn a_204_closes_without_an_error() {
 }
 
 #[test]
-fn an_encoded_stream_is_a_clear_error_and_not_silence() {
+fn a_stream_in_an_unknown_coding_is_a_clear_error_and_not_silence() {
     let server = Server::start(|exchange| {
-        exchange.respond(200, &[STREAM[0], ("Content-Encoding", "gzip")], b"\x1f\x8b");
+        exchange.respond(
+            200,
+            &[STREAM[0], ("Content-Encoding", "compress")],
+            b"\x1f\x9d",
+        );
     });
     let mut subject = Subject::new(&server.url("/"));
     subject.start();

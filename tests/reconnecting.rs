@@ -428,3 +428,124 @@ fn the_state_and_the_statistics_follow() {
     assert_eq!(subject.client.state(), State::Closed);
     assert!(subject.client.stats().open.is_none());
 }
+
+#[test]
+fn a_clean_end_can_be_the_end_without_an_error_while_a_loss_is_retried() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.event(&exchange.request.number.to_string());
+        match exchange.request.number {
+            0 => exchange.close(),
+            _ => exchange.end(),
+        }
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.close_at_end = true);
+    subject.start();
+    assert_eq!(subject.events(1), ["0"]);
+    assert_eq!(subject.error().kind, ErrorKind::Disconnected);
+    assert_eq!(subject.events(1), ["1"]);
+    // The next that is told: no error comes before it.
+    assert!(matches!(subject.next(), Told::Close(Close::EndOfStream)));
+    subject.stop();
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(subject.client.stats().errors, 1);
+}
+
+#[test]
+fn a_request_that_is_made_once_is_not_made_again_after_a_loss() {
+    for (lose, close) in [
+        (Exchange::end as fn(&mut Exchange), Close::EndOfStream),
+        (Exchange::close, Close::Failed(ErrorKind::Disconnected)),
+        (Exchange::reset, Close::Failed(ErrorKind::Disconnected)),
+    ] {
+        let server = Server::start(move |exchange| {
+            exchange.event_stream();
+            exchange.event("one");
+            lose(exchange);
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| {
+            settings.request.set_method("POST").expect("a method");
+            settings.reconnect.enabled = false;
+            settings.reconnect.close_at_end = true;
+        });
+        subject.start();
+        assert_eq!(subject.close(), close);
+        subject.stop();
+        assert_eq!(server.requests().len(), 1, "{close:?}");
+    }
+}
+
+#[test]
+fn a_stream_of_a_post_can_be_resumed_with_get_once_it_has_been_open() {
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 | 2 => exchange.respond(503, &[], b""),
+        _ => one_event_each(exchange),
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| {
+        let request = &mut settings.request;
+        request.set_method("POST").expect("a method");
+        request.set_body(b"{}");
+        for (name, value) in [
+            ("Content-Type", "application/json"),
+            ("Content-Language", "en"),
+            ("X-Session", "7"),
+        ] {
+            request.set_header(name, value).expect("a header");
+        }
+        settings.resume_with_get = true;
+    });
+    for run in 0..2 {
+        subject.start();
+        subject.events(2);
+        subject.stop();
+        if run == 0 {
+            let seen = server.requests();
+            let seen: Vec<_> = seen[..4]
+                .iter()
+                .map(|request| {
+                    let header = |name| request.header(name).unwrap_or("none");
+                    assert_eq!(header("x-session"), "7");
+                    let body = String::from_utf8_lossy(&request.body);
+                    let (kind, id) = (header("content-type"), header("last-event-id"));
+                    assert_eq!(header("content-language") == "en", !body.is_empty());
+                    format!("{} {body} {kind} {id}", request.method)
+                })
+                .collect();
+            assert_eq!(
+                seen,
+                [
+                    "POST {} application/json none",
+                    "POST {} application/json none",
+                    "GET  none 1",
+                    "GET  none 1"
+                ]
+            );
+        }
+    }
+    let posts = |request: &&test_server::Request| request.method == "POST";
+    let posts = server.requests().iter().filter(posts).count();
+    assert_eq!(posts, 3, "another start begins with the request itself");
+}
+
+#[test]
+fn on_request_sees_the_get_that_resumes_and_may_change_it() {
+    let server = Server::start(one_event_each);
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| {
+        settings.request.set_method("POST").expect("a method");
+        settings.resume_with_get = true;
+    });
+    subject.on_request(|attempt| {
+        if attempt.cause.is_some() {
+            attempt.request.set_method("PUT").expect("a method");
+            attempt.request.set_body(b"again");
+        }
+    });
+    subject.start();
+    subject.events(2);
+    let request = &server.requests()[1];
+    assert_eq!((&*request.method, &*request.body), ("PUT", &b"again"[..]));
+}

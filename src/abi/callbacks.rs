@@ -96,8 +96,8 @@ pub struct eventsource_error_t {
     pub headers: *const eventsource_header_t,
     /// Entries of `headers`.
     pub header_count: usize,
-    /// The first bytes of the answer's body (at most 4096) where the answer was no event stream; bytes that are no
-    /// UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
+    /// The first bytes of the answer's body (at most 4096) where the answer was no event stream, decoded if their content
+    /// coding is known; bytes that are no UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
     pub body: *const c_char,
     /// Bytes of `body`, without the NUL.
     pub body_len: usize,
@@ -113,6 +113,9 @@ pub enum eventsource_close_reason_t {
     EVENTSOURCE_CLOSE_SERVER = 1,
     /// An error was final; `on_error` has told it.
     EVENTSOURCE_CLOSE_FAILED = 2,
+    /// The server ended the stream without error, and `close_at_end` of `eventsource_reconnect_t` makes that the end. No
+    /// `on_error` comes.
+    EVENTSOURCE_CLOSE_END_OF_STREAM = 3,
 }
 
 /// The end of a client's run, alive during the callback.
@@ -335,7 +338,7 @@ pub unsafe extern "C" fn eventsource_on_error(
     }
 }
 
-/// Sets the callback that is asked before each attempt, for a fresh token or another URL. NULL removes it.
+/// Sets the callback that is asked before each attempt, for a fresh token, another URL or another body. NULL removes it.
 ///
 /// With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
 ///

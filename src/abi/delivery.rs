@@ -177,6 +177,10 @@ impl Handler for Delivery {
                 eventsource_close_reason_t::EVENTSOURCE_CLOSE_SERVER,
                 EVENTSOURCE_OK,
             ),
+            Close::EndOfStream => (
+                eventsource_close_reason_t::EVENTSOURCE_CLOSE_END_OF_STREAM,
+                EVENTSOURCE_OK,
+            ),
             Close::Failed(kind) => (
                 eventsource_close_reason_t::EVENTSOURCE_CLOSE_FAILED,
                 kind.into(),

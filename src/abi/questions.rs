@@ -96,7 +96,7 @@ pub struct eventsource_stats_t {
     pub size: usize,
     /// Events delivered.
     pub events: u64,
-    /// Bytes of event streams read, without HTTP's own.
+    /// Bytes of event streams read: decoded, and without HTTP's own.
     pub bytes: u64,
     /// Attempts begun.
     pub attempts: u64,

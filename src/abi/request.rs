@@ -1,7 +1,8 @@
 //! The attempt about to be made, as `on_request` may look at it and change it.
 
-use super::guard::{Refusal, bytes, call, out, text};
+use super::guard::{Refusal, bytes, call, out, text, text_out};
 use super::status::eventsource_status_t;
+use crate::http::{Invalid, Request};
 use crate::stream::{Attempt, Client};
 use std::ffi::{c_char, c_void};
 
@@ -85,6 +86,49 @@ pub unsafe extern "C" fn eventsource_request_get_cause(
     }
 }
 
+/// Copies the URL of this attempt, without user information and fragment.
+///
+/// @param buffer receives the URL and a NUL; may be NULL when `capacity` is 0
+/// @param capacity bytes of `buffer`
+/// @param len receives the URL's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the URL's length: nothing is copied
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_request_get_url(
+    request: *mut eventsource_request_t,
+    buffer: *mut c_char,
+    capacity: usize,
+    len: *mut usize,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        request_call(request, |attempt| {
+            text_out(attempt.request.url().as_str(), buffer, capacity, len)
+        })
+    }
+}
+
+/// The calls that put a header, which differ only in what they do with it.
+///
+/// # Safety
+/// As for `request_call` and `text`.
+unsafe fn header(
+    request: *mut eventsource_request_t,
+    name: *const c_char,
+    value: *const c_char,
+    put: fn(&mut Request, &str, &str) -> Result<(), Invalid>,
+) -> eventsource_status_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        request_call(request, |attempt| {
+            let (name, value) = (
+                text(name, "the header's name")?,
+                text(value, "the header's value")?,
+            );
+            Ok(put(&mut attempt.request, name, value)?)
+        })
+    }
+}
+
 /// Sets a header for this attempt, in place of any of that name.
 ///
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
@@ -95,12 +139,64 @@ pub unsafe extern "C" fn eventsource_request_set_header(
     value: *const c_char,
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
+    unsafe { header(request, name, value, Request::set_header) }
+}
+
+/// Adds a header for this attempt beside those of the same name.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_request_add_header(
+    request: *mut eventsource_request_t,
+    name: *const c_char,
+    value: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe { header(request, name, value, Request::add_header) }
+}
+
+/// Sets a header that holds a secret for this attempt, as `eventsource_set_sensitive_header`.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_request_set_sensitive_header(
+    request: *mut eventsource_request_t,
+    name: *const c_char,
+    value: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe { header(request, name, value, Request::set_sensitive_header) }
+}
+
+/// Removes the headers of a name for this attempt; there need not be any.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_request_remove_header(
+    request: *mut eventsource_request_t,
+    name: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
     unsafe {
         request_call(request, |attempt| {
-            Ok(attempt.request.set_header(
-                text(name, "the header's name")?,
-                text(value, "the header's value")?,
-            )?)
+            let name = text(name, "the header's name")?;
+            Ok(attempt.request.remove_header(name)?)
+        })
+    }
+}
+
+/// Sets the method for this attempt, as `eventsource_set_method`.
+///
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_request_set_method(
+    request: *mut eventsource_request_t,
+    method: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        request_call(request, |attempt| {
+            Ok(attempt.request.set_method(text(method, "the method")?)?)
         })
     }
 }

@@ -1,7 +1,9 @@
 //! The body of a response, which lends its bytes.
 
+use super::HeaderMap;
+use super::coding::Decoder;
+use super::content::Content;
 use super::error::{Error, ErrorKind};
-use super::{http1, http2};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,24 +13,25 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 /// How much of a body an error tells, and how long it may take to arrive.
 const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
 
-/// The content of a response, as its protocol frames it.
-#[derive(Debug)]
-pub enum Content {
-    Http1(http1::Content),
-    Http2(http2::Content),
-}
-
 /// The body of a response.
 #[derive(Debug)]
 pub struct Body {
     content: Content,
+    /// None where nothing is encoded, or in a way that is not decoded.
+    decoder: Option<Box<Decoder>>,
     silence: Option<Silence>,
 }
 
 impl Body {
-    pub(super) fn new(content: Content, read_timeout: Option<Duration>) -> Body {
+    /// The body of the response with these headers.
+    pub(super) fn new(
+        content: Content,
+        headers: &HeaderMap,
+        read_timeout: Option<Duration>,
+    ) -> Body {
         Body {
             content,
+            decoder: Decoder::of(headers),
             silence: read_timeout.map(Silence::new),
         }
     }
@@ -40,8 +43,9 @@ impl Body {
         }
     }
 
-    /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, in as many pieces as it came in, which
-    /// may be none. Answers whether more can follow. Nothing is lost by dropping the future.
+    /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, decoded, and then again no more than
+    /// `limit` bytes; in as many pieces as it came in, which may be none. Answers whether more can follow. Nothing is lost
+    /// by dropping the future.
     pub async fn read(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> Result<bool, Error> {
         poll_fn(|cx| self.poll_read(cx, limit, &mut take)).await
     }
@@ -52,9 +56,12 @@ impl Body {
         limit: usize,
         take: &mut impl FnMut(&[u8]),
     ) -> Poll<Result<bool, Error>> {
-        let read = match &mut self.content {
-            Content::Http1(content) => content.poll_read(cx, limit, take),
-            Content::Http2(content) => content.poll_read(cx, limit, take),
+        let Body {
+            content, decoder, ..
+        } = self;
+        let read = match decoder {
+            None => content.poll_read(cx, limit, take),
+            Some(decoder) => decoder.poll_read(content, cx, limit, take),
         };
         match (read, &mut self.silence) {
             (Poll::Ready(read), _) => Poll::Ready(read),

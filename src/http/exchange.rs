@@ -1,7 +1,8 @@
 //! One request, up to the head of the response: on a connection of its own, or on one that HTTP/2 shares among streams.
 
-use super::body::{Body, Content};
+use super::body::Body;
 use super::connect::{Route, connect, refused};
+use super::content::Content;
 use super::error::{Error, ErrorKind};
 use super::http2::{self, Failed, Reached};
 use super::request::Request;
@@ -70,11 +71,12 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
     if let (407, Some(proxy)) = (head.status, forwarder) {
         return Err(refused(proxy, head).into());
     }
+    let body = Body::new(content, &head.headers, options.read_timeout);
     Ok(Response {
         status: head.status,
         http_version: head.http_version,
         headers: head.headers,
-        body: Box::new(Body::new(content, options.read_timeout)),
+        body: Box::new(body),
     })
 }
 

@@ -5,7 +5,9 @@
 //! folder.
 
 mod body;
+mod coding;
 mod connect;
+mod content;
 mod error;
 mod exchange;
 mod head;
@@ -16,6 +18,7 @@ mod request;
 mod tls;
 
 pub use body::Body;
+pub use coding::{Coding, Decoder, codings};
 pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;

@@ -4,10 +4,7 @@ use super::error::{Error, ErrorKind};
 use super::origin;
 use super::request::{Field, Request};
 use hyper::http::Method;
-use hyper::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
-    HOST, HeaderValue,
-};
+use hyper::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue};
 
 /// Whether a status redirects.
 pub fn is_redirect(status: u16) -> bool {
@@ -43,15 +40,7 @@ pub fn follow(
         request.remove(|(name, _)| *name == HOST);
     }
     if becomes_get(status, &request.method) {
-        request.method = Method::GET;
-        request.body.clear();
-        let of_body = [
-            CONTENT_ENCODING,
-            CONTENT_LANGUAGE,
-            CONTENT_LOCATION,
-            CONTENT_TYPE,
-        ];
-        request.remove(|(name, _)| of_body.contains(name));
+        request.become_get();
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! A request as it is configured, checked at the setter.
 
+use super::coding;
 use super::error::{Error, ErrorKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT, HeaderName,
     HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use hyper::http::{Method, Uri};
@@ -14,7 +16,7 @@ use std::borrow::Cow;
 use url::Url;
 
 /// `Last-Event-ID`, of the HTML standard.
-pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Why a setting is refused.
 #[derive(Debug)]
@@ -73,7 +75,9 @@ pub struct Request {
     /// default.
     pub(super) headers: Cow<'static, [Field]>,
     /// The value of `Last-Event-ID`, apart from the headers so that it is no reason to copy them.
-    pub(super) last_event_id: Option<HeaderValue>,
+    last_event_id: Option<HeaderValue>,
+    /// Whether to ask for codings.
+    asks_for_compression: bool,
     pub(super) body: Bytes,
 }
 
@@ -86,6 +90,7 @@ impl Request {
             method: Method::GET,
             headers: Cow::Borrowed(&DEFAULT_HEADERS),
             last_event_id: None,
+            asks_for_compression: false,
             body: Bytes::new(),
         };
         request.authorize(user)?;
@@ -146,6 +151,24 @@ impl Request {
         self.body = Bytes::copy_from_slice(body);
     }
 
+    /// Makes it a GET of the same, with nothing left of a body.
+    pub fn become_get(&mut self) {
+        const OF_BODY: [HeaderName; 4] = [
+            CONTENT_ENCODING,
+            CONTENT_LANGUAGE,
+            CONTENT_LOCATION,
+            CONTENT_TYPE,
+        ];
+        self.method = Method::GET;
+        self.body.clear();
+        self.remove(|(name, _)| OF_BODY.contains(name));
+    }
+
+    /// Sets whether to ask for content codings, where no header says which.
+    pub fn set_compression(&mut self, on: bool) {
+        self.asks_for_compression = on;
+    }
+
     /// Sets a header in place of any of its name.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, value) = header(name, value)?;
@@ -157,6 +180,13 @@ impl Request {
     pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, value) = header(name, value)?;
         self.add(name, value);
+        Ok(())
+    }
+
+    /// Removes the headers of a name.
+    pub fn remove_header(&mut self, name: &str) -> Result<(), Invalid> {
+        let name = header_name(name)?;
+        self.remove(|(known, _)| *known == name);
         Ok(())
     }
 
@@ -201,6 +231,18 @@ impl Request {
         let what = "the URL cannot stand in a request";
         let uri = self.url.as_str().parse();
         uri.map_err(|error| Error::caused(ErrorKind::Protocol, what, &error))
+    }
+
+    /// All headers that are sent but for what the connection itself says.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        // Constants, which cannot be lent.
+        static OWN: [HeaderName; 2] = [ACCEPT_ENCODING, LAST_EVENT_ID];
+        let [accept_encoding, last_event_id] = &OWN;
+        let asks = self.asks_for_compression && self.header(accept_encoding).is_none();
+        let codings = asks.then_some((accept_encoding, &coding::ACCEPTED));
+        let last_event_id = self.last_event_id.as_ref().map(|id| (last_event_id, id));
+        let headers = self.headers.iter().map(|(name, value)| (name, value));
+        headers.chain(codings).chain(last_event_id)
     }
 
     /// Removes the headers that are as described.
@@ -283,7 +325,7 @@ fn connectable(mut url: Url) -> Result<Url, Invalid> {
     Ok(url)
 }
 
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid> {
+fn header_name(name: &str) -> Result<HeaderName, Invalid> {
     /// What the connection itself says: a caller's copy could only contradict it.
     const OWN: [HeaderName; 11] = [
         CONNECTION,
@@ -311,6 +353,11 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid>
             format!("the library itself writes the header {name}"),
         ));
     }
+    Ok(name)
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid> {
+    let name = header_name(name)?;
     let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
         Invalid::new(
             InvalidKind::Header,

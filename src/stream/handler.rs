@@ -115,6 +115,8 @@ pub enum Close {
     Stopped,
     /// The server asked.
     Server,
+    /// The server ended the stream without error, and that is to be the end.
+    EndOfStream,
     /// An error was final.
     Failed(ErrorKind),
 }
@@ -124,6 +126,7 @@ impl fmt::Display for Close {
         match self {
             Close::Stopped => f.write_str("closed, as the program asked"),
             Close::Server => f.write_str("closed, as the server asked"),
+            Close::EndOfStream => f.write_str("closed, as the stream has ended"),
             Close::Failed(kind) => write!(f, "closed: {kind}"),
         }
     }

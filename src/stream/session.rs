@@ -53,6 +53,7 @@ pub fn run(
         control,
         stage,
         first_attempt: true,
+        has_been_open: false,
         failed_attempts: 0,
         credentials_renewed: false,
         delivered: false,
@@ -98,6 +99,8 @@ struct Run {
     backoff: Backoff,
     /// The attempt under way is the first of this run.
     first_attempt: bool,
+    /// A stream of this run has been open.
+    has_been_open: bool,
     /// Failed attempts since the stream was last open.
     failed_attempts: u32,
     /// New credentials have been asked for since the stream was last open.
@@ -144,6 +147,9 @@ impl Run {
             Ok(None) => return ControlFlow::Break(Close::Server),
             Err(error) => (error, false),
         };
+        if self.settings.reconnect.close_at_end && error.kind == ErrorKind::EndOfStream {
+            return ControlFlow::Break(Close::EndOfStream);
+        }
         Box::pin(self.recover(error, was_open)).await
     }
 
@@ -154,6 +160,9 @@ impl Run {
             number: self.failed_attempts + 1,
             cause,
         };
+        if self.settings.resume_with_get && self.has_been_open {
+            attempt.request.become_get();
+        }
         self.adopt_last_event_id();
         if !attempt
             .request
@@ -184,6 +193,7 @@ impl Run {
 
         self.log(Level::Info, format_args!("open"));
         self.first_attempt = false;
+        self.has_been_open = true;
         self.failed_attempts = 0;
         self.credentials_renewed = false;
         self.parser.reset();

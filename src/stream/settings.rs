@@ -15,6 +15,8 @@ pub struct Settings {
     pub http: http::Options,
     /// When to try again.
     pub reconnect: ReconnectPolicy,
+    /// Whether only a run's first stream is asked for with the request's own method and body.
+    pub resume_with_get: bool,
     /// Whether a response must be `text/event-stream`.
     pub check_content_type: bool,
     max_event_size: usize,
@@ -39,6 +41,8 @@ pub struct ReconnectPolicy {
     pub reset_after: Duration,
     /// How many attempts may fail in a row; 0 for no limit.
     pub max_attempts: u32,
+    /// Whether the client closes when the server ends the stream without error.
+    pub close_at_end: bool,
 }
 
 impl Default for ReconnectPolicy {
@@ -52,6 +56,7 @@ impl Default for ReconnectPolicy {
             jitter: 0.5,
             reset_after: Duration::from_secs(60),
             max_attempts: 0,
+            close_at_end: false,
         }
     }
 }
@@ -63,6 +68,7 @@ impl Settings {
             request: Request::new(url)?,
             http: http::Options::default(),
             reconnect: ReconnectPolicy::default(),
+            resume_with_get: false,
             check_content_type: true,
             max_event_size: DEFAULT_MAX_EVENT_SIZE,
         })

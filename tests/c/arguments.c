@@ -68,6 +68,8 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_add_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_sensitive_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_basic_auth(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_compression(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_resume_with_get(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_last_event_id(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_get_reconnect(NULL, &policy), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_reconnect(NULL, &policy), EVENTSOURCE_ERR_NULL);
@@ -101,12 +103,19 @@ static void every_function_refuses_a_client_that_is_null(void) {
 static void every_function_refuses_a_request_that_is_null(void) {
     int64_t number = 99;
     int32_t code = 99, status = 99;
+    size_t len = 99;
+    char text[8];
     CHECK_STATUS(eventsource_request_get_attempt(NULL, &number), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_request_get_cause(NULL, &code, &status), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_get_url(NULL, text, sizeof text, &len), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_request_set_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_add_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_set_sensitive_header(NULL, "a", "b"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_remove_header(NULL, "a"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_request_set_method(NULL, "GET"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_request_set_url(NULL, "http://127.0.0.1/"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_request_set_body(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
-    CHECK(number == 99 && code == 99 && status == 99);
+    CHECK(number == 99 && code == 99 && status == 99 && len == 99);
 }
 
 static void every_function_refuses_a_runtime_that_is_null(void) {
@@ -502,6 +511,10 @@ static void options_with_unknown_values_are_refused(void) {
     CHECK_STATUS(eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2), EVENTSOURCE_OK);
     REFUSED(es, eventsource_set_http_version(es, 3), EVENTSOURCE_ERR_VALUE, "version");
     REFUSED(es, eventsource_set_http_version(es, -1), EVENTSOURCE_ERR_VALUE, "version");
+    REFUSED(es, eventsource_set_compression(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_compression(es, -1), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_resume_with_get(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    REFUSED(es, eventsource_set_resume_with_get(es, -1), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, INT32_MIN), EVENTSOURCE_ERR_VALUE, "0 or 1");
     CHECK_STATUS(eventsource_set_log_callback(NULL, 5, NULL), EVENTSOURCE_ERR_VALUE);
@@ -537,6 +550,9 @@ static void a_reconnect_policy_out_of_range_is_refused_and_changes_nothing(void)
     REFUSED_MEMBER(jitter, (double)NAN);
     REFUSED_MEMBER(reset_after_ms, -1);
     REFUSED_MEMBER(max_attempts, -1);
+    REFUSED_MEMBER(close_at_end, 2);
+    REFUSED_MEMBER(close_at_end, -1);
+    REFUSED_MEMBER(reserved, 1);
 #undef REFUSED_MEMBER
     CHECK_STATUS(eventsource_get_reconnect(es, &after), EVENTSOURCE_OK);
     CHECK(memcmp(&before, &after, sizeof before) == 0);
@@ -556,6 +572,7 @@ static void the_reconnect_policy_has_the_documented_defaults(void) {
     CHECK(policy.jitter == 0.5);
     CHECK_NUMBER(policy.reset_after_ms, 60000);
     CHECK_NUMBER(policy.max_attempts, 0);
+    CHECK_NUMBER(policy.close_at_end, 0);
     eventsource_free(es);
 }
 
@@ -800,6 +817,8 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_add_header(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_sensitive_header(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_basic_auth(es, "a", "b"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_compression(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_resume_with_get(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_reconnect(es, &policy), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_connect_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_read_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");

@@ -643,8 +643,8 @@ static void another_type_is_a_final_error_unless_the_check_is_off(void) {
     recorder_end(r);
 }
 
-static void an_encoded_answer_is_a_final_error(void) {
-    recorder_t *r = recorder_new("/status/200?header=Content-Type:text/event-stream&header=Content-Encoding:gzip"
+static void an_answer_in_an_unknown_coding_is_a_final_error(void) {
+    recorder_t *r = recorder_new("/status/200?header=Content-Type:text/event-stream&header=Content-Encoding:compress"
                                  "&body=x");
     retry_initial(r);
     run(r);
@@ -973,6 +973,63 @@ static void on_request_changes_the_attempt_and_only_that(void) {
     recorder_end(r);
 }
 
+static int32_t change_all_of_the_request(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind != ON_REQUEST) return EVENTSOURCE_DEFAULT;
+    char text[256];
+    size_t len = 0;
+    CHECK_STATUS(eventsource_request_get_url(r->request, text, 4, &len), EVENTSOURCE_ERR_BUFFER);
+    CHECK(len == strlen(check_url) + strlen("/echo?a"));
+    CHECK_STATUS(eventsource_request_get_url(r->request, text, sizeof text, NULL), EVENTSOURCE_OK);
+    CHECK(strncmp(text, check_url, strlen(check_url)) == 0 && strcmp(text + strlen(check_url), "/echo?a") == 0);
+    CHECK_STATUS(eventsource_request_set_method(r->request, "PUT"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_request_remove_header(r->request, "x-GONE"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_request_remove_header(r->request, "X-Never-There"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_request_add_header(r->request, "X-Kept", "two"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_request_set_sensitive_header(r->request, "X-Secret", "s"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_request_set_method(r->request, "G ET"), EVENTSOURCE_ERR_METHOD);
+    CHECK_STATUS(eventsource_request_add_header(r->request, "X-Kept", "a\nb"), EVENTSOURCE_ERR_HEADER);
+    CHECK_STATUS(eventsource_request_set_sensitive_header(r->request, "a b", "s"), EVENTSOURCE_ERR_HEADER);
+    CHECK_STATUS(eventsource_request_remove_header(r->request, "Last-Event-ID"), EVENTSOURCE_ERR_HEADER);
+    CHECK_STATUS(eventsource_request_remove_header(r->request, NULL), EVENTSOURCE_ERR_NULL);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void on_request_may_change_all_of_the_request(void) {
+    recorder_t *r = recorder_new("/echo?a#b");
+    CHECK_STATUS(eventsource_add_header(r->es, "X-Gone", "1"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_add_header(r->es, "X-Gone", "2"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_header(r->es, "X-Kept", "one"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
+    r->then = change_all_of_the_request;
+    start(r);
+    CHECK(echoed(r, "\"method\":\"PUT\""));
+    CHECK(!echoed(r, "x-gone"));
+    CHECK(echoed(r, "[\"x-kept\",\"one\"]"));
+    CHECK(echoed(r, "[\"x-kept\",\"two\"]"));
+    CHECK(echoed(r, "[\"x-secret\",\"s\"]"));
+    recorder_end(r);
+}
+
+static void with_close_at_end_a_clean_end_closes_without_an_error(void) {
+    recorder_t *r = recorder_new("/events?count=2&per_connection=1");
+    eventsource_reconnect_t policy = fast_policy(r->es);
+    policy.close_at_end = 1;
+    CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
+    run(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nclose end\n");
+    recorder_end(r);
+}
+
+static void a_compressed_stream_is_asked_for_and_decoded(void) {
+    recorder_t *r = recorder_new("/events?count=2&per_connection=1&then=204&coding=asked");
+    CHECK_STATUS(eventsource_set_compression(r->es, 1), EVENTSOURCE_OK);
+    run(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror END_OF_STREAM, again\n"
+                   "open 200\nevent message 2 [event 2]\nerror END_OF_STREAM, again\nclose server\n");
+    recorder_end(r);
+}
+
 static int32_t change_user(recorder_t *r, kind_t kind, const void *payload) {
     (void)payload;
     if (kind != ON_REQUEST) return EVENTSOURCE_DEFAULT;
@@ -1138,7 +1195,7 @@ CHECK_MAIN(TEST(everything_comes_in_the_order_of_the_stream),
            TEST(retry_after_is_honoured_up_to_the_maximum),
            TEST(a_204_closes_for_good),
            TEST(another_type_is_a_final_error_unless_the_check_is_off),
-           TEST(an_encoded_answer_is_a_final_error),
+           TEST(an_answer_in_an_unknown_coding_is_a_final_error),
            TEST(redirects_are_followed_and_the_method_changes_as_in_browsers),
            TEST(on_open_tells_the_url_after_redirects),
            TEST(each_reconnect_starts_from_the_original_url),
@@ -1160,6 +1217,9 @@ CHECK_MAIN(TEST(everything_comes_in_the_order_of_the_stream),
            TEST(on_error_may_close_instead_of_retrying),
            TEST(a_number_that_is_no_decision_is_the_default),
            TEST(on_request_changes_the_attempt_and_only_that),
+           TEST(on_request_may_change_all_of_the_request),
+           TEST(with_close_at_end_a_clean_end_closes_without_an_error),
+           TEST(a_compressed_stream_is_asked_for_and_decoded),
            TEST(a_user_in_the_url_of_a_request_replaces_the_authorization),
            TEST(on_request_is_told_the_number_and_the_cause_of_each_attempt),
            TEST(a_401_asks_on_request_once_more_at_once),

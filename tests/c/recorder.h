@@ -175,6 +175,7 @@ static inline void record_close(eventsource_t *es, const eventsource_close_t *cl
     CHECK((close->code != EVENTSOURCE_OK) == (close->reason == EVENTSOURCE_CLOSE_FAILED));
     char *line = close->reason == EVENTSOURCE_CLOSE_FAILED ? join("close failed %s", short_name(close->code))
                  : close->reason == EVENTSOURCE_CLOSE_SERVER ? join("close server")
+                 : close->reason == EVENTSOURCE_CLOSE_END_OF_STREAM ? join("close end")
                                                              : join("close stopped");
     recorder_note(user, es, line, ON_CLOSE, close);
 }

@@ -252,17 +252,6 @@ class BadRedirectFinal(Client):
         return FAIL
 
 
-class ContentCodingFinal(Client):
-    """A response with a content coding is a final error.
-
-    Fetch decodes it. The library asks for none and knows none; what it does not understand it must not take for events.
-    """
-
-    def judge(self, answer):
-        verdict = super().judge(answer)
-        return FAIL if verdict == STREAM and "gzip" in answer.values("content-encoding") else verdict
-
-
 class ControlCharactersNotSent(Client):
     """A last event ID with control characters is not sent.
 
@@ -281,6 +270,5 @@ LIBRARY = (
     OriginalUrlRequested,
     SixteenRedirects,
     BadRedirectFinal,
-    ContentCodingFinal,
     ControlCharactersNotSent,
 )

@@ -77,6 +77,28 @@ stderr: open: 200 from URL/echo
 stderr: closed
 END
 
+expect '--compressed asks for a compressed stream' --count 1 --compressed "$url/echo" <<'END'
+message: {"method":"GET","target":"/echo","headers":[["host","HOST"],
+["accept","text/event-stream"],
+["cache-control","no-cache"],
+["user-agent","libeventsource/VERSION"],
+["accept-encoding","gzip, deflate, br, zstd"]],"body":""}
+exit 0
+stderr: open: 200 from URL/echo
+stderr: closed
+END
+
+for coding in gzip deflate br zstd; do
+    expect "a stream in $coding is decoded, asked for or not" --count 3 "$url/events?coding=$coding" <<END
+message (id 1): event 1
+message (id 2): event 2
+message (id 3): event 3
+exit 0
+stderr: open: 200 from URL/events?coding=$coding
+stderr: closed
+END
+done
+
 expect 'after -- there are no more options' --count 1 -- "$url/events" <<'END'
 message (id 1): event 1
 exit 0
@@ -193,9 +215,9 @@ END
 check '--help names every option and ends with 0'
 help=$(run --help 2>&1; echo "exit $?")
 missing=
-for option in -H -X -d -u --last-event-id --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
-    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 \
-    --insecure --http1.1 --http2-prior-knowledge --count --json --help; do
+for option in -H -X -d -u --last-event-id --compressed --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
+    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key \
+    --pinnedpubkey --tlsv1.2 --tlsv1.3 --insecure --http1.1 --http2-prior-knowledge --count --json --help; do
     case $help in
     'Usage: tail [options] URL
 '*"

@@ -33,10 +33,21 @@ pub struct eventsource_reconnect_t {
     pub reset_after_ms: i64,
     /// Give up after this many failed attempts in a row, at most 4294967295; 0 for no limit (default).
     pub max_attempts: i64,
+    /// 1: when the server ends the stream without error, the client closes (`EVENTSOURCE_CLOSE_END_OF_STREAM`); 0: it
+    /// reconnects (default). For answers that are complete at some time, as a language model's.
+    ///
+    /// What else ends a stream, as the loss of the connection, stays with the other members. Where to ask twice would cost
+    /// twice, set `enabled` to 0 as well: then every request is made once. Only framing tells an end from a loss: where a
+    /// server sends neither chunks nor a length nor TLS, each is an end.
+    pub close_at_end: i32,
+    /// Must be 0.
+    pub reserved: i32,
 }
 
 // SAFETY: the struct is C's, of numbers.
-unsafe impl Growing for eventsource_reconnect_t {}
+unsafe impl Growing for eventsource_reconnect_t {
+    const FIRST: usize = std::mem::offset_of!(eventsource_reconnect_t, close_at_end);
+}
 
 /// Tells how the client reconnects.
 ///
@@ -63,6 +74,8 @@ pub unsafe extern "C" fn eventsource_get_reconnect(
                     jitter: now.jitter,
                     reset_after_ms: milliseconds(now.reset_after),
                     max_attempts: now.max_attempts.into(),
+                    close_at_end: now.close_at_end.into(),
+                    reserved: 0,
                 },
                 "the policy",
             )
@@ -84,6 +97,9 @@ pub unsafe extern "C" fn eventsource_set_reconnect(
     unsafe {
         set(es, |settings| {
             let policy = sized_read(policy, "the policy")?;
+            if policy.reserved != 0 {
+                return Err(Refusal::new(EVENTSOURCE_ERR_VALUE, "reserved must be 0"));
+            }
             settings.set_reconnect(ReconnectPolicy {
                 enabled: switch(policy.enabled, "enabled")?,
                 retry_initial: switch(policy.retry_initial, "retry_initial")?,
@@ -98,6 +114,7 @@ pub unsafe extern "C" fn eventsource_set_reconnect(
                         "max_attempts must be from 0 to 4294967295",
                     )
                 })?,
+                close_at_end: switch(policy.close_at_end, "close_at_end")?,
             })?;
             Ok(())
         })

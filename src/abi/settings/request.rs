@@ -2,7 +2,7 @@
 
 use super::set;
 use crate::abi::client::eventsource_t;
-use crate::abi::guard::{bytes, client_call, text};
+use crate::abi::guard::{bytes, client_call, switch, text};
 use crate::abi::status::eventsource_status_t;
 use crate::http::{Invalid, Request};
 use std::ffi::{c_char, c_void};
@@ -130,6 +130,54 @@ pub unsafe extern "C" fn eventsource_set_basic_auth(
             Ok(settings
                 .request
                 .set_basic_auth(text(user, "the user")?, text(password, "the password")?)?)
+        })
+    }
+}
+
+/// Sets whether to ask for a compressed stream, by `Accept-Encoding: gzip, deflate, br, zstd`. Default: 0, no such header is
+/// sent; servers do not compress then, although HTTP allows it. An `Accept-Encoding` of the program's own comes in its place.
+///
+/// Whatever was asked for, a response is decoded by its `Content-Encoding`, as a stream: an event that the server flushes is
+/// delivered at once. Up to five codings on top of each other are decoded. One that the library does not know is a final
+/// error, `EVENTSOURCE_ERR_CONTENT_ENCODING`; content that does not follow its coding is one that is retried,
+/// `EVENTSOURCE_ERR_DECODING`. While the stream is open its decoder holds, beside events, up to some 100 KiB and the coding's
+/// window: gzip and deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB.
+///
+/// @param on 1: ask; 0: do not
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_compression(
+    es: *mut eventsource_t,
+    on: i32,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            settings.request.set_compression(switch(on, "on")?);
+            Ok(())
+        })
+    }
+}
+
+/// Sets how a stream is resumed that was asked for with a POST or the like. Default: 0, every attempt sends the method and
+/// the body that were set.
+///
+/// With 1 that holds until the stream has been open once since the start; each later attempt is a GET of the same URL, with
+/// `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
+/// made again, as MCP's streamable HTTP wants it. `on_request` sees the GET and may change it.
+///
+/// @param on 1: resume with GET; 0: repeat the request
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_resume_with_get(
+    es: *mut eventsource_t,
+    on: i32,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            settings.resume_with_get = switch(on, "on")?;
+            Ok(())
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::http::connect::Proxy;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::head::{Head, LARGEST};
-use crate::http::request::{LAST_EVENT_ID, OWN_USER_AGENT, Request};
+use crate::http::request::{OWN_USER_AGENT, Request};
 use hyper::http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 use std::mem::MaybeUninit;
@@ -33,11 +33,8 @@ pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
         let host = url[BeforeHost..AfterPort].as_bytes();
         line([b"host", b": ", host, b""]);
     }
-    for (name, value) in &*request.headers {
+    for (name, value) in request.fields() {
         line([name.as_str().as_bytes(), b": ", value.as_bytes(), b""]);
-    }
-    if let Some(id) = &request.last_event_id {
-        line([LAST_EVENT_ID.as_str().as_bytes(), b": ", id.as_bytes(), b""]);
     }
     if let Some(length) = request.content_length() {
         let length = length.to_string();

@@ -13,7 +13,7 @@ pub use sharing::{Reached, reach};
 
 use super::error::{Error, ErrorKind};
 use super::head::Head;
-use super::request::{LAST_EVENT_ID, Request};
+use super::request::Request;
 use bytes::Bytes;
 use connection::Place;
 use h2::RecvStream;
@@ -72,13 +72,8 @@ fn head(request: &Request) -> Result<http::Request<()>, Error> {
     *head.method_mut() = request.method.clone();
     *head.uri_mut() = Uri::from_parts(uri).map_err(|error| invalid(error.into()))?;
     let headers = head.headers_mut();
-    for (name, value) in &*request.headers {
-        if name != HOST {
-            headers.append(name, value.clone());
-        }
-    }
-    if let Some(id) = &request.last_event_id {
-        headers.insert(LAST_EVENT_ID, id.clone());
+    for (name, value) in request.fields().filter(|(name, _)| **name != HOST) {
+        headers.append(name, value.clone());
     }
     if let Some(length) = request.content_length() {
         headers.insert(CONTENT_LENGTH, length.into());

@@ -7,6 +7,8 @@ pub struct Body {
     pub content: Vec<u8>,
     /// How it ends.
     pub end: End,
+    /// Whether the content is encoded: then nothing here reads it.
+    pub is_encoded: bool,
 }
 
 /// How a body ends.
@@ -65,35 +67,41 @@ fn read_body(head: &[&[u8]], body: &[u8]) -> Body {
             })
             .collect()
     };
-    if let Some(coding) = entries(b"transfer-encoding").last() {
-        return match &coding[..] {
-            b"chunked" => read_chunks(body),
-            _ => until(body.len(), body),
-        };
+    let codings = entries(b"content-encoding");
+    let is_coding = |name: &Vec<u8>| !name.is_empty() && name != b"identity";
+    let (content, end) = read_framed(
+        entries(b"transfer-encoding").last().map(Vec::as_slice),
+        entries(b"content-length").first().map(Vec::as_slice),
+        body,
+    );
+    Body {
+        content,
+        end,
+        is_encoded: codings.iter().any(is_coding),
     }
-    match entries(b"content-length").first() {
-        Some(length) => {
-            let length = str::from_utf8(length)
-                .ok()
-                .and_then(|length| length.parse().ok());
+}
+
+fn read_framed(coding: Option<&[u8]>, length: Option<&[u8]>, body: &[u8]) -> (Vec<u8>, End) {
+    match (coding, length) {
+        (Some(b"chunked"), _) => read_chunks(body),
+        (Some(_), _) | (None, None) => until(body.len(), body),
+        (None, Some(length)) => {
+            let length = str::from_utf8(length).ok();
+            let length = length.and_then(|length| length.parse().ok());
             until(length.unwrap_or(usize::MAX), body)
         }
-        None => until(body.len(), body),
     }
 }
 
-fn until(length: usize, body: &[u8]) -> Body {
-    Body {
-        content: body[..length.min(body.len())].to_vec(),
-        end: if length <= body.len() {
-            End::Complete
-        } else {
-            End::CutShort
-        },
+fn until(length: usize, body: &[u8]) -> (Vec<u8>, End) {
+    let content = body[..length.min(body.len())].to_vec();
+    match length <= body.len() {
+        true => (content, End::Complete),
+        false => (content, End::CutShort),
     }
 }
 
-fn read_chunks(mut bytes: &[u8]) -> Body {
+fn read_chunks(mut bytes: &[u8]) -> (Vec<u8>, End) {
     let mut content = Vec::new();
     let end = loop {
         let (size, rest) = match line(bytes) {
@@ -120,7 +128,7 @@ fn read_chunks(mut bytes: &[u8]) -> Body {
             }
         }
     };
-    Body { content, end }
+    (content, end)
 }
 
 /// A chunk's size, which extensions may follow.

@@ -675,7 +675,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
     ];
     // SAFETY: the caller's promise; strings are NUL-terminated, sizes those of what is pointed at.
     let status = unsafe {
-        match how / 2 % 19 {
+        match how / 2 % 21 {
             0 => eventsource_set_method(es, text(c"POST", c"CONNECT")),
             1 => eventsource_set_body(
                 es,
@@ -712,6 +712,8 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             15 => eventsource_set_pinned_keys(es, if bad { c"none".as_ptr() } else { ptr::null() }),
             16 => eventsource_set_min_tls_version(es, if bad { 11 } else { 13 }),
             17 => eventsource_set_server_name(es, text(c"example.org", c"a b")),
+            18 => eventsource_set_compression(es, if bad { 2 } else { 1 }),
+            19 => eventsource_set_resume_with_get(es, if bad { 2 } else { 1 }),
             _ => eventsource_set_insecure_skip_verification(es, if bad { 2 } else { 1 }),
         }
     };
@@ -722,7 +724,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             promise!(
                 bad && refusals.contains(&status),
                 "setter {}: {status:?}",
-                how / 2 % 19
+                how / 2 % 21
             );
         }
     }
@@ -804,10 +806,18 @@ fn change(request: *mut eventsource_request_t, how: u8) {
         let answers = [
             eventsource_request_get_attempt(request, &raw mut number),
             eventsource_request_get_cause(request, &raw mut code, &raw mut status),
-            match how % 3 {
+            match how % 7 {
                 0 => eventsource_request_set_header(request, c"X-Fuzz".as_ptr(), c"4".as_ptr()),
                 1 => eventsource_request_set_url(request, url(b'e' + how % 13).as_ptr().cast()),
-                _ => eventsource_request_set_body(request, c"body".as_ptr().cast(), 4),
+                2 => eventsource_request_set_body(request, c"body".as_ptr().cast(), 4),
+                3 => eventsource_request_add_header(request, c"X-Fuzz".as_ptr(), c"5".as_ptr()),
+                4 => eventsource_request_remove_header(request, c"x-fuzz".as_ptr()),
+                5 => eventsource_request_set_method(request, c"PUT".as_ptr()),
+                _ => eventsource_request_set_sensitive_header(
+                    request,
+                    c"X-Secret".as_ptr(),
+                    c"6".as_ptr(),
+                ),
             },
         ];
         promise!(answers == [EVENTSOURCE_OK; 3], "{answers:?}");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 
+use crate::coding::Encoder;
 use crate::request::Request;
 use crate::server::Shared;
 
@@ -28,6 +29,8 @@ pub struct Exchange {
     /// None once the connection is gone.
     transport: Option<Transport>,
     connection: u64,
+    /// How the event stream is encoded.
+    encoder: Option<Encoder>,
     shared: Arc<Shared>,
 }
 
@@ -48,6 +51,7 @@ impl Exchange {
             request,
             transport: Some(stream.into_inner()),
             connection,
+            encoder: None,
             shared,
         })
     }
@@ -58,6 +62,16 @@ impl Exchange {
             Transport::Plain(_) => None,
             Transport::Tls(stream) => stream.conn.server_name(),
         }
+    }
+
+    /// Has the event stream that follows encoded: its head names the coding, and each chunk is flushed on its own.
+    pub fn encode(&mut self, encoder: Encoder) {
+        self.encoder = Some(encoder);
+    }
+
+    /// Sends what follows as it is, without the end of the coding.
+    pub fn encode_no_more(&mut self) {
+        self.encoder = None;
     }
 
     /// Sends raw bytes and flushes them. False when the peer is gone; the first bytes after it
@@ -109,23 +123,37 @@ impl Exchange {
 
     /// Sends the head of an event stream: 200, `text/event-stream`, chunked.
     pub fn event_stream(&mut self) {
-        self.head(
-            200,
-            &[
-                ("Content-Type", "text/event-stream"),
-                ("Cache-Control", "no-store"),
-                ("Transfer-Encoding", "chunked"),
-                // Every connection carries one request; a client that believed otherwise would race
-                // with the close.
-                ("Connection", "close"),
-            ],
-        );
+        let coding = self
+            .encoder
+            .as_ref()
+            .map(|encoder| encoder.name().to_owned());
+        let mut headers = vec![
+            ("Content-Type", "text/event-stream"),
+            ("Cache-Control", "no-store"),
+            ("Transfer-Encoding", "chunked"),
+            // Every connection carries one request; a client that believed otherwise would race
+            // with the close.
+            ("Connection", "close"),
+        ];
+        if let Some(coding) = &coding {
+            headers.push(("Content-Encoding", coding));
+        }
+        self.head(200, &headers);
     }
 
     /// Sends one HTTP chunk and flushes it. Nothing for no bytes, since an empty chunk is the last
     /// one.
     pub fn chunk(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        let bytes = bytes.as_ref();
+        match &mut self.encoder {
+            Some(encoder) => {
+                let bytes = encoder.encode(bytes.as_ref());
+                self.chunk_as_it_is(&bytes)
+            }
+            None => self.chunk_as_it_is(bytes.as_ref()),
+        }
+    }
+
+    fn chunk_as_it_is(&mut self, bytes: &[u8]) -> bool {
         if bytes.is_empty() {
             return self.transport.is_some();
         }
@@ -145,8 +173,11 @@ impl Exchange {
         self.chunk(event_text(Some(id), data))
     }
 
-    /// Sends the last chunk: a clean end.
+    /// Sends the last chunk: a clean end, that of the coding before it.
     pub fn end(&mut self) {
+        if let Some(mut encoder) = self.encoder.take() {
+            self.chunk_as_it_is(&encoder.finish());
+        }
         self.send("0\r\n\r\n");
     }
 

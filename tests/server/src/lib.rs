@@ -28,11 +28,13 @@
 //! waits for ends at the latest when the [`Server`] is dropped, and a script that panicked makes
 //! the test fail.
 
+mod coding;
 mod exchange;
 mod request;
 mod server;
 mod tls;
 
+pub use coding::Encoder;
 pub use exchange::Exchange;
 pub use request::Request;
 pub use server::{LIMIT, Server};

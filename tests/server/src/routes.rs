@@ -2,12 +2,13 @@
 //! on the `Last-Event-ID` alone, so any number of clients can use any route at once.
 
 mod chaos;
+mod chat;
 
 use std::fmt::Write;
 use std::str::FromStr;
 use std::time::Duration;
 
-use test_server::{Exchange, Request};
+use test_server::{Encoder, Exchange, Request};
 
 /// What is wrong with a request; it becomes the body of a 400.
 type Outcome = Result<(), String>;
@@ -25,11 +26,12 @@ const ROUTES: &[Route] = &[
     Route {
         path: "/events",
         parameters: "?count=N&first=F&per_connection=K&interval_ms=M&retry=R&comment=TEXT\
-                     &cut=clean|abort|reset&then=hold|204&token=T",
+                     &cut=clean|abort|reset&then=hold|204&token=T&coding=CODINGS",
         help: "N events (default 10) with ids from F (default 1), resumed after Last-Event-ID. With \
                T, a 401 to whom does not authorize as its bearer. At most K on one connection, which is then cut: with the last chunk, without it, or by \
                a reset. After the last event the stream stays open, or with then=204 is cut and \
-               the next request gets a 204.",
+               the next request gets a 204. The stream is encoded as `gzip, br` or the like says; \
+               with `asked`, by the first coding of the request's Accept-Encoding, if it has any.",
         answer: events,
     },
     Route {
@@ -43,6 +45,14 @@ const ROUTES: &[Route] = &[
                chunk size, or by an event without end. After the last event the next request gets \
                a 204.",
         answer: chaos::answer,
+    },
+    Route {
+        path: "/v1/chat/completions",
+        parameters: "",
+        help: "A language model's endpoint in OpenAI's style, for a POST with the key `test-key`: the answer is \
+               the prompt, and [DONE]. After the prompt `fail` comes an error, after `break` the connection \
+               breaks, after `end` it ends.",
+        answer: chat::answer,
     },
     Route {
         path: "/status/",
@@ -200,6 +210,15 @@ fn events(exchange: &mut Exchange) -> Outcome {
         ],
     )?;
     let hold = choice(request, "then", &[("hold", true), ("204", false)])?;
+    let codings = match request.query("coding") {
+        Some("asked") => request
+            .header("Accept-Encoding")
+            .and_then(|list| list.split(',').next()),
+        codings => codings,
+    };
+    let encoder = codings
+        .map(|codings| Encoder::new(codings).ok_or(format!("coding: unknown: {codings}")))
+        .transpose()?;
 
     let end = first.checked_add(count).ok_or("count: too many")?;
     let next = match request.header("Last-Event-ID") {
@@ -216,6 +235,9 @@ fn events(exchange: &mut Exchange) -> Outcome {
         return Ok(());
     }
 
+    if let Some(encoder) = encoder {
+        exchange.encode(encoder);
+    }
     exchange.event_stream();
     let mut preamble = String::new();
     for line in comment.iter().flat_map(|comment| comment.split('\n')) {

@@ -1,0 +1,222 @@
+//! One content coding: what has come of it becomes what that stands for, through the libraries that know how.
+
+use super::Coding;
+use crate::http::error::{Error, ErrorKind};
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use flate2::{Decompress, FlushDecompress, Status};
+use std::fmt;
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
+
+/// The largest window of zstd, as a power of two: what RFC 9659 allows for in HTTP. brotli's own limit is 24.
+const ZSTD_WINDOW: u32 = 23;
+
+/// How much of a zstd frame tells how much more is needed.
+const ZSTD_BEGIN: usize = 5;
+
+/// The head of a zstd block, which its decoder would have together with the block before.
+const ZSTD_BLOCK_HEAD: usize = 3;
+
+/// Decodes one coding.
+pub struct Codec {
+    coding: Coding,
+    /// None before the first byte: many a response that names a coding has no content.
+    engine: Option<Engine>,
+    /// All that was encoded is decoded; gzip and zstd may begin again.
+    has_ended: bool,
+    /// As much was decoded as there was room for: there may be more without more input.
+    was_full: bool,
+    /// Why there is no more after what was decoded last.
+    fault: Option<String>,
+}
+
+enum Engine {
+    Deflate(Decompress),
+    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Zstd {
+        context: DCtx<'static>,
+        /// How much it says that it wants to go on. It gets no more than a block at a time: where it finds a fault, it gives
+        /// nothing of what it has decoded since it was called.
+        wanted: usize,
+    },
+}
+
+/// What an engine did in one go.
+struct Step {
+    consumed: usize,
+    decoded: usize,
+    /// Whether all that was encoded is decoded; or why no more can be.
+    has_ended: Result<bool, String>,
+}
+
+impl Codec {
+    /// A decoder that has seen nothing.
+    pub fn new(coding: Coding) -> Codec {
+        Codec {
+            coding,
+            engine: None,
+            has_ended: false,
+            was_full: false,
+            fault: None,
+        }
+    }
+
+    /// Which coding it is.
+    pub fn coding(&self) -> Coding {
+        self.coding
+    }
+
+    /// Whether something has begun and not ended.
+    pub fn is_within(&self) -> bool {
+        self.engine.is_some() && !self.has_ended
+    }
+
+    /// Decodes `bytes`, of which it takes what is done with, into `to`, and answers how many bytes; none when it needs more.
+    pub fn decode(&mut self, bytes: &mut &[u8], to: &mut [u8]) -> Result<usize, Error> {
+        while !bytes.is_empty() || self.was_full || self.fault.is_some() {
+            if let Some(reason) = &self.fault {
+                return Err(corrupt(self.coding, reason));
+            }
+            if self.has_ended && !bytes.is_empty() {
+                self.begin_again()?;
+            }
+            let engine = match &mut self.engine {
+                Some(engine) => engine,
+                none => none.insert(Engine::new(self.coding, bytes)?),
+            };
+            let step = engine.step(bytes, to);
+            let is_stuck = step.consumed == 0 && step.decoded == 0 && step.has_ended == Ok(false);
+            if is_stuck && !bytes.is_empty() {
+                return Err(corrupt(self.coding, "it cannot be read on"));
+            }
+            *bytes = &bytes[step.consumed..];
+            self.was_full = step.decoded == to.len();
+            match step.has_ended {
+                Ok(has_ended) => self.has_ended |= has_ended,
+                Err(reason) => self.fault = Some(reason),
+            }
+            if step.decoded > 0 {
+                return Ok(step.decoded);
+            }
+        }
+        Ok(0)
+    }
+
+    /// More comes after the end.
+    fn begin_again(&mut self) -> Result<(), Error> {
+        match self.coding {
+            // Another member. Its engine does not expect one.
+            Coding::Gzip => self.engine = None,
+            // Another frame. Servers may send each event in one, so its engine goes on without a new allocation.
+            Coding::Zstd => {}
+            Coding::Deflate | Coding::Brotli => {
+                return Err(corrupt(self.coding, "more comes after its end"));
+            }
+        }
+        self.has_ended = false;
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// One for what begins with these bytes.
+    fn new(coding: Coding, bytes: &[u8]) -> Result<Engine, Error> {
+        /// The largest window of DEFLATE.
+        const WINDOW: u8 = 15;
+        Ok(match coding {
+            Coding::Gzip => Engine::Deflate(Decompress::new_gzip(WINDOW)),
+            Coding::Deflate => Engine::Deflate(Decompress::new(is_zlib(bytes))),
+            Coding::Brotli => {
+                let alloc = StandardAlloc::default;
+                // Strict: no windows of a gigabyte, which are not of RFC 7932.
+                let state = BrotliState::new_strict(alloc(), alloc(), alloc());
+                Engine::Brotli(Box::new(state))
+            }
+            Coding::Zstd => {
+                let refused = |code| corrupt(coding, zstd_safe::get_error_name(code));
+                let mut context =
+                    DCtx::try_create().ok_or_else(|| corrupt(coding, "there is no memory"))?;
+                let limit = DParameter::WindowLogMax(ZSTD_WINDOW);
+                context.set_parameter(limit).map_err(refused)?;
+                Engine::Zstd {
+                    context,
+                    wanted: ZSTD_BEGIN,
+                }
+            }
+        })
+    }
+
+    fn step(&mut self, bytes: &[u8], to: &mut [u8]) -> Step {
+        match self {
+            Engine::Deflate(inflate) => {
+                let before = (inflate.total_in(), inflate.total_out());
+                let status = inflate.decompress(bytes, to, FlushDecompress::None);
+                // Counted also where there is an error.
+                Step {
+                    consumed: (inflate.total_in() - before.0) as usize,
+                    decoded: (inflate.total_out() - before.1) as usize,
+                    has_ended: status
+                        .map(|status| status == Status::StreamEnd)
+                        .map_err(|error| error.to_string()),
+                }
+            }
+            Engine::Brotli(state) => {
+                let (mut consumed, mut decoded) = (0, 0);
+                let result = BrotliDecompressStream(
+                    &mut bytes.len(),
+                    &mut consumed,
+                    bytes,
+                    &mut to.len(),
+                    &mut decoded,
+                    to,
+                    &mut 0,
+                    state,
+                );
+                // What it has decoded in this go before an error stays with it.
+                Step {
+                    consumed,
+                    decoded,
+                    has_ended: match result {
+                        BrotliResult::ResultSuccess => Ok(true),
+                        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok(false),
+                        BrotliResult::ResultFailure => Err(format!("{:?}", state.error_code)),
+                    },
+                }
+            }
+            Engine::Zstd { context, wanted } => {
+                let wants_more_than_head = *wanted > ZSTD_BLOCK_HEAD;
+                let block = *wanted
+                    - if wants_more_than_head {
+                        ZSTD_BLOCK_HEAD
+                    } else {
+                        0
+                    };
+                let mut from = InBuffer::around(&bytes[..bytes.len().min(block)]);
+                let mut to = OutBuffer::around(to);
+                let left = context.decompress_stream(&mut to, &mut from);
+                *wanted = left.ok().filter(|left| *left > 0).unwrap_or(ZSTD_BEGIN);
+                Step {
+                    consumed: from.pos(),
+                    decoded: to.pos(),
+                    has_ended: left
+                        .map(|left| left == 0)
+                        .map_err(|code| zstd_safe::get_error_name(code).to_owned()),
+                }
+            }
+        }
+    }
+}
+
+/// Whether DEFLATE that begins so has zlib's head: its method is 8, its window 32 KiB at the most. Bare DEFLATE would begin
+/// with a stored block whose padding is not zero, which no encoder writes.
+fn is_zlib(bytes: &[u8]) -> bool {
+    bytes
+        .first()
+        .is_some_and(|byte| byte & 0xF == 8 && byte >> 4 <= 7)
+}
+
+fn corrupt(coding: Coding, reason: impl fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Decoding,
+        format!("the response's {coding} is corrupt: {reason}"),
+    )
+}
