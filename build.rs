@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Files of `src/abi` with public items, in the order in which the header presents them.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "status.rs",
     "client.rs",
     "callbacks.rs",
@@ -18,6 +18,7 @@ const SOURCES: [&str; 13] = [
     "settings/reconnect.rs",
     "settings/limits.rs",
     "settings/network.rs",
+    "settings/http.rs",
     "settings/tls.rs",
     "questions.rs",
     "request.rs",

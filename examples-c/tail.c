@@ -33,7 +33,7 @@ typedef struct {
     list_t headers, places;
     int64_t connect_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
     int64_t count; /* 0 for no end */
-    int no_reconnect, retry_initial, tls12, tls13, insecure, json, help;
+    int no_reconnect, retry_initial, tls12, tls13, insecure, http1, http2, json, help;
 } options_t;
 
 typedef struct {
@@ -73,6 +73,8 @@ static const option_t OPTIONS[] = {
     {"--tlsv1.2", FLAG, MEMBER(tls12), NULL, "speak TLS 1.2 or newer (the default)", 0, 0},
     {"--tlsv1.3", FLAG, MEMBER(tls13), NULL, "speak TLS 1.3 or newer", 0, 0},
     {"--insecure", FLAG, MEMBER(insecure), NULL, "accept any certificate: anybody can read and forge", 0, 0},
+    {"--http1.1", FLAG, MEMBER(http1), NULL, "speak HTTP/1.1", 0, 0},
+    {"--http2-prior-knowledge", FLAG, MEMBER(http2), NULL, "speak HTTP/2 without asking", 0, 0},
     {"--count", NUMBER, MEMBER(count), "N", "end after N events", 1, INT64_MAX},
     {"--json", FLAG, MEMBER(json), NULL, "print a JSON object per line for all that happens", 0, 0},
     {"--help", FLAG, MEMBER(help), NULL, "print this", 0, 0},
@@ -474,6 +476,10 @@ static void configure(eventsource_t *es, const options_t *o) {
     check(es, "--max-event-size", eventsource_set_max_event_size(es, (size_t)o->max_event_size));
     set_network(es, o);
     set_tls(es, o);
+    if (o->http1) check(es, "--http1.1", eventsource_set_http_version(es, EVENTSOURCE_HTTP_1_1));
+    if (o->http2) {
+        check(es, "--http2-prior-knowledge", eventsource_set_http_version(es, EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE));
+    }
 }
 
 static eventsource_t *new_client(tail_t *tail) {

@@ -359,6 +359,36 @@ typedef int32_t eventsource_dispatch_t;
 #endif // __cplusplus
 
 /**
+ * Which version of HTTP a client speaks.
+ */
+enum eventsource_http_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * https: HTTP/2 if the server chooses it in the TLS handshake (ALPN), else HTTP/1.1. http: HTTP/1.1. The default.
+     */
+    EVENTSOURCE_HTTP_DEFAULT = 0,
+    /**
+     * HTTP/1.1.
+     */
+    EVENTSOURCE_HTTP_1_1 = 1,
+    /**
+     * HTTP/2, which the server is known to speak. http: from the first byte on, without asking. https: nothing else is
+     * offered, and a server that does not choose it is an error.
+     */
+    EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum eventsource_http_t eventsource_http_t;
+#else
+typedef int32_t eventsource_http_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much is logged; each level includes those before it.
  */
 enum eventsource_log_level_t
@@ -558,7 +588,7 @@ typedef struct eventsource_response_t {
      */
     int32_t status;
     /**
-     * The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1.
+     * The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.
      */
     int32_t http_version;
     /**
@@ -1256,6 +1286,24 @@ eventsource_status_t eventsource_set_resolve(struct eventsource_t *es,
 
 /**
  * Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.
+ * Sets which version of HTTP is spoken.
+ *
+ * Clients that speak HTTP/2 to the same scheme, host and port share a connection, as many as the server allows on one, if
+ * they are on the same runtime and have the same settings for whom to trust and how to connect. Each has a window of its
+ * own there, so that one whose callback blocks or that is stopped is nothing to the others. The connection ends with the
+ * last of them. The server is asked for a sign of life every 30 seconds, and given up after 20 more.
+ *
+ * What the server breaks off, as by RST_STREAM or GOAWAY with an error, and what breaks the rules of HTTP/2 is
+ * `EVENTSOURCE_ERR_HTTP2`; an end of the connection without a reason is `EVENTSOURCE_ERR_DISCONNECTED`.
+ *
+ * @param version an `eventsource_http_t`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_http_version(struct eventsource_t *es,
+                                                  int32_t version);
+
+/**
+ * Trusts certificate authorities beside the operating system's.
  *
  * What the settings for TLS say holds for every connection of the client to a server: also after redirects, to other
  * hosts, too, when it reconnects, and through proxies.

@@ -59,7 +59,7 @@ pub struct eventsource_response_t {
     pub size: usize,
     /// The HTTP status code.
     pub status: i32,
-    /// The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1.
+    /// The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.
     pub http_version: i32,
     /// The URL that answered: after redirects, without user information and fragment. NUL-terminated.
     pub url: *const c_char,

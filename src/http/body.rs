@@ -1,7 +1,7 @@
 //! The body of a response, which lends its bytes.
 
 use super::error::{Error, ErrorKind};
-use super::http1::Content;
+use super::{http1, http2};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,6 +10,13 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How much of a body an error tells, and how long it may take to arrive.
 const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
+
+/// The content of a response, as its protocol frames it.
+#[derive(Debug)]
+pub enum Content {
+    Http1(http1::Content),
+    Http2(http2::Content),
+}
 
 /// The body of a response.
 #[derive(Debug)]
@@ -45,7 +52,11 @@ impl Body {
         limit: usize,
         take: &mut impl FnMut(&[u8]),
     ) -> Poll<Result<bool, Error>> {
-        match (self.content.poll_read(cx, limit, take), &mut self.silence) {
+        let read = match &mut self.content {
+            Content::Http1(content) => content.poll_read(cx, limit, take),
+            Content::Http2(content) => content.poll_read(cx, limit, take),
+        };
+        match (read, &mut self.silence) {
             (Poll::Ready(read), _) => Poll::Ready(read),
             (Poll::Pending, Some(silence)) => Poll::Ready(Err(ready!(silence.poll(cx)))),
             (Poll::Pending, None) => Poll::Pending,

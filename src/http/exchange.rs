@@ -1,57 +1,74 @@
-//! One request on one connection of its own, up to the head of the response.
+//! One request, up to the head of the response: on a connection of its own, or on one that HTTP/2 shares among streams.
 
-use super::body::Body;
-use super::connect::{connect, refused};
+use super::body::{Body, Content};
+use super::connect::{Route, connect, refused};
 use super::error::{Error, ErrorKind};
-use super::http1;
+use super::http2::{self, Failed, Reached};
 use super::request::Request;
-use super::{Options, Response, origin};
+use super::{Options, Response, Version, http1, origin};
 use crate::log::{self, Level};
-use hyper::Uri;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// Connects, sends the request, waits for the response's head.
 pub async fn exchange(request: &Request, options: &Options) -> Result<Response, Error> {
-    let uri: Uri = request.url().as_str().parse().map_err(|error| {
-        Error::caused(
-            ErrorKind::Protocol,
-            "the URL cannot stand in a request",
-            &error,
-        )
-    })?;
     log::write(
         Level::Debug,
         format_args!("{} {}", request.method, origin(request.url())),
     );
+    match attempt(request, options).await {
+        // A shared connection may be about to close when a request comes. Once, and at once: another connection is another
+        // chance, and nobody has seen the request.
+        Err(failed) if failed.is_unprocessed => attempt(request, options).await,
+        answered => answered,
+    }
+    .map_err(|failed| failed.error)
+}
+
+async fn attempt(request: &Request, options: &Options) -> Result<Response, Failed> {
+    let uri = request.uri()?;
     let route = options.network.route(&uri)?;
-    let stream = within(
-        options.connect_timeout,
-        pin!(connect(uri, &route, options)),
-        |limit| {
-            Error::new(
-                ErrorKind::ConnectTimeout,
-                format!(
-                    "no connection to {}{route} within {limit:?}",
-                    origin(request.url())
-                ),
-            )
-        },
-    )
+    let way = async {
+        match may_be_http2(request, &route, options.version) {
+            true => http2::reach(request.url(), uri, &route, options).await,
+            false => connect(uri, &route, options).await.map(Reached::Http1),
+        }
+    };
+    let reached = within(options.connect_timeout, pin!(way), |limit| {
+        Error::new(
+            ErrorKind::ConnectTimeout,
+            format!(
+                "no connection to {}{route} within {limit:?}",
+                origin(request.url())
+            ),
+        )
+    })
     .await??;
 
     let forwarder = route.forwarder();
-    let answer = pin!(http1::exchange(stream, request, forwarder));
-    let (head, content) = within(options.read_timeout, answer, |limit| {
+    let answer = pin!(async {
+        match reached {
+            Reached::Http1(stream) => {
+                let (head, content) = http1::exchange(stream, request, forwarder).await?;
+                Ok((head, Content::Http1(content)))
+            }
+            Reached::Http2(place) => {
+                let (head, content) = http2::exchange(place, request).await?;
+                Ok((head, Content::Http2(content)))
+            }
+        }
+    });
+    let answered: Result<_, Failed> = within(options.read_timeout, answer, |limit| {
         Error::new(
             ErrorKind::ReadTimeout,
             format!("no response within {limit:?}"),
         )
     })
-    .await??;
+    .await?;
+    let (head, content) = answered?;
     // The one status that is never the server's.
     if let (407, Some(proxy)) = (head.status, forwarder) {
-        return Err(refused(proxy, head));
+        return Err(refused(proxy, head).into());
     }
     Ok(Response {
         status: head.status,
@@ -59,6 +76,15 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
         headers: head.headers,
         body: Box::new(Body::new(content, options.read_timeout)),
     })
+}
+
+fn may_be_http2(request: &Request, route: &Route<'_>, version: Version) -> bool {
+    match (version, route) {
+        // With a proxy that makes the request in its own name, the server's knowledge is the proxy's affair.
+        (Version::Http1, _) | (_, Route::Forward(_)) => false,
+        (Version::Http2, _) => true,
+        (Version::Negotiated, _) => request.url().scheme() == "https",
+    }
 }
 
 /// Waits for a future for a limited time. Pinned elsewhere, it is not held here as well.

@@ -8,7 +8,9 @@ mod body;
 mod connect;
 mod error;
 mod exchange;
+mod head;
 mod http1;
+mod http2;
 mod redirect;
 mod request;
 mod tls;
@@ -39,6 +41,19 @@ pub struct Options {
     pub tls: Tls,
     /// The way to the host.
     pub network: Network,
+    version: Version,
+}
+
+/// The version of HTTP that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// Over TLS whichever the server chooses, HTTP/2 rather than HTTP/1.1; else HTTP/1.1.
+    #[default]
+    Negotiated,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, which the server is known to speak.
+    Http2,
 }
 
 impl Default for Options {
@@ -49,7 +64,20 @@ impl Default for Options {
             max_redirects: 16,
             tls: Tls::default(),
             network: Network::default(),
+            version: Version::default(),
         }
+    }
+}
+
+impl Options {
+    /// Sets the version of HTTP.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+        self.tls.set_alpn(match version {
+            Version::Negotiated => Alpn::Both,
+            Version::Http1 => Alpn::Http1Only,
+            Version::Http2 => Alpn::Http2Only,
+        });
     }
 }
 
@@ -58,7 +86,7 @@ impl Default for Options {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// 10 for HTTP/1.0, 11 for HTTP/1.1.
+    /// 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.
     pub http_version: i32,
     /// The headers.
     pub headers: HeaderMap,

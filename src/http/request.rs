@@ -1,13 +1,14 @@
 //! A request as it is configured, checked at the setter.
 
+use super::error::{Error, ErrorKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hyper::http::Method;
 use hyper::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName,
     HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
+use hyper::http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use url::Url;
@@ -182,9 +183,24 @@ impl Request {
         can_be_sent
     }
 
-    /// Whether there is a header of that name.
-    pub(super) fn has(&self, name: &HeaderName) -> bool {
-        self.headers.iter().any(|(known, _)| known == name)
+    /// The value of `Content-Length`. Methods with a meaning for a body say also that there is none (RFC 9110, section 8.6).
+    pub(super) fn content_length(&self) -> Option<usize> {
+        let has_meaning = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
+        (has_meaning || !self.body.is_empty()).then_some(self.body.len())
+    }
+
+    /// The first header of that name.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// The URL as hyper and h2 take it.
+    pub(super) fn uri(&self) -> Result<Uri, Error> {
+        let what = "the URL cannot stand in a request";
+        let uri = self.url.as_str().parse();
+        uri.map_err(|error| Error::caused(ErrorKind::Protocol, what, &error))
     }
 
     /// Removes the headers that are as described.

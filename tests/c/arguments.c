@@ -80,6 +80,7 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_set_no_proxy(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_unix_socket(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_resolve(NULL, "a:80:127.0.0.1"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_http_version(NULL, EVENTSOURCE_HTTP_1_1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_pem(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_file(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_exclusive(NULL, 0), EVENTSOURCE_ERR_NULL);
@@ -499,6 +500,8 @@ static void options_with_unknown_values_are_refused(void) {
     REFUSED(es, eventsource_set_min_tls_version(es, 11), EVENTSOURCE_ERR_VALUE, "tls_version");
     REFUSED(es, eventsource_set_min_tls_version(es, 14), EVENTSOURCE_ERR_VALUE, "tls_version");
     CHECK_STATUS(eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2), EVENTSOURCE_OK);
+    REFUSED(es, eventsource_set_http_version(es, 3), EVENTSOURCE_ERR_VALUE, "version");
+    REFUSED(es, eventsource_set_http_version(es, -1), EVENTSOURCE_ERR_VALUE, "version");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_insecure_skip_verification(es, INT32_MIN), EVENTSOURCE_ERR_VALUE, "0 or 1");
     CHECK_STATUS(eventsource_set_log_callback(NULL, 5, NULL), EVENTSOURCE_ERR_VALUE);
@@ -803,6 +806,7 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_max_redirects(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_max_event_size(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_check_content_type(es, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_http_version(es, EVENTSOURCE_HTTP_DEFAULT), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_exclusive(es, 1), EVENTSOURCE_ERR_STATE, "running");

@@ -102,6 +102,7 @@ static void check_forked(eventsource_t *es) {
     FORKED(eventsource_set_max_redirects(es, 1));
     FORKED(eventsource_set_max_event_size(es, 1));
     FORKED(eventsource_set_check_content_type(es, 0));
+    FORKED(eventsource_set_http_version(es, EVENTSOURCE_HTTP_DEFAULT));
     FORKED(eventsource_set_ca_pem(es, NULL, 0));
     FORKED(eventsource_set_ca_file(es, "/dev/null"));
     FORKED(eventsource_set_ca_exclusive(es, 0));

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test program uses its own part.
 
+pub mod http2;
 pub mod relay;
 
 use eventsource::http::{ErrorKind, HeaderMap};
@@ -27,6 +28,7 @@ pub enum Told {
     Open {
         url: String,
         status: u16,
+        http_version: i32,
         headers: HeaderMap,
     },
     Event {
@@ -153,9 +155,19 @@ impl Subject {
                 url,
                 status,
                 headers,
+                ..
             } = self.next()
             {
                 return (url, status, headers);
+            }
+        }
+    }
+
+    /// Waits until the stream opens, and answers by which version of HTTP.
+    pub fn http_version(&self) -> i32 {
+        loop {
+            if let Told::Open { http_version, .. } = self.next() {
+                return http_version;
             }
         }
     }
@@ -237,6 +249,7 @@ impl Handler for Recorder {
         self.tell(Told::Open {
             url: opened.url.to_owned(),
             status: opened.status,
+            http_version: opened.http_version,
             headers: opened.headers.clone(),
         });
     }

@@ -175,13 +175,26 @@ expect 'a timeout that is too small for milliseconds is not taken for none' --js
 exit 1
 END
 
+expect '--http2-prior-knowledge speaks HTTP/2, which this server does not' --json --http2-prior-knowledge "$url/events" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_DISCONNECTED","status":0,"message":"XXX","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+expect '--http1.1 speaks HTTP/1.1' --json --http1.1 --count 1 "$url/big?bytes=5" <<END
+$open
+{"kind":"event","type":"message","data":"xxxxx","id":""}
+{"kind":"closed"}
+exit 0
+END
+
 # ---- Help ----
 
 check '--help names every option and ends with 0'
 help=$(run --help 2>&1; echo "exit $?")
 missing=
 for option in -H -X -d -u --last-event-id --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
-    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --insecure --count --json --help; do
+    --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key --pinnedpubkey --tlsv1.2 \
+    --tlsv1.3 --insecure --http1.1 --http2-prior-knowledge --count --json --help; do
     case $help in
     'Usage: tail [options] URL
 '*"

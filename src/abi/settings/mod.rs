@@ -1,11 +1,13 @@
 //! Configuration, before a client starts.
 
+mod http;
 mod limits;
 mod network;
 mod reconnect;
 mod request;
 mod tls;
 
+pub use http::*;
 pub use limits::*;
 pub use network::*;
 pub use reconnect::*;

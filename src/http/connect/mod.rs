@@ -50,6 +50,16 @@ pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<S
     }
 }
 
+impl Stream {
+    /// Whether the server has chosen HTTP/2 (ALPN, RFC 7301).
+    pub fn has_negotiated_http2(&self) -> bool {
+        match self {
+            Stream::Tls(stream) => stream.inner().get_ref().1.alpn_protocol() == Some(b"h2"),
+            Stream::Plain(_) | Stream::Unix(_) => false,
+        }
+    }
+}
+
 impl Read for Stream {
     fn poll_read(
         self: Pin<&mut Self>,

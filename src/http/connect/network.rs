@@ -12,11 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The way to a host. In a box: most clients say nothing of it, and an open stream is to be small.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network(Option<Box<Ways>>);
 
 /// What is said of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Ways {
     proxy: Choice,
     /// `None` for what the environment says.
@@ -36,7 +36,7 @@ static NOTHING: Ways = Ways {
 };
 
 /// Which proxy is used.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 enum Choice {
     /// What the environment says.
     #[default]

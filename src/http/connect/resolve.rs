@@ -101,7 +101,7 @@ impl Iterator for Found {
 }
 
 /// Where a host is, as the program says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     /// `None` for every host.
     host: Option<Box<str>>,

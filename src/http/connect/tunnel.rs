@@ -6,6 +6,7 @@ use super::resolve::Resolver;
 use super::{Stream, tcp};
 use crate::http::Options;
 use crate::http::error::{Answer, Error, ErrorKind};
+use crate::http::head::{Head, LARGEST};
 use crate::http::http1;
 use hyper::Uri;
 use hyper::http::StatusCode;
@@ -59,7 +60,7 @@ pub async fn open(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream,
     let refuse = |message: String| Error::new(ErrorKind::Proxy, message);
     let mut bytes = Vec::new();
     loop {
-        let mut reading = (&mut stream).take((http1::LARGEST_HEAD - bytes.len()) as u64);
+        let mut reading = (&mut stream).take((LARGEST - bytes.len()) as u64);
         if reading.read_buf(&mut bytes).await.map_err(broken)? == 0 {
             return Err(refuse(format!(
                 "the proxy {proxy} hung up without an answer"
@@ -84,7 +85,7 @@ pub async fn open(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream,
 }
 
 /// A proxy's answer that is no success. Of its content nothing is read: it is not the server's.
-pub fn refused(proxy: &Proxy, head: http1::Head) -> Error {
+pub fn refused(proxy: &Proxy, head: Head) -> Error {
     let reason = StatusCode::from_u16(head.status)
         .ok()
         .and_then(|status| status.canonical_reason());

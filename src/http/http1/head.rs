@@ -2,14 +2,13 @@
 
 use crate::http::connect::Proxy;
 use crate::http::error::{Error, ErrorKind};
+use crate::http::head::{Head, LARGEST};
 use crate::http::request::{LAST_EVENT_ID, OWN_USER_AGENT, Request};
 use hyper::http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, USER_AGENT};
-use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 use std::mem::MaybeUninit;
 use url::Position::{AfterPort, AfterQuery, BeforeHost, BeforePath, BeforeScheme};
 
-/// The largest head of a response: as much as Node.js allows.
-pub const LARGEST: usize = 16 * 1024;
 /// The most fields of a head.
 const MOST_FIELDS: usize = 100;
 
@@ -29,7 +28,7 @@ pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
         let name = PROXY_AUTHORIZATION.as_str().as_bytes();
         line([name, b": ", value.as_bytes(), b""]);
     }
-    if !request.has(&HOST) {
+    if request.header(&HOST).is_none() {
         // No port that is the scheme's own: the URL has none then.
         let host = url[BeforeHost..AfterPort].as_bytes();
         line([b"host", b": ", host, b""]);
@@ -40,10 +39,8 @@ pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
     if let Some(id) = &request.last_event_id {
         line([LAST_EVENT_ID.as_str().as_bytes(), b": ", id.as_bytes(), b""]);
     }
-    // Methods with a meaning for a body say also that there is none (RFC 9110, section 8.6).
-    let has_meaning = [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);
-    if has_meaning || !request.body.is_empty() {
-        let length = request.body.len().to_string();
+    if let Some(length) = request.content_length() {
+        let length = length.to_string();
         let name = CONTENT_LENGTH.as_str().as_bytes();
         line([name, b": ", length.as_bytes(), b""]);
     }
@@ -72,17 +69,6 @@ fn write_line(head: &mut Vec<u8>, parts: [&[u8]; 4]) {
         head.extend_from_slice(part);
     }
     head.extend_from_slice(b"\r\n");
-}
-
-/// A response's head.
-#[derive(Debug)]
-pub struct Head {
-    /// The status code.
-    pub status: u16,
-    /// 10 for HTTP/1.0, 11 for HTTP/1.1.
-    pub http_version: i32,
-    /// The headers.
-    pub headers: HeaderMap,
 }
 
 /// Reads a response's head, and answers how many bytes it has; `None` while it is incomplete. Interim responses before it

@@ -5,10 +5,11 @@ mod framing;
 mod head;
 mod wire;
 
-pub use head::{Head, LARGEST as LARGEST_HEAD, read as read_head, write_connect as connect_head};
+pub use head::{read as read_head, write_connect as connect_head};
 
 use super::connect::{Proxy, Stream};
 use super::error::{Error, ErrorKind};
+use super::head::{Head, LARGEST};
 use super::request::Request;
 use framing::Framing;
 use hyper::http::Method;
@@ -38,7 +39,7 @@ pub async fn exchange(
 async fn receive_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
     let mut bytes = Vec::new();
     loop {
-        let room = head::LARGEST - bytes.len();
+        let room = LARGEST - bytes.len();
         let read = poll_fn(|cx| {
             wire.poll_read(cx, room, |read| {
                 bytes.extend_from_slice(read);

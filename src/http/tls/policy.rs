@@ -42,9 +42,9 @@ pub enum MinVersion {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alpn {
     /// HTTP/1.1.
-    #[default]
     Http1Only,
     /// HTTP/2 rather than HTTP/1.1.
+    #[default]
     Both,
     /// HTTP/2.
     Http2Only,

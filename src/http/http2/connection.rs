@@ -1,0 +1,305 @@
+//! A connection: who has a place on it, and the task that reads and writes it.
+
+use super::failure::{self, Ended, Failed};
+use super::sharing::{Origin, Turn};
+use crate::http::error::Error;
+use crate::http::head;
+use bytes::Bytes;
+use h2::client::{self, ResponseFuture, SendRequest};
+use h2::{Ping, PingPong, Reason, SendStream};
+use hyper::http::Request;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{SetOnce, oneshot};
+use tokio::time::{sleep, timeout};
+
+/// How often the server is asked for a sign of life, and how long it may take: a dead one is noticed within a minute, as by
+/// TCP keep-alive without HTTP/2, but also where something between answers for a server that is gone.
+const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+
+/// How long a connection without streams may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How much the server may send for a stream that is not read.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// The same for all streams together: as much as can be, so that those that are not read leave the others their share.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
+/// The most streams that the connection's window suffices for.
+const MOST_STREAMS: usize = (CONNECTION_WINDOW / STREAM_WINDOW) as usize;
+
+/// How many streams that were stopped are remembered, so that what is still on its way for them is no fault.
+const STOPPED_STREAMS: usize = 1024;
+
+/// A connection, for as long as somebody has a place on it.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Bytes>,
+    places: AtomicUsize,
+    /// The server has refused a stream, although its limit allows one.
+    refuses: AtomicBool,
+    ended: Arc<SetOnce<Ended>>,
+    /// Kept, so that who goes there finds this connection.
+    _origin: Arc<Origin>,
+    /// Dropped, it tells the task that nobody is left.
+    _in_use: oneshot::Sender<()>,
+}
+
+impl Connection {
+    /// Begins to speak HTTP/2, with a place for who opens it. Others come when the server's limits are known; until then,
+    /// the turn is kept.
+    pub async fn open<T>(io: T, origin: Arc<Origin>, turn: Option<Turn>) -> Result<Place, Error>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let failed = |error| Ended::of(Err(error)).error();
+        let (sender, connection) = client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(head::LARGEST as u32)
+            // For the one who opens it; a request beyond the server's limit would wait in h2 for ever.
+            .initial_max_send_streams(1)
+            .max_concurrent_reset_streams(STOPPED_STREAMS)
+            .max_local_error_reset_streams(None)
+            .handshake(io)
+            .await
+            .map_err(failed)?;
+        let (in_use, abandoned) = oneshot::channel();
+        let ended = Arc::new(SetOnce::new());
+        let this = Arc::new(Connection {
+            sender,
+            places: AtomicUsize::new(1),
+            refuses: AtomicBool::new(false),
+            ended: ended.clone(),
+            _origin: origin.clone(),
+            _in_use: in_use,
+        });
+        let known = Arc::downgrade(&this);
+        let greeted = move || {
+            if let Some(connection) = known.upgrade() {
+                origin.add(&connection);
+            }
+            drop(turn);
+        };
+        let ending = Ending(ended);
+        tokio::spawn(async move {
+            let ended = drive(connection, greeted, abandoned).await;
+            ending.is(ended);
+        });
+        Ok(Place(this))
+    }
+
+    /// A place for one more stream, if the server takes one.
+    pub fn place(self: Arc<Connection>) -> Option<Place> {
+        let mut sender = self.sender.clone();
+        let is_open = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+        if !matches!(is_open, Poll::Ready(Ok(()))) || self.refuses.load(Ordering::Relaxed) {
+            return None;
+        }
+        let limit = sender.current_max_send_streams().min(MOST_STREAMS);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let one_more = |places| (places < limit).then_some(places + 1);
+        let taken = self.places.fetch_update(set, fetch, one_more);
+        taken.is_ok().then(|| Place(self))
+    }
+}
+
+/// A stream's place on a connection.
+#[derive(Debug)]
+pub struct Place(Arc<Connection>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.places.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Place {
+    /// Sends a request.
+    pub fn send(
+        &self,
+        head: Request<()>,
+        is_all: bool,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+        self.0.sender.clone().send_request(head, is_all)
+    }
+
+    /// Why a request has not been sent.
+    pub async fn not_sent(&self, error: &h2::Error) -> Failed {
+        let is_unprocessed = error.is_io() || error.is_go_away();
+        Failed {
+            error: self.error(error).await,
+            is_unprocessed,
+        }
+    }
+
+    /// Why a request has not been answered.
+    pub async fn not_answered(&self, error: &h2::Error) -> Failed {
+        let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        if is_refused {
+            self.0.refuses.store(true, Ordering::Relaxed);
+        }
+        Failed {
+            error: self.error(error).await,
+            // After GOAWAY it reaches those streams alone that the server has not begun with.
+            is_unprocessed: error.is_remote() && (is_refused || error.is_go_away()),
+        }
+    }
+
+    async fn error(&self, error: &h2::Error) -> Error {
+        match failure::of_stream(error) {
+            Some(error) => error,
+            None => self.ended().await,
+        }
+    }
+
+    /// How the connection ended, when it has.
+    pub fn ended(&self) -> impl Future<Output = Error> + Send + Sync + use<> {
+        let ended = self.0.ended.clone();
+        async move { ended.wait().await.error() }
+    }
+}
+
+/// Says how a connection ended, whatever happens to its task.
+struct Ending(Arc<SetOnce<Ended>>);
+
+impl Ending {
+    fn is(&self, ended: Ended) {
+        // Refused is only what comes second.
+        let _ = self.0.set(ended);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.is(Ended::lost("the connection was given up"));
+    }
+}
+
+/// Reads and writes a connection until it ends, by the server or because it is of no use any more.
+async fn drive<T>(
+    mut connection: client::Connection<T, Bytes>,
+    greeted: impl FnOnce(),
+    abandoned: oneshot::Receiver<()>,
+) -> Ended
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut pings = connection.ping_pong();
+    let mut given_up = pin!(async {
+        let _ = abandoned.await;
+        sleep(FAREWELL).await;
+        Ended::lost("nobody uses the connection")
+    });
+    // A server speaks first of its limits. The answer to a ping comes behind that.
+    tokio::select! {
+        biased;
+        end = &mut connection => return Ended::at_the_beginning(end),
+        ended = ping(&mut pings) => if let Err(ended) = ended {
+            return ended;
+        },
+        ended = &mut given_up => return ended,
+    }
+    if connection.max_concurrent_send_streams() == 0 {
+        return Ended::broken("the server allows no streams");
+    }
+    greeted();
+    tokio::select! {
+        // A pong that has come already counts, however late this task gets to read it.
+        biased;
+        end = &mut connection => Ended::of(end),
+        ended = keep_alive(&mut pings) => ended,
+        ended = &mut given_up => ended,
+    }
+}
+
+async fn keep_alive(pings: &mut Option<PingPong>) -> Ended {
+    loop {
+        sleep(PING.0).await;
+        if let Err(ended) = ping(pings).await {
+            return ended;
+        }
+    }
+}
+
+/// Asks for a sign of life.
+async fn ping(pings: &mut Option<PingPong>) -> Result<(), Ended> {
+    let (_, patience) = PING;
+    let answer = async {
+        match pings {
+            Some(pings) => pings.ping(Ping::opaque()).await.is_ok(),
+            None => false,
+        }
+    };
+    match timeout(patience, answer).await {
+        Ok(true) => Ok(()),
+        // The connection has ended, and will say why.
+        Ok(false) => pending().await,
+        Err(_) => Err(Ended::lost(format!(
+            "the server has not answered a ping within {patience:?}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::error::ErrorKind;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    type Ours = (SendRequest<Bytes>, client::Connection<DuplexStream, Bytes>);
+
+    /// A connection whose server answers for so long, and then neither answers nor closes.
+    async fn connection(answers_for: Duration) -> Ours {
+        let (ours, theirs) = duplex(64 * 1024);
+        tokio::spawn(async move {
+            let mut theirs = h2::server::handshake(theirs).await.expect("a client");
+            let _ = timeout(answers_for, theirs.accept()).await;
+            pending::<()>().await;
+        });
+        client::handshake(ours).await.expect("a server")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_is_kept_and_one_that_does_not_is_given_up_within_a_minute() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let (_sender, connection) = connection(HOUR).await;
+        let (_in_use, abandoned) = oneshot::channel();
+        let began = Instant::now();
+        let mut is_greeted = false;
+        let ended = drive(connection, || is_greeted = true, abandoned).await;
+        assert!(is_greeted);
+        assert!(began.elapsed() >= HOUR, "{:?}", began.elapsed());
+        assert!(began.elapsed() <= HOUR + Duration::from_secs(60));
+        let error = ended.error();
+        assert_eq!(error.kind, ErrorKind::Disconnected);
+        assert!(error.message.contains("ping"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_given_up() {
+        let (_sender, connection) = connection(Duration::ZERO).await;
+        let (_in_use, abandoned) = oneshot::channel();
+        let ended = drive(connection, || panic!("nobody has greeted"), abandoned).await;
+        assert_eq!(ended.error().kind, ErrorKind::Disconnected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_nobody_uses_is_soon_given_up() {
+        // This keeps it from saying goodbye by itself.
+        let (_sender, connection) = connection(Duration::MAX).await;
+        let (in_use, abandoned) = oneshot::channel();
+        drop(in_use);
+        let began = Instant::now();
+        drive(connection, || {}, abandoned).await;
+        assert!(began.elapsed() <= FAREWELL, "{:?}", began.elapsed());
+    }
+}

@@ -1,0 +1,104 @@
+//! What went wrong on a stream or a connection, in words.
+
+use crate::http::error::{Error, ErrorKind};
+use std::io;
+
+/// Why there is no response.
+#[derive(Debug)]
+pub struct Failed {
+    /// What went wrong.
+    pub error: Error,
+    /// The server has not begun with the request, and will not.
+    pub is_unprocessed: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed {
+            error,
+            is_unprocessed: false,
+        }
+    }
+}
+
+/// What ended a stream; `None` if it was the end of its connection.
+pub fn of_stream(error: &h2::Error) -> Option<Error> {
+    let is_of_stream = error.is_reset() || error.is_go_away() && error.is_remote();
+    let is_of_connection = error.is_go_away() || error.is_io();
+    (is_of_stream || !is_of_connection).then(|| broken(error))
+}
+
+/// What the server did, or did wrong.
+fn broken(error: &h2::Error) -> Error {
+    let reason = error
+        .reason()
+        .map_or_else(|| error.to_string(), |reason| format!("{reason:?}"));
+    let what = match (error.is_remote(), error.is_reset()) {
+        (true, true) => "the server has reset the stream",
+        (true, false) => "the server closes the connection",
+        (false, true) => "the server's answer breaks the rules of HTTP/2, or its head is too large",
+        (false, false) => "the server breaks the rules of HTTP/2",
+    };
+    Error::new(ErrorKind::Http2, format!("{what}: {reason}"))
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub struct Ended {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl Ended {
+    /// The server, or what is between, closed it or is gone.
+    pub fn lost(message: impl Into<String>) -> Ended {
+        Ended {
+            kind: ErrorKind::Disconnected,
+            message: message.into(),
+        }
+    }
+
+    /// The server cannot be used.
+    pub fn broken(message: impl Into<String>) -> Ended {
+        Ended {
+            kind: ErrorKind::Http2,
+            message: message.into(),
+        }
+    }
+
+    /// As h2 says it.
+    pub fn of(result: Result<(), h2::Error>) -> Ended {
+        let Err(error) = result else {
+            return Ended::lost("the connection ended before the response was complete");
+        };
+        let error = match error.get_io() {
+            Some(io) => {
+                // What is not TLS any more is reported as invalid data.
+                let kind = match io.kind() {
+                    io::ErrorKind::InvalidData => ErrorKind::Protocol,
+                    _ => ErrorKind::Disconnected,
+                };
+                Error::caused(kind, "the connection broke", io)
+            }
+            None => broken(&error),
+        };
+        Ended {
+            kind: error.kind,
+            message: error.message,
+        }
+    }
+
+    /// The same for a connection that has just begun.
+    pub fn at_the_beginning(result: Result<(), h2::Error>) -> Ended {
+        let Ended { kind, message } = Ended::of(result);
+        Ended {
+            kind,
+            message: format!("{message} (perhaps the server does not speak HTTP/2)"),
+        }
+    }
+
+    /// For each of the connection's streams.
+    pub fn error(&self) -> Error {
+        Error::new(self.kind, self.message.clone())
+    }
+}

@@ -1,0 +1,152 @@
+//! HTTP/2 (RFC 9113), by the h2 crate: streams to one origin share a connection.
+//!
+//! [`sharing`] finds a stream a place on a connection, or opens one; [`connection`] keeps it alive. The connection's frames
+//! are read and written by a task of tokio's, whichever thread drives the reactor, so that no stream waits for another: one
+//! that is not read fills its own window, and then the server sends no more for it.
+
+mod connection;
+mod failure;
+mod sharing;
+
+pub use failure::Failed;
+pub use sharing::{Reached, reach};
+
+use super::error::{Error, ErrorKind};
+use super::head::Head;
+use super::request::{LAST_EVENT_ID, Request};
+use bytes::Bytes;
+use connection::Place;
+use h2::RecvStream;
+use hyper::http::header::{CONTENT_LENGTH, HOST};
+use hyper::http::uri::Authority;
+use hyper::http::{self, Uri, Version};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// Sends the request, and waits for the response's head.
+pub async fn exchange(place: Place, request: &Request) -> Result<(Head, Content), Failed> {
+    let has_body = !request.body.is_empty();
+    let (answer, mut body) = match place.send(head(request)?, !has_body) {
+        Ok(sent) => sent,
+        Err(error) => return Err(place.not_sent(&error).await),
+    };
+    if has_body && let Err(error) = body.send_data(request.body.clone(), true) {
+        return Err(place.not_sent(&error).await);
+    }
+    let response = match answer.await {
+        Ok(response) => response,
+        Err(error) => return Err(place.not_answered(&error).await),
+    };
+    let (head, stream) = response.into_parts();
+    let head = Head {
+        status: head.status.as_u16(),
+        http_version: 20,
+        headers: head.headers,
+    };
+    let content = Content {
+        stream,
+        rest: Bytes::new(),
+        place,
+        ending: None,
+    };
+    Ok((head, content))
+}
+
+/// A request's head, without what HTTP/2 says in other ways (RFC 9113, section 8.3.1).
+fn head(request: &Request) -> Result<http::Request<()>, Error> {
+    let mut uri = request.uri()?.into_parts();
+    if let Some(host) = request.header(&HOST) {
+        let authority = Authority::try_from(host.as_bytes()).map_err(|error| {
+            let what = "the header Host cannot stand in a request over HTTP/2";
+            Error::caused(ErrorKind::Protocol, what, &error)
+        })?;
+        uri.authority = Some(authority);
+    }
+    let invalid = |error: http::Error| {
+        let what = "the request cannot be made over HTTP/2";
+        Error::caused(ErrorKind::Protocol, what, &error)
+    };
+    let mut head = http::Request::new(());
+    *head.version_mut() = Version::HTTP_2;
+    *head.method_mut() = request.method.clone();
+    *head.uri_mut() = Uri::from_parts(uri).map_err(|error| invalid(error.into()))?;
+    let headers = head.headers_mut();
+    for (name, value) in &*request.headers {
+        if name != HOST {
+            headers.append(name, value.clone());
+        }
+    }
+    if let Some(id) = &request.last_event_id {
+        headers.insert(LAST_EVENT_ID, id.clone());
+    }
+    if let Some(length) = request.content_length() {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    Ok(head)
+}
+
+/// The content of a response. Dropped before its end, it tells the server to send no more.
+pub struct Content {
+    stream: RecvStream,
+    /// What of the last DATA frame has not been asked for yet.
+    rest: Bytes,
+    /// Behind the stream, so that it is given back last.
+    place: Place,
+    /// The connection has ended, and is about to say why.
+    ending: Option<Pin<Box<dyn Future<Output = Error> + Send + Sync>>>,
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("stream", &self.stream.stream_id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Content {
+    /// Lends to `take` what has come, `limit` bytes at most, in as many pieces as it came in. Answers whether more can
+    /// follow. What has been taken makes room in the stream's window, and nothing else does.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        take: &mut impl FnMut(&[u8]),
+    ) -> Poll<Result<bool, Error>> {
+        if let Some(ending) = &mut self.ending {
+            return ending.as_mut().poll(cx).map(Err);
+        }
+        let mut taken = 0;
+        while taken < limit {
+            if self.rest.is_empty() {
+                match self.stream.poll_data(cx) {
+                    Poll::Ready(Some(Ok(data))) => self.rest = data,
+                    // Whatever it is, it will be the same when it is asked for again.
+                    _ if taken > 0 => break,
+                    Poll::Ready(Some(Err(error))) => return self.poll_failed(cx, &error),
+                    Poll::Ready(None) => return Poll::Ready(Ok(false)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            let piece = self.rest.split_to(self.rest.len().min(limit - taken));
+            take(&piece);
+            taken += piece.len();
+            // Fails only for more than has come.
+            let _ = self.stream.flow_control().release_capacity(piece.len());
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    fn poll_failed(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: &h2::Error,
+    ) -> Poll<Result<bool, Error>> {
+        if let Some(error) = failure::of_stream(error) {
+            return Poll::Ready(Err(error));
+        }
+        let ending = self.ending.insert(Box::pin(self.place.ended()));
+        Poll::Ready(Err(ready!(ending.as_mut().poll(cx))))
+    }
+}
