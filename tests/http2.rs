@@ -239,7 +239,10 @@ fn many_streams_that_nobody_reads_leave_one_that_is_read_its_share() {
     }
     let event = format!("data: {}\n\n", "x".repeat(8000));
     for stream in &mut streams {
-        stream.fill(&event);
+        // To the last byte.
+        for piece in [&*event, ": padding\n", "\n"] {
+            stream.fill(piece);
+        }
     }
     let (subject, mut stream) = opened(&server);
     assert_eq!(stream.connection.number, 0);
@@ -524,6 +527,7 @@ fn a_stream_that_the_server_resets_is_an_error_with_its_reason_and_nothing_to_th
 #[test]
 fn a_stream_that_is_refused_is_tried_once_more_at_once_on_another_connection() {
     let server = Http2Server::start();
+    let (_other, _stream) = opened(&server);
     let mut subject = knowing(&server.url("/"));
     subject.start();
     let asked = server.asked();

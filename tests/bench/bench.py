@@ -287,7 +287,7 @@ def main():
                 over_tls = [client for client in clients if client.name != "floor"]
                 figures = measure_all(tls, over_tls, tls_rows, runs, scale)
                 tables.append(present.Table("TLS, HTTP/1.1 (no goals yet)", tls_rows, figures))
-    absent.append("HTTP/2: the library does not speak it yet")
+    absent.append("HTTP/2: the benchmark's server does not speak it")
     failures = [failure for table in tables for failure in table.figures.failures]
 
     about = present.about(ours, environment, runs, given.quick)

@@ -135,11 +135,9 @@ impl Http2Server {
 
     /// Waits until a connection is closed, and answers which.
     pub fn closed(&self) -> usize {
-        loop {
-            match self.told.recv_timeout(LIMIT).expect("a closed connection") {
-                Told::Asked(asked) => panic!("another request: {:?}", asked.head),
-                Told::Closed(number) => return number,
-            }
+        match self.told.recv_timeout(LIMIT).expect("a closed connection") {
+            Told::Asked(asked) => panic!("another request: {:?}", asked.head),
+            Told::Closed(number) => number,
         }
     }
 }

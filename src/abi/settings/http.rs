@@ -14,8 +14,8 @@ pub enum eventsource_http_t {
     EVENTSOURCE_HTTP_DEFAULT = 0,
     /// HTTP/1.1.
     EVENTSOURCE_HTTP_1_1 = 1,
-    /// HTTP/2, which the server is known to speak. http: from the first byte on, without asking. https: nothing else is
-    /// offered, and a server that does not choose it is an error.
+    /// HTTP/2, which the server is known to speak. http: from the first byte on, without asking; but HTTP/1.1 to an HTTP
+    /// proxy. https: nothing else is offered, and a server that does not choose it is an error.
     EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE = 2,
 }
 
