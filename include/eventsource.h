@@ -375,8 +375,8 @@ enum eventsource_http_t
      */
     EVENTSOURCE_HTTP_1_1 = 1,
     /**
-     * HTTP/2, which the server is known to speak. http: from the first byte on, without asking. https: nothing else is
-     * offered, and a server that does not choose it is an error.
+     * HTTP/2, which the server is known to speak. http: from the first byte on, without asking; but HTTP/1.1 to an HTTP
+     * proxy. https: nothing else is offered, and a server that does not choose it is an error.
      */
     EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE = 2,
 };
@@ -1285,7 +1285,6 @@ eventsource_status_t eventsource_set_resolve(struct eventsource_t *es,
                                              const char *entry);
 
 /**
- * Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.
  * Sets which version of HTTP is spoken.
  *
  * Clients that speak HTTP/2 to the same scheme, host and port share a connection, as many as the server allows on one, if
@@ -1303,7 +1302,7 @@ eventsource_status_t eventsource_set_http_version(struct eventsource_t *es,
                                                   int32_t version);
 
 /**
- * Trusts certificate authorities beside the operating system's.
+ * Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.
  *
  * What the settings for TLS say holds for every connection of the client to a server: also after redirects, to other
  * hosts, too, when it reconnects, and through proxies.
