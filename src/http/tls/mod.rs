@@ -261,7 +261,7 @@ mod tests {
             but(|tls| tls.set_insecure(true)),
             but(|tls| tls.set_pinned_keys(Some(PIN)).expect("a pin")),
             but(|tls| tls.set_min_version(MinVersion::Tls13)),
-            but(|tls| tls.set_alpn(Alpn::Both)),
+            but(|tls| tls.set_alpn(Alpn::Http2Only)),
         ];
         let configs = all.each_ref().map(|tls| tls.config().expect("one"));
         for (index, config) in configs.iter().enumerate() {
@@ -296,8 +296,10 @@ mod tests {
         assert!(for_proxy.0.server_name.is_none());
         let for_proxy = for_proxy.config().expect("one");
         assert_eq!(for_proxy.alpn_protocols, [b"http/1.1"]);
-        let plain = trusting(&identity).config().expect("one");
-        assert!(Arc::ptr_eq(&for_proxy, &plain));
+        let mut http1 = trusting(&identity);
+        http1.set_alpn(Alpn::Http1Only);
+        let http1 = http1.config().expect("one");
+        assert!(Arc::ptr_eq(&for_proxy, &http1));
     }
 
     #[test]
