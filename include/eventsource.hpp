@@ -665,6 +665,22 @@ public:
     client &set_insecure_skip_verification(bool skip) {
         return done(eventsource_set_insecure_skip_verification(es_, skip));
     }
+    client &set_ca_file(std::string_view path) { return done(eventsource_set_ca_file(es_, text(path))); }
+    client &set_ca_exclusive(bool exclusive) { return done(eventsource_set_ca_exclusive(es_, exclusive)); }
+    /** @param key empty where `cert` holds the key, too */
+    client &set_client_cert_pem(std::string_view cert, std::string_view key = "") {
+        return done(eventsource_set_client_cert_pem(es_, cert.data(), cert.size(), key.data(), key.size()));
+    }
+    client &set_pinned_keys(std::string_view pins) { return done(eventsource_set_pinned_keys(es_, text(pins))); }
+    /** Any key. */
+    client &set_pinned_keys(std::nullptr_t) { return done(eventsource_set_pinned_keys(es_, nullptr)); }
+    client &set_server_name(std::string_view name) { return done(eventsource_set_server_name(es_, text(name))); }
+    /** The URL's host. */
+    client &set_server_name(std::nullptr_t) { return done(eventsource_set_server_name(es_, nullptr)); }
+    client &set_min_tls_version(eventsource_tls_version_t version) {
+        return done(eventsource_set_min_tls_version(es_, version));
+    }
+    client &set_http_version(eventsource_http_t version) { return done(eventsource_set_http_version(es_, version)); }
     client &set_runtime(runtime &runtime) { return done(eventsource_set_runtime(es_, runtime.get())); }
     /** The threads that all clients share which have no other. */
     client &set_runtime(std::nullptr_t) { return done(eventsource_set_runtime(es_, nullptr)); }
@@ -923,6 +939,8 @@ private:
 
 /* ---- The library ------------------------------------------------------------------------------------------------- */
 
+/** The name of a status, as "EVENTSOURCE_ERR_TIMEOUT". What it means, error::what and category say. */
+inline std::string_view status_name(eventsource_status_t status) noexcept { return eventsource_status_name(status); }
 /** The version of the library that is running. */
 inline std::string_view version() noexcept { return eventsource_version(); }
 /** The same as a number: major × 1000000 + minor × 1000 + patch. */

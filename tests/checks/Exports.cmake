@@ -1,5 +1,6 @@
-# Compares the list of public functions with a library's symbols and a header's declarations:
-#   cmake -D LIST=<exports.txt> [-D LIBRARY=<.so or .a> -D NM=<nm>] [-D HEADER=<.h> -D CC=<compiler>] -P Exports.cmake
+# Compares the list of public functions with a library's symbols, a header's declarations, and what a wrapper calls:
+#   cmake -D LIST=<exports.txt> [-D LIBRARY=<.so or .a> -D NM=<nm>] [-D HEADER=<.h> -D CC=<compiler>] [-D WRAPPER=<.hpp>]
+#       -P Exports.cmake
 cmake_minimum_required(VERSION 3.25)
 
 file(STRINGS "${LIST}" listed)
@@ -27,7 +28,7 @@ function(compare names has)
         endif()
     endforeach()
     if(problems)
-        message(FATAL_ERROR "${LIBRARY}${HEADER} differs from ${LIST}:${problems}")
+        message(FATAL_ERROR "${LIBRARY}${HEADER}${WRAPPER} differs from ${LIST}:${problems}")
     endif()
 endfunction()
 
@@ -51,4 +52,13 @@ if(HEADER)
     string(REGEX MATCHALL "eventsource_[a-z0-9_]+ *\\(" functions "${text}")
     list(TRANSFORM functions REPLACE " *\\(" "")
     compare("${functions}" declares)
+endif()
+
+if(WRAPPER)
+    file(READ "${WRAPPER}" text)
+    # Not the names of types, nor of itself.
+    string(REGEX MATCHALL "[^a-z_]eventsource_[a-z0-9_]+[(,)]" functions "${text}")
+    list(TRANSFORM functions REPLACE "[^a-z0-9_]" "")
+    list(FILTER functions EXCLUDE REGEX "_t$")
+    compare("${functions}" calls)
 endif()

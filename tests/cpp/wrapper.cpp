@@ -306,6 +306,8 @@ void settings_come_out_as_they_went_in() {
     es.set_check_content_type(false).set_insecure_skip_verification(true).set_sensitive_header("X-A", "b");
     es.set_proxy("http://proxy").set_proxy(nullptr).set_no_proxy("*").set_no_proxy(nullptr).set_proxy("");
     es.set_unix_socket("a").set_unix_socket("").set_resolve("a:80:127.0.0.1").set_resolve("");
+    es.set_server_name("a.example").set_server_name(nullptr).set_pinned_keys(nullptr).set_ca_exclusive(false);
+    es.set_http_version(EVENTSOURCE_HTTP_1_1);
     es.set_ca_pem("").set_runtime(nullptr).set_last_event_id("7");
     CHECK_TEXT(es.last_event_id().c_str(), "7");
 }
@@ -621,7 +623,8 @@ void the_log_goes_to_the_callback_that_was_set_last() {
     CHECK_NUMBER(wrong, 0);
 }
 
-void the_version_is_the_librarys() {
+void names_and_versions_are_the_librarys() {
+    CHECK(eventsource::status_name(EVENTSOURCE_ERR_URL) == "EVENTSOURCE_ERR_URL");
     CHECK(eventsource::version() == eventsource_version());
     CHECK_NUMBER(eventsource::version_number(), eventsource_version_number());
 }
@@ -657,4 +660,4 @@ CHECK_MAIN(TEST(a_client_tells_what_happens_to_its_stream),
            TEST(an_exception_in_a_parsers_callback_comes_out_of_feed),
            TEST(a_parser_may_be_destroyed_in_its_own_callback),
            TEST(the_log_goes_to_the_callback_that_was_set_last),
-           TEST(the_version_is_the_librarys))
+           TEST(names_and_versions_are_the_librarys))
