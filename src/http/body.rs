@@ -13,13 +13,6 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 /// How much of a body an error tells, and how long it may take to arrive.
 const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
 
-/// The content of a response, as its protocol frames it.
-#[derive(Debug)]
-pub enum Content {
-    Http1(http1::Content),
-    Http2(http2::Content),
-}
-
 /// The body of a response.
 #[derive(Debug)]
 pub struct Body {
