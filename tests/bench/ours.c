@@ -81,6 +81,7 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
 
 static void on_stamped_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
+    keep(event->data);
     if (count_stamped(user, event->data, event->data_len)) advance(&finished);
 }
 
