@@ -73,21 +73,21 @@ public struct Settings: Sendable {
     }
 
     func apply(to es: OpaquePointer) throws(StreamError) {
-        try withCString(method, refusal: .method) { eventsource_set_method(es, $0) }.check(es)
+        try withCString(method, refusal: EVENTSOURCE_ERR_METHOD) { eventsource_set_method(es, $0) }.check(es)
         try eventsource_set_body(es, body, body.count).check(es)
         var names: Set<String> = []
         for (name, value) in headers {
             // The first replaces what the library sends by itself, the others are added.
             let set = names.insert(name.lowercased()).inserted ? eventsource_set_header : eventsource_add_header
-            try pair(name, value, refusal: .header) { set(es, $0, $1) }.check(es)
+            try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { set(es, $0, $1) }.check(es)
         }
         for (name, value) in sensitiveHeaders {
-            try pair(name, value, refusal: .header) { eventsource_set_sensitive_header(es, $0, $1) }.check(es)
+            try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_set_sensitive_header(es, $0, $1) }.check(es)
         }
         if let (user, password) = basicAuth {
-            try pair(user, password, refusal: .value) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
+            try pair(user, password, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
         }
-        try withCString(lastEventID, refusal: .value) { eventsource_set_last_event_id(es, $0) }.check(es)
+        try withCString(lastEventID, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_last_event_id(es, $0) }.check(es)
         var policy = reconnect.policy
         try eventsource_set_reconnect(es, &policy).check(es)
         try eventsource_set_connect_timeout(es, connectTimeout?.milliseconds ?? 0).check(es)
@@ -95,11 +95,11 @@ public struct Settings: Sendable {
         try eventsource_set_max_redirects(es, maxRedirects).check(es)
         try eventsource_set_max_event_size(es, max(0, maxEventSize)).check(es)
         try eventsource_set_check_content_type(es, checksContentType ? 1 : 0).check(es)
-        if let proxy { try withCString(proxy, refusal: .url) { eventsource_set_proxy(es, $0) }.check(es) }
-        if let noProxy { try withCString(noProxy, refusal: .value) { eventsource_set_no_proxy(es, $0) }.check(es) }
-        try withCString(unixSocket, refusal: .value) { eventsource_set_unix_socket(es, $0) }.check(es)
+        if let proxy { try withCString(proxy, refusal: EVENTSOURCE_ERR_URL) { eventsource_set_proxy(es, $0) }.check(es) }
+        if let noProxy { try withCString(noProxy, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_no_proxy(es, $0) }.check(es) }
+        try withCString(unixSocket, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_unix_socket(es, $0) }.check(es)
         for entry in resolve {
-            try withCString(entry, refusal: .value) { eventsource_set_resolve(es, $0) }.check(es)
+            try withCString(entry, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_resolve(es, $0) }.check(es)
         }
         try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
         try eventsource_set_insecure_skip_verification(es, insecureSkipVerification ? 1 : 0).check(es)
@@ -107,9 +107,9 @@ public struct Settings: Sendable {
 }
 
 private func pair(
-    _ first: String, _ second: String, refusal: StreamError.Code,
-    _ call: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Int32
-) -> Int32 {
+    _ first: String, _ second: String, refusal: eventsource_status_t,
+    _ call: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> eventsource_status_t
+) -> eventsource_status_t {
     withCString(first, refusal: refusal) { first in
         withCString(second, refusal: refusal) { second in call(first, second) }
     }
@@ -174,11 +174,11 @@ public struct Request: ~Copyable {
 
     /// In place of any header of that name.
     public func setHeader(_ name: String, _ value: String) throws(StreamError) {
-        try pair(name, value, refusal: .header) { eventsource_request_set_header(request, $0, $1) }.check(nil)
+        try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_request_set_header(request, $0, $1) }.check(nil)
     }
 
     public func setURL(_ url: String) throws(StreamError) {
-        try withCString(url, refusal: .url) { eventsource_request_set_url(request, $0) }.check(nil)
+        try withCString(url, refusal: EVENTSOURCE_ERR_URL) { eventsource_request_set_url(request, $0) }.check(nil)
     }
 
     public func setBody(_ body: [UInt8]) throws(StreamError) {
