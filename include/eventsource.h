@@ -362,9 +362,9 @@ typedef int32_t eventsource_dispatch_t;
  * Which version of HTTP a client speaks.
  */
 enum eventsource_http_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * https: HTTP/2 if the server chooses it in the TLS handshake (ALPN), else HTTP/1.1. http: HTTP/1.1. The default.
@@ -381,11 +381,11 @@ enum eventsource_http_t
     EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE = 2,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_http_t eventsource_http_t;
 #else
 typedef int32_t eventsource_http_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**

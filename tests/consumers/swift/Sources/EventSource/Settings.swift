@@ -34,11 +34,40 @@ public struct Settings: Sendable {
     public var resolve: [String] = []
     /// Certificate authorities to trust beside the operating system's, in PEM form.
     public var certificateAuthorities: [UInt8] = []
+    /// The same, from a file, in place of the ones above.
+    public var certificateAuthorityFile = ""
+    /// Trusts these authorities alone, not the operating system's.
+    public var exclusiveAuthorities = false
+    /// Shown to servers that ask for one, in PEM form, with its key, not encrypted; the key may be empty where it is in the
+    /// certificate's text.
+    public var clientCertificate: (certificate: [UInt8], key: [UInt8])?
+    /// Accepts only servers whose certificate has one of these public keys, on top of its verification: `sha256//` and the
+    /// key's SHA-256 in base64, several separated by semicolons, as curl has them.
+    public var pinnedKeys: String?
+    /// The name that the server's certificate must have, in place of the URL's host.
+    public var serverName: String?
+    /// The lowest version of TLS that is spoken.
+    public var minTLSVersion = TLSVersion.tls12
+    public var httpVersion = HTTPVersion.default
     /// INSECURE: accepts any certificate from anybody. For tests only.
     public var insecureSkipVerification = false
     public var handlers = Handlers()
 
     public init() {}
+
+    public enum TLSVersion: Int32, Sendable {
+        case tls12 = 12
+        case tls13 = 13
+    }
+
+    public enum HTTPVersion: Int32, Sendable {
+        /// HTTP/2 where a server of an https URL offers it, else HTTP/1.1.
+        case `default` = 0
+        /// HTTP/1.1 only.
+        case http1 = 1
+        /// HTTP/2 only, also with http URLs, without asking the server first.
+        case http2PriorKnowledge = 2
+    }
 
     /// How a stream reconnects. The n-th delay in a row is `delay` × `factor`ⁿ⁻¹, at most `maxDelay`, and at least what the
     /// server asked for; a random share of up to `jitter` comes on top.
@@ -101,7 +130,25 @@ public struct Settings: Sendable {
         for entry in resolve {
             try withCString(entry, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_resolve(es, $0) }.check(es)
         }
-        try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
+        if !certificateAuthorities.isEmpty {
+            try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
+        }
+        if !certificateAuthorityFile.isEmpty {
+            try withCString(certificateAuthorityFile, refusal: EVENTSOURCE_ERR_PEM) { eventsource_set_ca_file(es, $0) }
+                .check(es)
+        }
+        try eventsource_set_ca_exclusive(es, exclusiveAuthorities ? 1 : 0).check(es)
+        if let (certificate, key) = clientCertificate {
+            try eventsource_set_client_cert_pem(es, certificate, certificate.count, key, key.count).check(es)
+        }
+        if let pinnedKeys {
+            try withCString(pinnedKeys, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_pinned_keys(es, $0) }.check(es)
+        }
+        if let serverName {
+            try withCString(serverName, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_server_name(es, $0) }.check(es)
+        }
+        try eventsource_set_min_tls_version(es, minTLSVersion.rawValue).check(es)
+        try eventsource_set_http_version(es, httpVersion.rawValue).check(es)
         try eventsource_set_insecure_skip_verification(es, insecureSkipVerification ? 1 : 0).check(es)
     }
 }
@@ -127,7 +174,7 @@ extension Settings.Reconnect {
 /// What opened a stream.
 public struct Response: Sendable {
     public let status: Int
-    /// 10 for HTTP/1.0, 11 for HTTP/1.1.
+    /// 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.
     public let httpVersion: Int
     /// The URL that answered: after redirects, without user information and fragment.
     public let url: String
