@@ -46,6 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let header = PathBuf::from(env::var("OUT_DIR")?).join("eventsource.h");
     builder.generate()?.write_to_file(&header);
+    // Swift reads the header as C before C23, but knows enumerations that have a type. Without, functions would answer
+    // plain integers there, and the constants to compare them with be of other types.
+    let typed_enums = "__STDC_VERSION__ >= 202311L";
+    let text = fs::read_to_string(&header)?;
+    fs::write(
+        &header,
+        text.replace(typed_enums, &format!("{typed_enums} || defined(__swift__)")),
+    )?;
     if env::var_os("EVENTSOURCE_WRITE_HEADER").is_some_and(|value| value == "1") {
         fs::copy(&header, root.join("include/eventsource.h"))?;
     }

@@ -86,9 +86,9 @@
  * reserved. New ones may come with any release, so a `switch` over statuses needs a default branch.
  */
 enum eventsource_status_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * Success.
@@ -225,20 +225,20 @@ enum eventsource_status_t
     EVENTSOURCE_ERR_HTTP2 = 49,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_status_t eventsource_status_t;
 #else
 typedef int32_t eventsource_status_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * Why a client closed.
  */
 enum eventsource_close_reason_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * The program asked: `eventsource_stop`, `eventsource_free`, or `EVENTSOURCE_STOP` from `on_error`.
@@ -259,20 +259,20 @@ enum eventsource_close_reason_t
     EVENTSOURCE_CLOSE_END_OF_STREAM = 3,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_close_reason_t eventsource_close_reason_t;
 #else
 typedef int32_t eventsource_close_reason_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * What a client is doing.
  */
 enum eventsource_state_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * Never started.
@@ -296,20 +296,20 @@ enum eventsource_state_t
     EVENTSOURCE_CLOSED = 4,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_state_t eventsource_state_t;
 #else
 typedef int32_t eventsource_state_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * What an `on_error` callback can answer.
  */
 enum eventsource_decision_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * Do what the error's `will_retry` and `delay_ms` say. Any number that is no decision means this, too.
@@ -325,20 +325,20 @@ enum eventsource_decision_t
     EVENTSOURCE_STOP = 2,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_decision_t eventsource_decision_t;
 #else
 typedef int32_t eventsource_decision_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * Where callbacks run.
  */
 enum eventsource_dispatch_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * On the library's threads; while a callback blocks, other threads serve the other clients. The default.
@@ -356,20 +356,20 @@ enum eventsource_dispatch_t
     EVENTSOURCE_DISPATCH_MANUAL = 2,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_dispatch_t eventsource_dispatch_t;
 #else
 typedef int32_t eventsource_dispatch_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * Which version of HTTP a client speaks.
  */
 enum eventsource_http_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * https: HTTP/2 if the server chooses it in the TLS handshake (ALPN), else HTTP/1.1. http: HTTP/1.1. The default.
@@ -386,20 +386,20 @@ enum eventsource_http_t
     EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE = 2,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_http_t eventsource_http_t;
 #else
 typedef int32_t eventsource_http_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * How much is logged; each level includes those before it.
  */
 enum eventsource_log_level_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * Nothing.
@@ -423,20 +423,20 @@ enum eventsource_log_level_t
     EVENTSOURCE_LOG_DEBUG = 4,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_log_level_t eventsource_log_level_t;
 #else
 typedef int32_t eventsource_log_level_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**
  * Versions of TLS, for `eventsource_set_min_tls_version`.
  */
 enum eventsource_tls_version_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
  {
     /**
      * TLS 1.2.
@@ -448,11 +448,11 @@ enum eventsource_tls_version_t
     EVENTSOURCE_TLS_1_3 = 13,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
 typedef enum eventsource_tls_version_t eventsource_tls_version_t;
 #else
 typedef int32_t eventsource_tls_version_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
 #endif // __cplusplus
 
 /**

@@ -2,6 +2,9 @@ package eventsource_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -41,9 +44,14 @@ var reconnect = eventsource.WithReconnect
 // open opens a stream that the test's end closes.
 func open(t testing.TB, route string, options ...eventsource.Option) *eventsource.Stream {
 	t.Helper()
-	stream, err := eventsource.Open(context.Background(), *serverURL+route, options...)
+	return openURL(t, *serverURL+route, options...)
+}
+
+func openURL(t testing.TB, url string, options ...eventsource.Option) *eventsource.Stream {
+	t.Helper()
+	stream, err := eventsource.Open(context.Background(), url, options...)
 	if err != nil {
-		t.Fatalf("%s: %v", route, err)
+		t.Fatalf("%s: %v", url, err)
 	}
 	t.Cleanup(func() { stream.Close() })
 	return stream
@@ -256,6 +264,12 @@ func TestWhatIsNoOptionIsRefused(t *testing.T) {
 		"socket":         {eventsource.WithUnixSocket(strings.Repeat("x", 1000)), eventsource.ErrValue},
 		"address":        {eventsource.WithResolve("host:1:nowhere"), eventsource.ErrValue},
 		"authorities":    {eventsource.WithCAs([]byte("no PEM")), eventsource.ErrPEM},
+		"authority file": {eventsource.WithCAFile("/nowhere"), eventsource.ErrPEM},
+		"certificate":    {eventsource.WithClientCertificate([]byte("no PEM"), nil), eventsource.ErrPEM},
+		"pins":           {eventsource.WithPinnedKeys("md5//"), eventsource.ErrValue},
+		"server name":    {eventsource.WithServerName("a b"), eventsource.ErrValue},
+		"TLS":            {eventsource.WithMinTLSVersion(tls.VersionTLS10), eventsource.ErrValue},
+		"HTTP":           {eventsource.WithHTTPVersion(-1), eventsource.ErrValue},
 		"no authorities": {eventsource.WithCAs(nil), 0},
 		"buffer":         {eventsource.WithBuffer(-1), eventsource.ErrValue},
 		"delay":          {reconnect(func(policy *eventsource.Reconnect) { policy.Delay = 0 }), eventsource.ErrValue},
@@ -439,13 +453,20 @@ func TestTheFirstAttemptIsRetriedWhereThePolicySaysSo(t *testing.T) {
 	}
 }
 
-func TestACertificateOfNobodyIsRefusedUnlessNoneIsVerified(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(oneEvent))
+// A server whose certificate nobody has signed, with HTTP/2.
+func startTLS(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.EnableHTTP2 = true
 	server.StartTLS()
-	defer server.Close()
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestACertificateOfNobodyIsRefusedUnlessNoneIsVerified(t *testing.T) {
+	server := startTLS(t, oneEvent)
 	_, err := eventsource.Open(context.Background(), server.URL)
-	if !errors.Is(err, eventsource.ErrCertificate) && !errors.Is(err, eventsource.ErrTLS) {
+	if !errors.Is(err, eventsource.ErrCertificate) {
 		t.Error(err)
 	}
 	stream, err := eventsource.Open(context.Background(), server.URL, eventsource.WithInsecureSkipVerification())
@@ -453,6 +474,41 @@ func TestACertificateOfNobodyIsRefusedUnlessNoneIsVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream.Close()
+}
+
+func TestTheKeyOfAServerCanBePinned(t *testing.T) {
+	server := startTLS(t, oneEvent)
+	key := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
+	for pin, want := range map[string]error{
+		"sha256//" + base64.StdEncoding.EncodeToString(key[:]):           nil,
+		"sha256//" + base64.StdEncoding.EncodeToString(make([]byte, 32)): eventsource.ErrCertificate,
+	} {
+		stream, err := eventsource.Open(context.Background(), server.URL,
+			eventsource.WithInsecureSkipVerification(), eventsource.WithPinnedKeys(pin))
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v", pin, err)
+		}
+		if stream != nil {
+			stream.Close()
+		}
+	}
+}
+
+func TestTheVersionsOfHTTPAndTLSCanBeSet(t *testing.T) {
+	server := startTLS(t, func(response http.ResponseWriter, request *http.Request) {
+		response.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(response, "data: %d %x %s\n\n", request.ProtoMajor, request.TLS.Version, request.TLS.ServerName)
+	})
+	for want, options := range map[string][]eventsource.Option{
+		"2 304 ":       {eventsource.WithHTTPVersion(eventsource.HTTPDefault)},
+		"1 304 ":       {eventsource.WithHTTPVersion(eventsource.HTTP1), eventsource.WithMinTLSVersion(tls.VersionTLS13)},
+		"2 304 a.test": {eventsource.WithServerName("a.test"), eventsource.WithMinTLSVersion(tls.VersionTLS12)},
+	} {
+		stream := openURL(t, server.URL, append(options, eventsource.WithInsecureSkipVerification())...)
+		if event := <-stream.Events(); event.Data != want {
+			t.Errorf("%q, not %q", event.Data, want)
+		}
+	}
 }
 
 func TestReconnectingNow(t *testing.T) {

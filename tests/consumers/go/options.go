@@ -4,6 +4,7 @@ package eventsource
 import "C"
 
 import (
+	"crypto/tls"
 	"net/http"
 	"time"
 	"unsafe"
@@ -182,6 +183,78 @@ func WithCAs(pem []byte) Option {
 	return setBytes(pem, func(c *C.eventsource_t, pem unsafe.Pointer, length C.size_t) C.eventsource_status_t {
 		return C.eventsource_set_ca_pem(c, pem, length)
 	})
+}
+
+// WithCAFile is [WithCAs], from a file, which is read now and not again.
+func WithCAFile(path string) Option {
+	return setStrings(ErrPEM, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_ca_file(c, texts[0])
+	}, path)
+}
+
+// WithExclusiveCAs trusts the authorities of [WithCAs] or [WithCAFile] alone, not the operating system's.
+func WithExclusiveCAs() Option {
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_ca_exclusive(s.client, 1))
+	}
+}
+
+// WithClientCertificate shows a certificate to servers that ask for one, in PEM form, and its key, not encrypted. The key may
+// be nil where it is in the certificate's text.
+func WithClientCertificate(certificate, key []byte) Option {
+	c, length := cBytes(certificate)
+	cKey, keyLength := cBytes(key)
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_client_cert_pem(s.client, c, length, cKey, keyLength))
+	}
+}
+
+// WithPinnedKeys accepts only servers whose certificate has one of these public keys, on top of its verification: "sha256//"
+// and the key's SHA-256 in base64, several separated by semicolons, as curl has them.
+func WithPinnedKeys(pins string) Option {
+	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_pinned_keys(c, texts[0])
+	}, pins)
+}
+
+// WithServerName sets the name that the server's certificate must have, in place of the URL's host.
+func WithServerName(name string) Option {
+	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_server_name(c, texts[0])
+	}, name)
+}
+
+// WithMinTLSVersion sets the lowest version of TLS that is spoken: tls.VersionTLS12, the default, or tls.VersionTLS13.
+func WithMinTLSVersion(version uint16) Option {
+	return func(s *Stream) error {
+		c := C.int32_t(version)
+		switch version {
+		case tls.VersionTLS12:
+			c = C.EVENTSOURCE_TLS_1_2
+		case tls.VersionTLS13:
+			c = C.EVENTSOURCE_TLS_1_3
+		}
+		return s.check(C.eventsource_set_min_tls_version(s.client, c))
+	}
+}
+
+// HTTPVersion is which version of HTTP is spoken.
+type HTTPVersion int32
+
+const (
+	// HTTPDefault is HTTP/2 where a server of an https URL offers it, else HTTP/1.1.
+	HTTPDefault HTTPVersion = C.EVENTSOURCE_HTTP_DEFAULT
+	// HTTP1 is HTTP/1.1 only.
+	HTTP1 HTTPVersion = C.EVENTSOURCE_HTTP_1_1
+	// HTTP2PriorKnowledge is HTTP/2 only, also with http URLs, without asking the server first.
+	HTTP2PriorKnowledge HTTPVersion = C.EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE
+)
+
+// WithHTTPVersion sets which version of HTTP is spoken. Streams over HTTP/2 to the same server share connections.
+func WithHTTPVersion(version HTTPVersion) Option {
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_http_version(s.client, C.int32_t(version)))
+	}
 }
 
 // WithInsecureSkipVerification is INSECURE: it accepts any certificate from anybody. For tests only.

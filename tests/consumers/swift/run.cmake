@@ -39,8 +39,11 @@ let package = Package(
 run(${swift} swift build --package-path "${program}" --scratch-path "${program}/build")
 run_program(${swift} "${program}/build/debug/program")
 
-file(WRITE "${WORK}/version.swift" "import CEventSource\nprint(String(cString: eventsource_version()))\n")
-run(${swift} swiftc -I "${PREFIX}/include" -L "${PREFIX}/${LIBDIR}" "${WORK}/version.swift" -o "${WORK}/version")
-run(${swift} "${WORK}/version")
+file(WRITE "${WORK}/module.swift" "import CEventSource
+precondition(eventsource_start(nil) == EVENTSOURCE_ERR_NULL)
+print(String(cString: eventsource_version()))
+")
+run(${swift} swiftc -I "${PREFIX}/include" -L "${PREFIX}/${LIBDIR}" "${WORK}/module.swift" -o "${WORK}/module")
+run(${swift} "${WORK}/module")
 
 file(REMOVE_RECURSE "${WORK}")

@@ -9,7 +9,7 @@ final class Client: Sendable {
     /// Starts it.
     init(url: String, settings: Settings) throws(StreamError) {
         var made: OpaquePointer?
-        try withCString(url, refusal: .url) { eventsource_new($0, &made) }.check(nil)
+        try withCString(url, refusal: EVENTSOURCE_ERR_URL) { eventsource_new($0, &made) }.check(nil)
         guard let es = made else { throw StreamError(code: .runtime) }
         self.es = es
         queue = EventQueue(handlers: settings.handlers)
@@ -51,7 +51,7 @@ private func setCallbacks(_ es: OpaquePointer, _ handlers: Settings.Handlers) {
         return queue.failed(StreamError(error.pointee)).rawValue
     }
     eventsource_on_close(es) { _, close, user in
-        queue(user)?.close(failed: close?.pointee.reason == number(EVENTSOURCE_CLOSE_FAILED))
+        queue(user)?.close(failed: close?.pointee.reason == EVENTSOURCE_CLOSE_FAILED)
     }
     if handlers.onOpen != nil {
         eventsource_on_open(es) { _, response, user in

@@ -34,11 +34,40 @@ public struct Settings: Sendable {
     public var resolve: [String] = []
     /// Certificate authorities to trust beside the operating system's, in PEM form.
     public var certificateAuthorities: [UInt8] = []
+    /// The same, from a file, in place of the ones above.
+    public var certificateAuthorityFile = ""
+    /// Trusts these authorities alone, not the operating system's.
+    public var exclusiveAuthorities = false
+    /// Shown to servers that ask for one, in PEM form, with its key, not encrypted; the key may be empty where it is in the
+    /// certificate's text.
+    public var clientCertificate: (certificate: [UInt8], key: [UInt8])?
+    /// Accepts only servers whose certificate has one of these public keys, on top of its verification: `sha256//` and the
+    /// key's SHA-256 in base64, several separated by semicolons, as curl has them.
+    public var pinnedKeys: String?
+    /// The name that the server's certificate must have, in place of the URL's host.
+    public var serverName: String?
+    /// The lowest version of TLS that is spoken.
+    public var minTLSVersion = TLSVersion.tls12
+    public var httpVersion = HTTPVersion.default
     /// INSECURE: accepts any certificate from anybody. For tests only.
     public var insecureSkipVerification = false
     public var handlers = Handlers()
 
     public init() {}
+
+    public enum TLSVersion: Int32, Sendable {
+        case tls12 = 12
+        case tls13 = 13
+    }
+
+    public enum HTTPVersion: Int32, Sendable {
+        /// HTTP/2 where a server of an https URL offers it, else HTTP/1.1.
+        case `default` = 0
+        /// HTTP/1.1 only.
+        case http1 = 1
+        /// HTTP/2 only, also with http URLs, without asking the server first.
+        case http2PriorKnowledge = 2
+    }
 
     /// How a stream reconnects. The n-th delay in a row is `delay` × `factor`ⁿ⁻¹, at most `maxDelay`, and at least what the
     /// server asked for; a random share of up to `jitter` comes on top.
@@ -73,21 +102,21 @@ public struct Settings: Sendable {
     }
 
     func apply(to es: OpaquePointer) throws(StreamError) {
-        try withCString(method, refusal: .method) { eventsource_set_method(es, $0) }.check(es)
+        try withCString(method, refusal: EVENTSOURCE_ERR_METHOD) { eventsource_set_method(es, $0) }.check(es)
         try eventsource_set_body(es, body, body.count).check(es)
         var names: Set<String> = []
         for (name, value) in headers {
             // The first replaces what the library sends by itself, the others are added.
             let set = names.insert(name.lowercased()).inserted ? eventsource_set_header : eventsource_add_header
-            try pair(name, value, refusal: .header) { set(es, $0, $1) }.check(es)
+            try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { set(es, $0, $1) }.check(es)
         }
         for (name, value) in sensitiveHeaders {
-            try pair(name, value, refusal: .header) { eventsource_set_sensitive_header(es, $0, $1) }.check(es)
+            try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_set_sensitive_header(es, $0, $1) }.check(es)
         }
         if let (user, password) = basicAuth {
-            try pair(user, password, refusal: .value) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
+            try pair(user, password, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
         }
-        try withCString(lastEventID, refusal: .value) { eventsource_set_last_event_id(es, $0) }.check(es)
+        try withCString(lastEventID, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_last_event_id(es, $0) }.check(es)
         var policy = reconnect.policy
         try eventsource_set_reconnect(es, &policy).check(es)
         try eventsource_set_connect_timeout(es, connectTimeout?.milliseconds ?? 0).check(es)
@@ -95,21 +124,39 @@ public struct Settings: Sendable {
         try eventsource_set_max_redirects(es, maxRedirects).check(es)
         try eventsource_set_max_event_size(es, max(0, maxEventSize)).check(es)
         try eventsource_set_check_content_type(es, checksContentType ? 1 : 0).check(es)
-        if let proxy { try withCString(proxy, refusal: .url) { eventsource_set_proxy(es, $0) }.check(es) }
-        if let noProxy { try withCString(noProxy, refusal: .value) { eventsource_set_no_proxy(es, $0) }.check(es) }
-        try withCString(unixSocket, refusal: .value) { eventsource_set_unix_socket(es, $0) }.check(es)
+        if let proxy { try withCString(proxy, refusal: EVENTSOURCE_ERR_URL) { eventsource_set_proxy(es, $0) }.check(es) }
+        if let noProxy { try withCString(noProxy, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_no_proxy(es, $0) }.check(es) }
+        try withCString(unixSocket, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_unix_socket(es, $0) }.check(es)
         for entry in resolve {
-            try withCString(entry, refusal: .value) { eventsource_set_resolve(es, $0) }.check(es)
+            try withCString(entry, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_resolve(es, $0) }.check(es)
         }
-        try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
+        if !certificateAuthorities.isEmpty {
+            try eventsource_set_ca_pem(es, certificateAuthorities, certificateAuthorities.count).check(es)
+        }
+        if !certificateAuthorityFile.isEmpty {
+            try withCString(certificateAuthorityFile, refusal: EVENTSOURCE_ERR_PEM) { eventsource_set_ca_file(es, $0) }
+                .check(es)
+        }
+        try eventsource_set_ca_exclusive(es, exclusiveAuthorities ? 1 : 0).check(es)
+        if let (certificate, key) = clientCertificate {
+            try eventsource_set_client_cert_pem(es, certificate, certificate.count, key, key.count).check(es)
+        }
+        if let pinnedKeys {
+            try withCString(pinnedKeys, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_pinned_keys(es, $0) }.check(es)
+        }
+        if let serverName {
+            try withCString(serverName, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_server_name(es, $0) }.check(es)
+        }
+        try eventsource_set_min_tls_version(es, minTLSVersion.rawValue).check(es)
+        try eventsource_set_http_version(es, httpVersion.rawValue).check(es)
         try eventsource_set_insecure_skip_verification(es, insecureSkipVerification ? 1 : 0).check(es)
     }
 }
 
 private func pair(
-    _ first: String, _ second: String, refusal: StreamError.Code,
-    _ call: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Int32
-) -> Int32 {
+    _ first: String, _ second: String, refusal: eventsource_status_t,
+    _ call: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> eventsource_status_t
+) -> eventsource_status_t {
     withCString(first, refusal: refusal) { first in
         withCString(second, refusal: refusal) { second in call(first, second) }
     }
@@ -127,7 +174,7 @@ extension Settings.Reconnect {
 /// What opened a stream.
 public struct Response: Sendable {
     public let status: Int
-    /// 10 for HTTP/1.0, 11 for HTTP/1.1.
+    /// 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.
     public let httpVersion: Int
     /// The URL that answered: after redirects, without user information and fragment.
     public let url: String
@@ -174,11 +221,11 @@ public struct Request: ~Copyable {
 
     /// In place of any header of that name.
     public func setHeader(_ name: String, _ value: String) throws(StreamError) {
-        try pair(name, value, refusal: .header) { eventsource_request_set_header(request, $0, $1) }.check(nil)
+        try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_request_set_header(request, $0, $1) }.check(nil)
     }
 
     public func setURL(_ url: String) throws(StreamError) {
-        try withCString(url, refusal: .url) { eventsource_request_set_url(request, $0) }.check(nil)
+        try withCString(url, refusal: EVENTSOURCE_ERR_URL) { eventsource_request_set_url(request, $0) }.check(nil)
     }
 
     public func setBody(_ body: [UInt8]) throws(StreamError) {

@@ -7,7 +7,7 @@ public struct StreamError: Error, Sendable, CustomStringConvertible {
         public let rawValue: Int32
 
         public init(rawValue: Int32) { self.rawValue = rawValue }
-        fileprivate init(_ status: some RawRepresentable<UInt32>) { rawValue = number(status) }
+        init(_ status: eventsource_status_t) { rawValue = status.rawValue }
 
         public static let utf8 = Code(EVENTSOURCE_ERR_UTF8)
         public static let url = Code(EVENTSOURCE_ERR_URL)
@@ -68,7 +68,7 @@ public struct StreamError: Error, Sendable, CustomStringConvertible {
     }
 
     init(_ error: eventsource_error_t) {
-        code = Code(rawValue: error.code)
+        code = Code(error.code)
         message = text(error.message, error.message_len)
         httpStatus = error.http_status == 0 ? nil : Int(error.http_status)
         headers = fields(error.headers, error.header_count)
@@ -79,10 +79,10 @@ public struct StreamError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-extension Int32 {
+extension eventsource_status_t {
     /// Throws what a call answered, if it is an error, with the reason that the client has for it.
     func check(_ es: OpaquePointer?) throws(StreamError) {
-        guard self != number(EVENTSOURCE_OK) else { return }
-        throw StreamError(code: StreamError.Code(rawValue: self), message: es.flatMap(lastError))
+        guard self != EVENTSOURCE_OK else { return }
+        throw StreamError(code: StreamError.Code(self), message: es.flatMap(lastError))
     }
 }

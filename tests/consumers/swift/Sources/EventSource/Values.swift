@@ -1,11 +1,5 @@
 import CEventSource
 
-/// In C before C23, the library's functions take and answer `int32_t` where they mean an enumeration; Swift gives the
-/// enumeration's constants a type of their own.
-func number(_ constant: some RawRepresentable<UInt32>) -> Int32 {
-    Int32(bitPattern: constant.rawValue)
-}
-
 func text(_ bytes: UnsafePointer<CChar>?, _ count: Int) -> String {
     String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
 }
@@ -18,9 +12,9 @@ func fields(_ headers: UnsafePointer<eventsource_header_t>?, _ count: Int) -> [(
 
 /// Lends a string to C. One with a NUL is refused: C would take that for its end.
 func withCString(
-    _ string: String, refusal: StreamError.Code, _ call: (UnsafePointer<CChar>) -> Int32
-) -> Int32 {
-    string.utf8.contains(0) ? refusal.rawValue : string.withCString(call)
+    _ string: String, refusal: eventsource_status_t, _ call: (UnsafePointer<CChar>) -> eventsource_status_t
+) -> eventsource_status_t {
+    string.utf8.contains(0) ? refusal : string.withCString(call)
 }
 
 /// The client's text about what went wrong last.
@@ -29,7 +23,7 @@ func lastError(_ es: OpaquePointer) -> String? {
     while true {
         var length = 0
         let status = eventsource_get_last_error(es, &buffer, buffer.count, &length)
-        if status == number(EVENTSOURCE_ERR_BUFFER) {
+        if status == EVENTSOURCE_ERR_BUFFER {
             buffer = [CChar](repeating: 0, count: length + 1)
             continue
         }

@@ -165,6 +165,17 @@ final class EventStreamTests: XCTestCase {
         XCTAssertEqual(count, 1, error?.message ?? "")
     }
 
+    func testTheVersionOfHTTPCanBeSet() async {
+        // The test server does not speak it.
+        let (count, error) = await end(
+            stream("/events") {
+                $0.httpVersion = .http2PriorKnowledge
+                $0.minTLSVersion = .tls13
+            })
+        XCTAssertEqual(count, 0)
+        XCTAssertNotNil(error)
+    }
+
     func testASettingThatIsRefusedIsThrown() async {
         let cases: [(StreamError.Code, (inout Settings) -> Void)] = [
             (.method, { $0.method = "CONNECT" }),
@@ -188,6 +199,10 @@ final class EventStreamTests: XCTestCase {
             (.value, { $0.unixSocket = String(repeating: "x", count: 1000) }),
             (.value, { $0.resolve = ["host:1:nowhere"] }),
             (.pem, { $0.certificateAuthorities = [1] }),
+            (.pem, { $0.certificateAuthorityFile = "/nowhere" }),
+            (.pem, { $0.clientCertificate = ([1], []) }),
+            (.value, { $0.pinnedKeys = "md5//" }),
+            (.value, { $0.serverName = "a b" }),
         ]
         for (code, change) in cases {
             let (_, error) = await end(stream("/events", change))
