@@ -153,16 +153,6 @@ impl Identity {
         Ok(builder.with_single_cert(self.chain.clone(), self.key.clone_key())?)
     }
 
-    /// The configuration of a server that speaks these protocols (ALPN), the first rather than the next.
-    pub fn server_config_for(&self, protocols: &[&str]) -> Arc<ServerConfig> {
-        let mut config = ServerConfig::clone(&self.server_config());
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        Arc::new(config)
-    }
-
     /// Validity in days from now. It is kept short because Apple's verifier takes no leaf of more
     /// than 825 days.
     fn valid(names: &[&str], from: i64, until: i64, issuance: Issuance) -> Identity {
