@@ -340,8 +340,22 @@ public:
     /** The HTTP status that went with the cause, 0 when there was none. */
     int cause_http_status() const { return ask_cause().second; }
 
+    std::string url() const { return detail::copied_text(request_, eventsource_request_get_url); }
+
+    void set_method(std::string_view method) {
+        detail::check(eventsource_request_set_method(request_, detail::c_string(method)));
+    }
     void set_header(std::string_view name, std::string_view value) {
         detail::check(eventsource_request_set_header(request_, detail::c_string(name), detail::c_string(value)));
+    }
+    void add_header(std::string_view name, std::string_view value) {
+        detail::check(eventsource_request_add_header(request_, detail::c_string(name), detail::c_string(value)));
+    }
+    void set_sensitive_header(std::string_view name, std::string_view value) {
+        detail::check(eventsource_request_set_sensitive_header(request_, detail::c_string(name), detail::c_string(value)));
+    }
+    void remove_header(std::string_view name) {
+        detail::check(eventsource_request_remove_header(request_, detail::c_string(name)));
     }
     void set_url(std::string_view url) { detail::check(eventsource_request_set_url(request_, detail::c_string(url))); }
     void set_body(std::string_view body) {
@@ -443,6 +457,7 @@ struct reconnect_policy {
     double jitter;
     milliseconds reset_after;
     std::int64_t max_attempts;
+    bool close_at_end;
 };
 
 /** What a client has done since it was made: eventsource_stats_t. */
@@ -653,6 +668,8 @@ public:
     client &set_max_redirects(std::int32_t count) { return done(eventsource_set_max_redirects(es_, count)); }
     client &set_max_event_size(std::size_t bytes) { return done(eventsource_set_max_event_size(es_, bytes)); }
     client &set_check_content_type(bool check) { return done(eventsource_set_check_content_type(es_, check)); }
+    client &set_compression(bool on) { return done(eventsource_set_compression(es_, on)); }
+    client &set_resume_with_get(bool on) { return done(eventsource_set_resume_with_get(es_, on)); }
     client &set_proxy(std::string_view url) { return done(eventsource_set_proxy(es_, text(url))); }
     /** The proxy that the environment names. */
     client &set_proxy(std::nullptr_t) { return done(eventsource_set_proxy(es_, nullptr)); }
@@ -689,7 +706,7 @@ public:
         const eventsource_reconnect_t raw = raw_reconnect();
         return {raw.enabled != 0,          raw.retry_initial != 0, milliseconds(raw.delay_ms),
                 milliseconds(raw.max_delay_ms), raw.factor,             raw.jitter,
-                milliseconds(raw.reset_after_ms), raw.max_attempts};
+                milliseconds(raw.reset_after_ms), raw.max_attempts,     raw.close_at_end != 0};
     }
     client &set_reconnect(const reconnect_policy &policy) {
         eventsource_reconnect_t raw = raw_reconnect();
@@ -701,6 +718,7 @@ public:
         raw.jitter = policy.jitter;
         raw.reset_after_ms = policy.reset_after.count();
         raw.max_attempts = policy.max_attempts;
+        raw.close_at_end = policy.close_at_end;
         return done(eventsource_set_reconnect(es_, &raw));
     }
 

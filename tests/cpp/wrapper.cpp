@@ -247,14 +247,20 @@ void on_error_decides_what_happens() {
 void on_request_changes_the_request() {
     std::string echo;
     client es("http://127.0.0.1:1/");
-    es.set_method("POST")
+    es.set_method("PUT")
         .set_body("wrong")
+        .set_header("X-C", "wrong")
         .set_header("X-A", "wrong")
         .add_header("X-B", "1")
         .add_header("X-B", "2")
         .on_request([](eventsource::request &request) {
+            CHECK_TEXT(request.url().c_str(), "http://127.0.0.1:1/");
+            request.set_method("POST");
             request.set_url(at("/echo"));
             request.set_header("X-A", "right");
+            request.add_header("X-A", "added");
+            request.remove_header("X-C");
+            request.set_sensitive_header("X-D", "secret");
             request.set_body("body");
         })
         .on_event([&](client_ref ref, const event &event) {
@@ -263,7 +269,8 @@ void on_request_changes_the_request() {
         });
     start_and_wait(es);
     CHECK(echo.find("\"POST\"") != echo.npos && echo.find("right") != echo.npos && echo.find("body") != echo.npos);
-    CHECK(echo.find("wrong") == echo.npos);
+    CHECK(echo.find("added") != echo.npos && echo.find("secret") != echo.npos);
+    CHECK(echo.find("wrong") == echo.npos && echo.find("PUT") == echo.npos);
 }
 
 /* ---- Errors ------------------------------------------------------------------------------------------------------ */
@@ -298,16 +305,17 @@ void settings_come_out_as_they_went_in() {
     client es(at(FEW));
     const eventsource::reconnect_policy defaults = es.reconnect();
     CHECK(defaults.enabled && !defaults.retry_initial && defaults.delay == 1s && defaults.max_delay == 1min);
-    es.set_reconnect({false, true, 2s, 3min, 4, 0.25, 5h, 6});
+    es.set_reconnect({false, true, 2s, 3min, 4, 0.25, 5h, 6, true});
     const eventsource::reconnect_policy policy = es.reconnect();
     CHECK(!policy.enabled && policy.retry_initial && policy.delay == 2s && policy.max_delay == 3min);
     CHECK(policy.factor == 4 && policy.jitter == 0.25 && policy.reset_after == 5h && policy.max_attempts == 6);
+    CHECK(policy.close_at_end && !defaults.close_at_end);
     es.set_connect_timeout(1s).set_read_timeout(1h).set_max_redirects(0).set_max_event_size(1).set_basic_auth("a", "b");
     es.set_check_content_type(false).set_insecure_skip_verification(true).set_sensitive_header("X-A", "b");
     es.set_proxy("http://proxy").set_proxy(nullptr).set_no_proxy("*").set_no_proxy(nullptr).set_proxy("");
     es.set_unix_socket("a").set_unix_socket("").set_resolve("a:80:127.0.0.1").set_resolve("");
     es.set_server_name("a.example").set_server_name(nullptr).set_pinned_keys(nullptr).set_ca_exclusive(false);
-    es.set_http_version(EVENTSOURCE_HTTP_1_1);
+    es.set_http_version(EVENTSOURCE_HTTP_1_1).set_compression(true).set_resume_with_get(true);
     es.set_ca_pem("").set_runtime(nullptr).set_last_event_id("7");
     CHECK_TEXT(es.last_event_id().c_str(), "7");
 }
