@@ -96,7 +96,8 @@ func eventsourceGoRequest(handle C.uintptr_t, c *C.eventsource_request_t) {
 	var code, status C.int32_t
 	C.eventsource_request_get_attempt(c, &attempt)
 	C.eventsource_request_get_cause(c, &code, &status)
-	request := &Request{Attempt: int64(attempt), Cause: Code(code), CauseStatusCode: int(status), c: c}
+	request := &Request{
+		Attempt: int64(attempt), Cause: Code(code), CauseStatusCode: int(status), URL: requestURL(c), c: c}
 	streamOf(handle).handlers.request(request)
 	request.c = nil
 }

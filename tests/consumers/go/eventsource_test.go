@@ -243,6 +243,20 @@ func TestWhatTheOptionsSayReachesTheServer(t *testing.T) {
 	}
 }
 
+func TestAPostIsResumedWithAGet(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		response.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(response, "retry: 1\ndata: %s %q\n\n", request.Method, request.Header.Get("Accept-Encoding"))
+	}))
+	t.Cleanup(server.Close)
+	stream := openURL(t, server.URL, eventsource.WithMethod("POST"), eventsource.WithResumeWithGet(), eventsource.WithCompression())
+	for _, method := range []string{"POST", "GET"} {
+		if event := <-stream.Events(); !strings.HasPrefix(event.Data, method+" ") || !strings.Contains(event.Data, "gzip") {
+			t.Errorf("%q, not a %s", event.Data, method)
+		}
+	}
+}
+
 func TestWhatIsNoOptionIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		option eventsource.Option
@@ -382,8 +396,14 @@ func TestHandlersAreTold(t *testing.T) {
 	stream := open(t, "/status/404",
 		eventsource.WithRequestHandler(func(r *eventsource.Request) {
 			request = r
-			if r.Attempt != 1 || r.Cause != 0 {
+			if r.Attempt != 1 || r.Cause != 0 || r.URL != *serverURL+"/status/404" {
 				t.Errorf("%+v", r)
+			}
+			if err := r.SetMethod("CONNECT"); !errors.Is(err, eventsource.ErrMethod) {
+				t.Error(err)
+			}
+			if err := r.SetSensitiveHeader("X One", "1"); !errors.Is(err, eventsource.ErrHeader) {
+				t.Error(err)
 			}
 			err := r.SetURL(*serverURL + "/events?comment=hello&count=1&then=204")
 			if err == nil {

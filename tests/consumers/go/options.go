@@ -27,6 +27,21 @@ func WithBody(body []byte) Option {
 	})
 }
 
+// WithResumeWithGet resumes a stream that was asked for with a POST or the like by a GET of the same URL, once it has been
+// open: a request that starts something is not made again.
+func WithResumeWithGet() Option {
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_resume_with_get(s.client, 1))
+	}
+}
+
+// WithCompression asks for a compressed stream.
+func WithCompression() Option {
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_compression(s.client, 1))
+	}
+}
+
 // WithHeader sets a request header, in place of any of that name. The library itself writes a few, as Last-Event-ID, and
 // refuses them here.
 func WithHeader(name, value string) Option {
@@ -349,6 +364,8 @@ type Request struct {
 	// Cause is what went wrong before, 0 when nothing did, and CauseStatusCode the HTTP status that went with it.
 	Cause           Code
 	CauseStatusCode int
+	// URL is the attempt's, without user information and fragment.
+	URL string
 
 	c *C.eventsource_request_t
 }
@@ -369,6 +386,24 @@ func (r *Request) SetHeader(name, value string) error {
 		return err
 	}
 	return asError(C.eventsource_request_set_header(r.c, texts[0], texts[1]))
+}
+
+// SetSensitiveHeader sets a header that holds a secret, as [WithSensitiveHeader] does.
+func (r *Request) SetSensitiveHeader(name, value string) error {
+	texts, err := r.cStrings(ErrHeader, name, value)
+	if err != nil {
+		return err
+	}
+	return asError(C.eventsource_request_set_sensitive_header(r.c, texts[0], texts[1]))
+}
+
+// SetMethod sets the method for this attempt.
+func (r *Request) SetMethod(method string) error {
+	texts, err := r.cStrings(ErrMethod, method)
+	if err != nil {
+		return err
+	}
+	return asError(C.eventsource_request_set_method(r.c, texts[0]))
 }
 
 // SetURL sets the URL for this attempt.

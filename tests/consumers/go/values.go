@@ -83,6 +83,12 @@ func lastError(client *C.eventsource_t) string {
 	})
 }
 
+func requestURL(request *C.eventsource_request_t) string {
+	return copied(func(buffer *C.char, capacity C.size_t, length *C.size_t) C.eventsource_status_t {
+		return C.eventsource_request_get_url(request, buffer, capacity, length)
+	})
+}
+
 // copied is a text that the library copies; a buffer that turns out too small is made larger.
 func copied(get func(*C.char, C.size_t, *C.size_t) C.eventsource_status_t) string {
 	buffer := make([]byte, 64)

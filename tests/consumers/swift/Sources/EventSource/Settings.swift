@@ -5,6 +5,11 @@ public struct Settings: Sendable {
     public var method = "GET"
     /// Sent with every attempt; does not change the method.
     public var body: [UInt8] = []
+    /// Resumes a stream that was asked for with a POST or the like by a GET of the same URL, once it has been open: a request
+    /// that starts something is not made again.
+    public var resumesWithGet = false
+    /// Asks for a compressed stream.
+    public var compression = false
     /// Request headers; names may be repeated.
     public var headers: [(name: String, value: String)] = []
     /// Headers that hold secrets: a redirect to another origin drops them, as it drops `Authorization` and `Cookie`.
@@ -104,6 +109,8 @@ public struct Settings: Sendable {
     func apply(to es: OpaquePointer) throws(StreamError) {
         try withCString(method, refusal: EVENTSOURCE_ERR_METHOD) { eventsource_set_method(es, $0) }.check(es)
         try eventsource_set_body(es, body, body.count).check(es)
+        try eventsource_set_resume_with_get(es, resumesWithGet ? 1 : 0).check(es)
+        try eventsource_set_compression(es, compression ? 1 : 0).check(es)
         var names: Set<String> = []
         for (name, value) in headers {
             // The first replaces what the library sends by itself, the others are added.
@@ -206,6 +213,8 @@ public struct Request: ~Copyable {
     /// What went wrong before, nil when nothing did, and the HTTP status that went with it.
     public let cause: StreamError.Code?
     public let causeStatus: Int?
+    /// The attempt's URL, without user information and fragment.
+    public var url: String { copied { eventsource_request_get_url(request, $0, $1, $2) } }
 
     init(_ request: OpaquePointer) {
         var attempt: Int64 = 0
@@ -222,6 +231,17 @@ public struct Request: ~Copyable {
     /// In place of any header of that name.
     public func setHeader(_ name: String, _ value: String) throws(StreamError) {
         try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_request_set_header(request, $0, $1) }.check(nil)
+    }
+
+    /// A header that holds a secret: a redirect to another origin drops it.
+    public func setSensitiveHeader(_ name: String, _ value: String) throws(StreamError) {
+        try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) {
+            eventsource_request_set_sensitive_header(request, $0, $1)
+        }.check(nil)
+    }
+
+    public func setMethod(_ method: String) throws(StreamError) {
+        try withCString(method, refusal: EVENTSOURCE_ERR_METHOD) { eventsource_request_set_method(request, $0) }.check(nil)
     }
 
     public func setURL(_ url: String) throws(StreamError) {

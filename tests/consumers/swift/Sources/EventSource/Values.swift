@@ -19,16 +19,18 @@ func withCString(
 
 /// The client's text about what went wrong last.
 func lastError(_ es: OpaquePointer) -> String? {
+    let message = copied { eventsource_get_last_error(es, $0, $1, $2) }
+    return message.isEmpty ? nil : message
+}
+
+/// A text that the library copies; a buffer that turns out too small is made larger.
+func copied(_ get: (UnsafeMutablePointer<CChar>, Int, UnsafeMutablePointer<Int>) -> eventsource_status_t) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
-    while true {
-        var length = 0
-        let status = eventsource_get_last_error(es, &buffer, buffer.count, &length)
-        if status == EVENTSOURCE_ERR_BUFFER {
-            buffer = [CChar](repeating: 0, count: length + 1)
-            continue
-        }
-        return length > 0 ? text(buffer, length) : nil
+    var length = 0
+    while get(&buffer, buffer.count, &length) == EVENTSOURCE_ERR_BUFFER {
+        buffer = [CChar](repeating: 0, count: length + 1)
     }
+    return text(buffer, length)
 }
 
 extension Event {

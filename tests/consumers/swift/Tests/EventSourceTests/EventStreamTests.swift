@@ -140,11 +140,13 @@ final class EventStreamTests: XCTestCase {
             $0.sensitiveHeaders = [("X-Secret", "s")]
             $0.basicAuth = ("user", "pass")
             $0.lastEventID = "41"
+            $0.resumesWithGet = true
+            $0.compression = true
             $0.connectTimeout = nil
             $0.readTimeout = .seconds(30)
         }
         for try await event in echo {
-            for part in ["\"POST\"", "a question", "\"a\"", "\"b\"", "\"test\"", "\"s\"", "Basic dXNlcjpwYXNz", "\"41\""] {
+            for part in ["\"POST\"", "a question", "\"a\"", "\"b\"", "\"test\"", "\"s\"", "Basic dXNlcjpwYXNz", "\"41\"", "gzip"] {
                 XCTAssertTrue(event.data.contains(part), "\(part) is not in \(event.data)")
             }
             XCTAssertFalse(event.data.contains("libeventsource"), event.data)
@@ -220,10 +222,13 @@ final class EventStreamTests: XCTestCase {
                 $0.handlers.onRequest = { request in
                     XCTAssertEqual(request.attempt, 1)
                     XCTAssertNil(request.cause)
+                    XCTAssertEqual(request.url, server + "/status/404")
                     do throws(StreamError) {
                         try request.setURL(server + "/events?count=1&comment=hello&then=204")
                         try request.setHeader("X-One", "1")
                         try request.setBody([])
+                        try request.setMethod("POST")
+                        try request.setSensitiveHeader("X-Secret", "s")
                     } catch {
                         XCTFail(error.message)
                     }
