@@ -1,4 +1,5 @@
-/* libeventsource: keeps Server-Sent Events streams (EventSource, WHATWG HTML) alive for C programs.
+/** @file eventsource.h
+ * libeventsource: keeps Server-Sent Events streams (EventSource, WHATWG HTML) alive for C programs.
  *
  * This header is the manual. It is written from the library's source; change that, not this.
  *
@@ -9,8 +10,8 @@
  *     eventsource_wait(es, EVENTSOURCE_FOREVER);
  *     eventsource_free(es);
  *
- * NAMES. eventsource_<verb> is a client's life; eventsource_set_<what> its settings, eventsource_on_<what> its
- * callbacks, both before eventsource_start; eventsource_get_<what> questions at any time; eventsource_<noun>_<verb> the
+ * NAMES. `eventsource_<verb>` is a client's life; `eventsource_set_<what>` its settings, `eventsource_on_<what>` its
+ * callbacks, both before eventsource_start; `eventsource_get_<what>` questions at any time; `eventsource_<noun>_<verb>` the
  * other objects.
  *
  * STATUSES. What can fail answers an eventsource_status_t: EVENTSOURCE_OK, or a reason. In the descriptions ERR_X is
@@ -521,13 +522,21 @@ typedef struct eventsource_event_t {
 } eventsource_event_t;
 
 /**
- * Receives an event. @param user the pointer given to `eventsource_set_user_data`
+ * Receives an event.
+ *
+ * @param es the client
+ * @param event the event; it and what it points at live until the callback returns
+ * @param user the pointer given to `eventsource_set_user_data`
  */
 typedef void (*eventsource_event_fn)(struct eventsource_t *es, const struct eventsource_event_t *event, void *user);
 
 /**
- * Receives the events of one read. @param events pointers to `count` events, in the order of the stream; they and what
- * they point at live until the callback returns @param count at least 1
+ * Receives the events of one read.
+ *
+ * @param es the client
+ * @param events pointers to `count` events, in the order of the stream; they and what they point at live until the callback
+ *        returns
+ * @param count at least 1
  * @param user the pointer given to `eventsource_set_user_data`
  */
 typedef void (*eventsource_events_fn)(struct eventsource_t *es,
@@ -953,6 +962,7 @@ eventsource_status_t eventsource_new(const char *url, struct eventsource_t **out
  * Returns at once; everything that happens is told through callbacks. May be called again once the client has
  * closed: after `eventsource_wait`, not yet inside `on_close`. The last event id and the statistics are kept.
  *
+ * @param es the client
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already or its runtime has been freed, `ERR_RUNTIME`
  *
  * Any thread, also inside callbacks.
@@ -963,6 +973,7 @@ eventsource_status_t eventsource_start(struct eventsource_t *es);
  * Asks the client to close. Never blocks: what the client is doing is cut short (name resolution, connecting, TLS,
  * waiting), no further event is delivered, and `on_close` comes soon, on the library's thread.
  *
+ * @param es the client
  * @return `EVENTSOURCE_OK`, also when the client does not run or has been asked before; `ERR_NULL`
  *
  * Any thread, any time, inside any callback.
@@ -972,6 +983,7 @@ eventsource_status_t eventsource_stop(struct eventsource_t *es);
 /**
  * Waits until the client has closed and `on_close` has returned. Does not stop it.
  *
+ * @param es the client
  * @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
  * @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
  *         `ERR_IN_CALLBACK` inside any callback of the library, `ERR_STATE` for `EVENTSOURCE_FOREVER` with manual dispatch:
@@ -993,6 +1005,8 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es,
  * With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
  * there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
  *
+ * @param es the client
+ *
  * Any thread, once.
  */
 void eventsource_free(struct eventsource_t *es);
@@ -1003,6 +1017,7 @@ void eventsource_free(struct eventsource_t *es);
  * `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
  * be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
  *
+ * @param es the client
  * @return `EVENTSOURCE_OK`, also when the client is paused already or does not run: then it starts paused; `ERR_NULL`
  *
  * Any thread, any time, inside any callback.
@@ -1012,6 +1027,7 @@ eventsource_status_t eventsource_pause(struct eventsource_t *es);
 /**
  * Ends a pause: the stream goes on where it was held.
  *
+ * @param es the client
  * @return `EVENTSOURCE_OK`, also when the client is not paused; `ERR_NULL`
  *
  * Any thread, any time, inside any callback.
@@ -1021,6 +1037,7 @@ eventsource_status_t eventsource_resume(struct eventsource_t *es);
 /**
  * Sets whose threads the client runs on.
  *
+ * @param es the client
  * @param runtime may be shared by any number of clients, and freed before them: that stops them. NULL, the default, for
  *        the threads that all such clients of the process share
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
@@ -1031,6 +1048,7 @@ eventsource_status_t eventsource_set_runtime(struct eventsource_t *es, struct ev
  * Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No
  * `on_error` tells of a connection that is dropped so.
  *
+ * @param es the client
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when the client does not run
  *
  * Any thread, inside any callback.
@@ -1040,6 +1058,7 @@ eventsource_status_t eventsource_reconnect_now(struct eventsource_t *es);
 /**
  * Sets the pointer that every callback receives, and how it is released.
  *
+ * @param es the client
  * @param user handed to the callbacks as it is; the library never looks behind it
  * @param destroy called exactly once with `user`, after every callback has returned: when the client is freed, also
  *        if it was never started, or when another pointer is set. May be NULL.
@@ -1050,6 +1069,8 @@ eventsource_status_t eventsource_set_user_data(struct eventsource_t *es, void *u
 /**
  * Sets the callback for events that have no callback of their own type. NULL removes it.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_event_fn callback);
@@ -1057,7 +1078,9 @@ eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_
 /**
  * Sets the callback for events of one type, instead of the general one. NULL removes it.
  *
+ * @param es the client
  * @param type the event type, matched exactly; `"message"` for events that name none
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for an empty type, which no event has,
  *         `ERR_STATE` while the client runs
  */
@@ -1073,6 +1096,8 @@ eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
  * A batch also ends before a comment for which there is a callback, after an event with more than 16 KiB, and when it has
  * more than 64 KiB of text. `eventsource_stop` and `eventsource_pause` take effect between batches.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_events(struct eventsource_t *es,
@@ -1081,6 +1106,8 @@ eventsource_status_t eventsource_on_events(struct eventsource_t *es,
 /**
  * Sets the callback for comments. NULL removes it.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_comment(struct eventsource_t *es, eventsource_comment_fn callback);
@@ -1088,6 +1115,8 @@ eventsource_status_t eventsource_on_comment(struct eventsource_t *es, eventsourc
 /**
  * Sets the callback for the opening of the stream, at the start and after each reconnect. NULL removes it.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_open_fn callback);
@@ -1096,6 +1125,8 @@ eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_o
  * Sets the callback for failed attempts and lost streams; its answer may override what happens next. NULL removes
  * it.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_error(struct eventsource_t *es, eventsource_error_fn callback);
@@ -1105,6 +1136,8 @@ eventsource_status_t eventsource_on_error(struct eventsource_t *es, eventsource_
  *
  * With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_request(struct eventsource_t *es, eventsource_request_fn callback);
@@ -1112,6 +1145,8 @@ eventsource_status_t eventsource_on_request(struct eventsource_t *es, eventsourc
 /**
  * Sets the callback for the client's end. NULL removes it.
  *
+ * @param es the client
+ * @param callback what to call; NULL for nothing
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_on_close(struct eventsource_t *es, eventsource_close_fn callback);
@@ -1119,6 +1154,7 @@ eventsource_status_t eventsource_on_close(struct eventsource_t *es, eventsource_
 /**
  * Sets the request method. Default: GET.
  *
+ * @param es the client
  * @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` while the client runs
  */
@@ -1127,6 +1163,7 @@ eventsource_status_t eventsource_set_method(struct eventsource_t *es, const char
 /**
  * Sets the request body, sent with every attempt. Default: none. Does not change the method.
  *
+ * @param es the client
  * @param body copied; may be NULL when `len` is 0
  * @param len bytes of `body`; 0 for no body
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
@@ -1141,6 +1178,7 @@ eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *
  * `Proxy-Authorization` (from what `eventsource_set_proxy` is given), `Proxy-Connection`, `TE`, `Trailer`,
  * `Transfer-Encoding` and `Upgrade`.
  *
+ * @param es the client
  * @param name an HTTP field name
  * @param value without CR, LF, NUL and other control characters
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` while the client runs
@@ -1150,6 +1188,9 @@ eventsource_status_t eventsource_set_header(struct eventsource_t *es, const char
 /**
  * Adds a request header beside those of the same name. Otherwise as `eventsource_set_header`.
  *
+ * @param es the client
+ * @param name an HTTP field name
+ * @param value as for `eventsource_set_header`
  * @return as `eventsource_set_header`
  */
 eventsource_status_t eventsource_add_header(struct eventsource_t *es, const char *name, const char *value);
@@ -1158,6 +1199,9 @@ eventsource_status_t eventsource_add_header(struct eventsource_t *es, const char
  * Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization` and `Cookie`.
  * Otherwise as `eventsource_set_header`.
  *
+ * @param es the client
+ * @param name an HTTP field name
+ * @param value as for `eventsource_set_header`
  * @return as `eventsource_set_header`
  */
 eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, const char *name, const char *value);
@@ -1165,7 +1209,9 @@ eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, 
 /**
  * Sets `Authorization` to basic authentication (RFC 7617), in UTF-8.
  *
+ * @param es the client
  * @param user without a colon
+ * @param password any, also none: `""`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
  *         `ERR_STATE` while the client runs
  */
@@ -1181,6 +1227,7 @@ eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const 
  * `EVENTSOURCE_ERR_DECODING`. While the stream is open its decoder holds, beside events, up to some 100 KiB and the coding's
  * window: gzip and deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB.
  *
+ * @param es the client
  * @param on 1: ask; 0: do not
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1195,6 +1242,7 @@ eventsource_status_t eventsource_set_compression(struct eventsource_t *es,
  * `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
  * made again, as MCP's streamable HTTP wants it. `on_request` sees the GET and may change it.
  *
+ * @param es the client
  * @param on 1: resume with GET; 0: repeat the request
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1205,6 +1253,7 @@ eventsource_status_t eventsource_set_resume_with_get(struct eventsource_t *es,
  * Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
  * server sends another; an empty id clears it.
  *
+ * @param es the client
  * @param id copied; without CR, LF and other control characters
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`
  *
@@ -1215,6 +1264,7 @@ eventsource_status_t eventsource_set_last_event_id(struct eventsource_t *es, con
 /**
  * Tells how the client reconnects.
  *
+ * @param es the client
  * @param policy its `size` must be set; the other members are written
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has
  */
@@ -1223,6 +1273,7 @@ eventsource_status_t eventsource_get_reconnect(struct eventsource_t *es, struct 
 /**
  * Sets how the client reconnects.
  *
+ * @param es the client
  * @param policy copied; its `size` must be set
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` while the
  *         client runs
@@ -1232,6 +1283,7 @@ eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const s
 /**
  * Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
  *
+ * @param es the client
  * @param timeout_ms milliseconds; 0 for no limit
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
@@ -1242,6 +1294,7 @@ eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es, i
  * same time, counted from the sending of the request. Default: no limit. A server that sends comments as heartbeats
  * allows for a little more than their interval.
  *
+ * @param es the client
  * @param timeout_ms milliseconds; 0 for no limit
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
@@ -1250,6 +1303,7 @@ eventsource_status_t eventsource_set_read_timeout(struct eventsource_t *es, int6
 /**
  * Sets how many redirects one attempt follows. Default: 16.
  *
+ * @param es the client
  * @param count 0 to follow none
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
@@ -1260,6 +1314,7 @@ eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int
  * unfinished. Default: 16777216 (16 MiB). A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the
  * client reconnects.
  *
+ * @param es the client
  * @param bytes ≥ 1
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1268,6 +1323,7 @@ eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, si
 /**
  * Sets whether a response must be `text/event-stream`. Default: 1.
  *
+ * @param es the client
  * @param check 1: another type is a final error; 0: any 200 is taken for an event stream
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1286,6 +1342,7 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  * fail with `ERR_PROXY`. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
  * programs in which another thread may call `setenv` meanwhile.
  *
+ * @param es the client
  * @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a
  *        scheme. The port is 443 for `https`, else 1080, unless given. For `socks5` this machine resolves the server's
  *        name, else the proxy does. TLS with an `https` proxy trusts whom TLS with the server trusts, and nothing else that
@@ -1300,6 +1357,7 @@ eventsource_status_t eventsource_set_proxy(struct eventsource_t *es,
  * Sets which hosts are reached without the proxy, by curl's rules. Default: what the environment says in `no_proxy`, else
  * in `NO_PROXY`, read as for `eventsource_set_proxy`; this holds for a proxy that the program has set, too.
  *
+ * @param es the client
  * @param hosts copied; separated by commas or spaces. A name stands for itself and all below it, with or without a leading
  *        dot; an address for itself; a network, as `10.0.0.0/8`, for all its addresses; `"*"` alone for all hosts. It has
  *        no ports, and no name is resolved for it. Empty for no exceptions, whatever the environment says; NULL for what
@@ -1313,6 +1371,7 @@ eventsource_status_t eventsource_set_no_proxy(struct eventsource_t *es,
  * Connects to a Unix domain socket, whatever host and port the URL has, redirects included; TLS, for `https`, is with the
  * URL's host still. No proxy is used then. Default: none.
  *
+ * @param es the client
  * @param path of the socket, copied; it need not exist yet. Empty for none
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a path that is too long for the system, and on
  *         Windows, `ERR_STATE` while the client runs
@@ -1324,6 +1383,7 @@ eventsource_status_t eventsource_set_unix_socket(struct eventsource_t *es,
  * Says where a host is, instead of the system's resolver; the name stays what it is for TLS and `Host`. It counts for the
  * proxy's name, too, but not for names that a proxy resolves. May be called for several hosts.
  *
+ * @param es the client
  * @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
  *        be in brackets; the host may be `*`, for all that have no entry. It replaces an entry for the same host and port.
  *        Empty to forget all
@@ -1343,6 +1403,7 @@ eventsource_status_t eventsource_set_resolve(struct eventsource_t *es,
  * What the server breaks off, as by RST_STREAM or GOAWAY with an error, and what breaks the rules of HTTP/2 is
  * `EVENTSOURCE_ERR_HTTP2`; an end of the connection without a reason is `EVENTSOURCE_ERR_DISCONNECTED`.
  *
+ * @param es the client
  * @param version an `eventsource_http_t`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_STATE` while the client runs
  */
@@ -1355,6 +1416,7 @@ eventsource_status_t eventsource_set_http_version(struct eventsource_t *es,
  * What the settings for TLS say holds for every connection of the client to a server: also after redirects, to other
  * hosts, too, when it reconnects, and through proxies.
  *
+ * @param es the client
  * @param pem one or more certificates in PEM form, copied; a later call, or one of `eventsource_set_ca_file`, replaces an
  *        earlier one's
  * @param len bytes of `pem`; 0 to trust the operating system's alone
@@ -1367,6 +1429,7 @@ eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es,
 /**
  * The same as `eventsource_set_ca_pem`, from a file, which is read now and not again.
  *
+ * @param es the client
  * @param path of a file with one or more certificates in PEM form
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, `ERR_STATE` while the
  *         client runs
@@ -1378,6 +1441,7 @@ eventsource_status_t eventsource_set_ca_file(struct eventsource_t *es,
  * Sets whether the authorities of `eventsource_set_ca_pem` or `eventsource_set_ca_file` are the only ones that are
  * trusted. Default: 0.
  *
+ * @param es the client
  * @param exclusive 1: the operating system's are not trusted, and without others no server is; 0: they are, too
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1389,6 +1453,7 @@ eventsource_status_t eventsource_set_ca_exclusive(struct eventsource_t *es, int3
  * A key that does not belong to the certificate, or is encrypted, is refused here. Whether the certificate is valid, and
  * of an authority that the server trusts, is for the server to say: `EVENTSOURCE_ERR_TLS`, with what it said.
  *
+ * @param es the client
  * @param cert PEM: the client's certificate, then those that lead to its authority, if any; copied
  * @param cert_len bytes of `cert`; 0, and 0 for `key_len`, for no certificate
  * @param key PEM: its private key (PKCS #8, PKCS #1 or SEC1), not encrypted; copied, and never logged or told
@@ -1406,6 +1471,7 @@ eventsource_status_t eventsource_set_client_cert_pem(struct eventsource_t *es,
  * verification, and is still checked where that is switched off by `eventsource_set_insecure_skip_verification`. It counts
  * for the server's own certificate, not for its authorities', and not for a proxy's. Default: any key.
  *
+ * @param es the client
  * @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
  *        are separated by `;`. NULL for any key
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
@@ -1416,6 +1482,7 @@ eventsource_status_t eventsource_set_pinned_keys(struct eventsource_t *es,
 /**
  * Sets the lowest version of TLS that is spoken. Default: TLS 1.2; what is older is not spoken at all.
  *
+ * @param es the client
  * @param version an `eventsource_tls_version_t`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1425,6 +1492,7 @@ eventsource_status_t eventsource_set_min_tls_version(struct eventsource_t *es, i
  * Sets the name that servers are asked for in the handshake (SNI) and that their certificates must have, in place of the
  * URL's host. The connection is still made to that host, and `Host` still names it. Default: the URL's host.
  *
+ * @param es the client
  * @param name a DNS name or an IP address; NULL for the URL's host
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1435,6 +1503,7 @@ eventsource_status_t eventsource_set_server_name(struct eventsource_t *es,
  * INSECURE: accepts any certificate from anybody, so that whoever sits on the network path can read and forge the
  * stream and the credentials. For tests only. Pinned keys still count.
  *
+ * @param es the client
  * @param skip 1: verify nothing; 0: verify (default)
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
@@ -1443,6 +1512,7 @@ eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsour
 /**
  * Tells what the client is doing.
  *
+ * @param es the client
  * @param state receives the state
  * @return `EVENTSOURCE_OK`; `ERR_NULL`
  */
@@ -1451,6 +1521,7 @@ eventsource_status_t eventsource_get_state(struct eventsource_t *es, eventsource
 /**
  * Copies the last event id, as to keep it for the next process.
  *
+ * @param es the client
  * @param buffer receives the id and a NUL; may be NULL when `capacity` is 0
  * @param capacity bytes of `buffer`
  * @param len receives the id's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
@@ -1465,13 +1536,19 @@ eventsource_status_t eventsource_get_last_event_id(struct eventsource_t *es,
  * Copies the text of what went wrong last: a refused call's reason, or the message of the last `on_error`. Kept until
  * something else goes wrong; empty when nothing has.
  *
- * Parameters and result as for `eventsource_get_last_event_id`. (With `ERR_BUFFER` the text stays as it is.)
+ * @param es the client
+ * @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
+ * @param capacity bytes of `buffer`
+ * @param len receives the text's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the text's length: nothing is copied
+ *         (and the text stays as it is)
  */
 eventsource_status_t eventsource_get_last_error(struct eventsource_t *es, char *buffer, size_t capacity, size_t *len);
 
 /**
  * Tells what the client has done. The members are each exact, and taken one after another.
  *
+ * @param es the client
  * @param stats its `size` must be set; the other members are written
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has
  */
@@ -1480,6 +1557,7 @@ eventsource_status_t eventsource_get_stats(struct eventsource_t *es, struct even
 /**
  * Tells which attempt this is.
  *
+ * @param request the request, during `on_request`
  * @param number receives 1 for the first attempt since the start or since the stream was last open, then 2, 3, …
  * @return `EVENTSOURCE_OK`; `ERR_NULL`
  */
@@ -1488,6 +1566,7 @@ eventsource_status_t eventsource_request_get_attempt(struct eventsource_request_
 /**
  * Tells why this attempt is made.
  *
+ * @param request the request, during `on_request`
  * @param code receives the `eventsource_status_t` of what went wrong before; `EVENTSOURCE_OK` when nothing did: at the
  *        start, and after `eventsource_reconnect_now`
  * @param http_status receives the HTTP status that went with it, 0 when there was none; may be NULL
@@ -1500,6 +1579,7 @@ eventsource_status_t eventsource_request_get_cause(struct eventsource_request_t 
 /**
  * Copies the URL of this attempt, without user information and fragment.
  *
+ * @param request the request, during `on_request`
  * @param buffer receives the URL and a NUL; may be NULL when `capacity` is 0
  * @param capacity bytes of `buffer`
  * @param len receives the URL's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
@@ -1513,6 +1593,9 @@ eventsource_status_t eventsource_request_get_url(struct eventsource_request_t *r
 /**
  * Sets a header for this attempt, in place of any of that name.
  *
+ * @param request the request, during `on_request`
+ * @param name an HTTP field name
+ * @param value as for `eventsource_set_header`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
  */
 eventsource_status_t eventsource_request_set_header(struct eventsource_request_t *request,
@@ -1522,6 +1605,9 @@ eventsource_status_t eventsource_request_set_header(struct eventsource_request_t
 /**
  * Adds a header for this attempt beside those of the same name.
  *
+ * @param request the request, during `on_request`
+ * @param name an HTTP field name
+ * @param value as for `eventsource_set_header`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
  */
 eventsource_status_t eventsource_request_add_header(struct eventsource_request_t *request,
@@ -1531,6 +1617,9 @@ eventsource_status_t eventsource_request_add_header(struct eventsource_request_t
 /**
  * Sets a header that holds a secret for this attempt, as `eventsource_set_sensitive_header`.
  *
+ * @param request the request, during `on_request`
+ * @param name an HTTP field name
+ * @param value as for `eventsource_set_header`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
  */
 eventsource_status_t eventsource_request_set_sensitive_header(struct eventsource_request_t *request,
@@ -1540,6 +1629,8 @@ eventsource_status_t eventsource_request_set_sensitive_header(struct eventsource
 /**
  * Removes the headers of a name for this attempt; there need not be any.
  *
+ * @param request the request, during `on_request`
+ * @param name an HTTP field name
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
  */
 eventsource_status_t eventsource_request_remove_header(struct eventsource_request_t *request, const char *name);
@@ -1547,6 +1638,8 @@ eventsource_status_t eventsource_request_remove_header(struct eventsource_reques
 /**
  * Sets the method for this attempt, as `eventsource_set_method`.
  *
+ * @param request the request, during `on_request`
+ * @param method as for `eventsource_set_method`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`
  */
 eventsource_status_t eventsource_request_set_method(struct eventsource_request_t *request, const char *method);
@@ -1554,6 +1647,8 @@ eventsource_status_t eventsource_request_set_method(struct eventsource_request_t
 /**
  * Sets the URL for this attempt, as for `eventsource_new`. A user and password in it replace the authorization.
  *
+ * @param request the request, during `on_request`
+ * @param url as for `eventsource_new`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
  */
 eventsource_status_t eventsource_request_set_url(struct eventsource_request_t *request, const char *url);
@@ -1561,6 +1656,7 @@ eventsource_status_t eventsource_request_set_url(struct eventsource_request_t *r
 /**
  * Sets the body for this attempt.
  *
+ * @param request the request, during `on_request`
  * @param body copied; may be NULL when `len` is 0
  * @param len bytes of `body`; 0 for no body
  * @return `EVENTSOURCE_OK`; `ERR_NULL`
@@ -1588,6 +1684,8 @@ eventsource_status_t eventsource_runtime_new(const struct eventsource_runtime_op
  * client in its `eventsource_free`. The clients remain the caller's to free; until another runtime is set,
  * `eventsource_start` answers `ERR_STATE` for them.
  *
+ * @param runtime the runtime
+ *
  * Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
  */
 void eventsource_runtime_free(struct eventsource_runtime_t *runtime);
@@ -1598,6 +1696,7 @@ void eventsource_runtime_free(struct eventsource_runtime_t *runtime);
  *
  * Several threads may dispatch at the same time; the callbacks of one client still come one at a time.
  *
+ * @param runtime the runtime
  * @param timeout_ms how long to wait, in milliseconds, for a callback to become due if none is; `EVENTSOURCE_FOREVER` for
  *        no limit, 0 not to wait
  * @param max the most turns; 0 for as many as are due
@@ -1615,6 +1714,7 @@ eventsource_status_t eventsource_runtime_dispatch(struct eventsource_runtime_t *
  * Tells which file descriptor is readable while callbacks are due, for `poll` and whatever is built on it. Only for manual
  * dispatch, and not on Windows.
  *
+ * @param runtime the runtime
  * @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`
  */
@@ -1634,6 +1734,7 @@ eventsource_status_t eventsource_parser_new(const struct eventsource_parser_opti
 /**
  * Parses the next bytes of the stream, however they are split, and calls the callbacks before it returns.
  *
+ * @param parser the parser
  * @param bytes may be NULL when `len` is 0
  * @param len bytes of `bytes`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit: the rest is not parsed,
@@ -1646,6 +1747,7 @@ eventsource_status_t eventsource_parser_feed(struct eventsource_parser_t *parser
 /**
  * Begins a new stream: drops an unfinished event, expects a byte order mark again, keeps the last event id.
  *
+ * @param parser the parser
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_IN_CALLBACK` inside one of this parser's callbacks
  */
 eventsource_status_t eventsource_parser_reset(struct eventsource_parser_t *parser);
@@ -1653,8 +1755,12 @@ eventsource_status_t eventsource_parser_reset(struct eventsource_parser_t *parse
 /**
  * Copies the last event id: what a `Last-Event-ID` header should say on reconnecting.
  *
- * Parameters and result as for `eventsource_get_last_event_id`, and `ERR_IN_CALLBACK` inside one of this parser's
- * callbacks, where the event has it.
+ * @param parser the parser
+ * @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
+ * @param capacity bytes of `buffer`
+ * @param len receives the text's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the text's length: nothing is copied;
+ *         `ERR_IN_CALLBACK` inside one of this parser's callbacks, where the event has it
  */
 eventsource_status_t eventsource_parser_get_last_event_id(struct eventsource_parser_t *parser,
                                                           char *buffer,
@@ -1664,6 +1770,8 @@ eventsource_status_t eventsource_parser_get_last_event_id(struct eventsource_par
 /**
  * Releases a parser. NULL is fine. Inside one of its callbacks it takes effect when the feeding call returns, and the
  * rest of the input is not parsed.
+ *
+ * @param parser the parser
  */
 void eventsource_parser_free(struct eventsource_parser_t *parser);
 
@@ -1675,7 +1783,9 @@ void eventsource_parser_free(struct eventsource_parser_t *parser);
 const char *eventsource_version(void);
 
 /**
- * The version of the library that is running, as a number to compare: major × 1000000 + minor × 1000 + patch.
+ * The version of the library that is running, as a number to compare.
+ *
+ * @return major × 1000000 + minor × 1000 + patch
  */
 int32_t eventsource_version_number(void);
 

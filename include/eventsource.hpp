@@ -75,7 +75,10 @@ inline const std::error_category &category() noexcept {
 class error : public std::system_error {
 public:
     explicit error(eventsource_status_t status) : std::system_error(status, category()) {}
-    /** @param reason what `what()` begins with */
+    /**
+     * @param status what was answered
+     * @param reason what `what()` begins with
+     */
     error(eventsource_status_t status, const std::string &reason) : std::system_error(status, category(), reason) {}
 
     /** Why, as EVENTSOURCE_ERR_URL. */
@@ -416,7 +419,13 @@ public:
     void swap(runtime &other) noexcept { std::swap(runtime_, other.runtime_); }
     eventsource_runtime_t *get() const noexcept { return runtime_; }
 
-    /** Runs callbacks that are due, and waits for one if none is. @param max turns; 0 for all. @return turns */
+    /**
+     * Runs callbacks that are due, and waits for one if none is.
+     *
+     * @param timeout the longest wait; negative for no limit
+     * @param max turns; 0 for all
+     * @return turns
+     */
     std::size_t dispatch(milliseconds timeout, std::size_t max = 0) {
         return dispatch_for(timeout.count() < 0 ? 0 : timeout.count(), max);
     }
@@ -684,7 +693,10 @@ public:
     }
     client &set_ca_file(std::string_view path) { return done(eventsource_set_ca_file(es_, text(path))); }
     client &set_ca_exclusive(bool exclusive) { return done(eventsource_set_ca_exclusive(es_, exclusive)); }
-    /** @param key empty where `cert` holds the key, too */
+    /**
+     * @param cert the certificate and its chain
+     * @param key empty where `cert` holds the key, too
+     */
     client &set_client_cert_pem(std::string_view cert, std::string_view key = "") {
         return done(eventsource_set_client_cert_pem(es_, cert.data(), cert.size(), key.data(), key.size()));
     }

@@ -141,7 +141,11 @@ pub enum eventsource_decision_t {
     EVENTSOURCE_STOP = 2,
 }
 
-/// Receives an event. @param user the pointer given to `eventsource_set_user_data`
+/// Receives an event.
+///
+/// @param es the client
+/// @param event the event; it and what it points at live until the callback returns
+/// @param user the pointer given to `eventsource_set_user_data`
 pub type eventsource_event_fn = Option<
     unsafe extern "C-unwind" fn(
         es: *mut eventsource_t,
@@ -150,8 +154,12 @@ pub type eventsource_event_fn = Option<
     ),
 >;
 
-/// Receives the events of one read. @param events pointers to `count` events, in the order of the stream; they and what
-/// they point at live until the callback returns @param count at least 1
+/// Receives the events of one read.
+///
+/// @param es the client
+/// @param events pointers to `count` events, in the order of the stream; they and what they point at live until the callback
+///        returns
+/// @param count at least 1
 /// @param user the pointer given to `eventsource_set_user_data`
 pub type eventsource_events_fn = Option<
     unsafe extern "C-unwind" fn(
@@ -212,6 +220,7 @@ pub type eventsource_destroy_fn = Option<unsafe extern "C-unwind" fn(user: *mut 
 
 /// Sets the pointer that every callback receives, and how it is released.
 ///
+/// @param es the client
 /// @param user handed to the callbacks as it is; the library never looks behind it
 /// @param destroy called exactly once with `user`, after every callback has returned: when the client is freed, also
 ///        if it was never started, or when another pointer is set. May be NULL.
@@ -228,6 +237,8 @@ pub unsafe extern "C" fn eventsource_set_user_data(
 
 /// Sets the callback for events that have no callback of their own type. NULL removes it.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_event(
@@ -244,7 +255,9 @@ pub unsafe extern "C" fn eventsource_on_event(
 
 /// Sets the callback for events of one type, instead of the general one. NULL removes it.
 ///
+/// @param es the client
 /// @param type the event type, matched exactly; `"message"` for events that name none
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for an empty type, which no event has,
 ///         `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -275,6 +288,8 @@ pub unsafe extern "C" fn eventsource_on_event_type(
 /// A batch also ends before a comment for which there is a callback, after an event with more than 16 KiB, and when it has
 /// more than 64 KiB of text. `eventsource_stop` and `eventsource_pause` take effect between batches.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_events(
@@ -291,6 +306,8 @@ pub unsafe extern "C" fn eventsource_on_events(
 
 /// Sets the callback for comments. NULL removes it.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_comment(
@@ -307,6 +324,8 @@ pub unsafe extern "C" fn eventsource_on_comment(
 
 /// Sets the callback for the opening of the stream, at the start and after each reconnect. NULL removes it.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_open(
@@ -324,6 +343,8 @@ pub unsafe extern "C" fn eventsource_on_open(
 /// Sets the callback for failed attempts and lost streams; its answer may override what happens next. NULL removes
 /// it.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_error(
@@ -342,6 +363,8 @@ pub unsafe extern "C" fn eventsource_on_error(
 ///
 /// With it set, a first answer of 401 Unauthorized is not final: the callback is asked once more, at once.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_request(
@@ -358,6 +381,8 @@ pub unsafe extern "C" fn eventsource_on_request(
 
 /// Sets the callback for the client's end. NULL removes it.
 ///
+/// @param es the client
+/// @param callback what to call; NULL for nothing
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_on_close(

@@ -92,6 +92,7 @@ pub unsafe extern "C" fn eventsource_new(
 /// Returns at once; everything that happens is told through callbacks. May be called again once the client has
 /// closed: after `eventsource_wait`, not yet inside `on_close`. The last event id and the statistics are kept.
 ///
+/// @param es the client
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when it runs already or its runtime has been freed, `ERR_RUNTIME`
 ///
 /// Any thread, also inside callbacks.
@@ -118,6 +119,7 @@ pub unsafe extern "C" fn eventsource_start(es: *mut eventsource_t) -> eventsourc
 /// Asks the client to close. Never blocks: what the client is doing is cut short (name resolution, connecting, TLS,
 /// waiting), no further event is delivered, and `on_close` comes soon, on the library's thread.
 ///
+/// @param es the client
 /// @return `EVENTSOURCE_OK`, also when the client does not run or has been asked before; `ERR_NULL`
 ///
 /// Any thread, any time, inside any callback.
@@ -134,6 +136,7 @@ pub unsafe extern "C" fn eventsource_stop(es: *mut eventsource_t) -> eventsource
 
 /// Waits until the client has closed and `on_close` has returned. Does not stop it.
 ///
+/// @param es the client
 /// @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
 /// @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
 ///         `ERR_IN_CALLBACK` inside any callback of the library, `ERR_STATE` for `EVENTSOURCE_FOREVER` with manual dispatch:
@@ -178,6 +181,8 @@ pub unsafe extern "C" fn eventsource_wait(
 /// With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
 /// there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
 ///
+/// @param es the client
+///
 /// Any thread, once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
@@ -215,6 +220,7 @@ fn free_in_child(client: &eventsource_t) {
 /// `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
 /// be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
 ///
+/// @param es the client
 /// @return `EVENTSOURCE_OK`, also when the client is paused already or does not run: then it starts paused; `ERR_NULL`
 ///
 /// Any thread, any time, inside any callback.
@@ -231,6 +237,7 @@ pub unsafe extern "C" fn eventsource_pause(es: *mut eventsource_t) -> eventsourc
 
 /// Ends a pause: the stream goes on where it was held.
 ///
+/// @param es the client
 /// @return `EVENTSOURCE_OK`, also when the client is not paused; `ERR_NULL`
 ///
 /// Any thread, any time, inside any callback.
@@ -247,6 +254,7 @@ pub unsafe extern "C" fn eventsource_resume(es: *mut eventsource_t) -> eventsour
 
 /// Sets whose threads the client runs on.
 ///
+/// @param es the client
 /// @param runtime may be shared by any number of clients, and freed before them: that stops them. NULL, the default, for
 ///        the threads that all such clients of the process share
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
@@ -270,6 +278,7 @@ pub unsafe extern "C" fn eventsource_set_runtime(
 /// Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No
 /// `on_error` tells of a connection that is dropped so.
 ///
+/// @param es the client
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` when the client does not run
 ///
 /// Any thread, inside any callback.

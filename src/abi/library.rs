@@ -20,7 +20,9 @@ pub extern "C" fn eventsource_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// The version of the library that is running, as a number to compare: major × 1000000 + minor × 1000 + patch.
+/// The version of the library that is running, as a number to compare.
+///
+/// @return major × 1000000 + minor × 1000 + patch
 #[unsafe(no_mangle)]
 pub extern "C" fn eventsource_version_number() -> i32 {
     EVENTSOURCE_VERSION_MAJOR * 1_000_000

@@ -101,6 +101,7 @@ pub unsafe extern "C" fn eventsource_parser_new(
 
 /// Parses the next bytes of the stream, however they are split, and calls the callbacks before it returns.
 ///
+/// @param parser the parser
 /// @param bytes may be NULL when `len` is 0
 /// @param len bytes of `bytes`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit: the rest is not parsed,
@@ -136,6 +137,7 @@ pub unsafe extern "C" fn eventsource_parser_feed(
 
 /// Begins a new stream: drops an unfinished event, expects a byte order mark again, keeps the last event id.
 ///
+/// @param parser the parser
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_IN_CALLBACK` inside one of this parser's callbacks
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_parser_reset(
@@ -150,8 +152,12 @@ pub unsafe extern "C" fn eventsource_parser_reset(
 
 /// Copies the last event id: what a `Last-Event-ID` header should say on reconnecting.
 ///
-/// Parameters and result as for `eventsource_get_last_event_id`, and `ERR_IN_CALLBACK` inside one of this parser's
-/// callbacks, where the event has it.
+/// @param parser the parser
+/// @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
+/// @param capacity bytes of `buffer`
+/// @param len receives the text's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the text's length: nothing is copied;
+///         `ERR_IN_CALLBACK` inside one of this parser's callbacks, where the event has it
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_parser_get_last_event_id(
     parser: *mut eventsource_parser_t,
@@ -172,6 +178,8 @@ pub unsafe extern "C" fn eventsource_parser_get_last_event_id(
 
 /// Releases a parser. NULL is fine. Inside one of its callbacks it takes effect when the feeding call returns, and the
 /// rest of the input is not parsed.
+///
+/// @param parser the parser
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_parser_free(parser: *mut eventsource_parser_t) {
     contain(|| {

@@ -1,4 +1,5 @@
-/* libeventsource: keeps Server-Sent Events streams (EventSource, WHATWG HTML) alive for C programs.
+/** @file eventsource.h
+ * libeventsource: keeps Server-Sent Events streams (EventSource, WHATWG HTML) alive for C programs.
  *
  * This header is the manual. It is written from the library's source; change that, not this.
  *
@@ -9,8 +10,8 @@
  *     eventsource_wait(es, EVENTSOURCE_FOREVER);
  *     eventsource_free(es);
  *
- * NAMES. eventsource_<verb> is a client's life; eventsource_set_<what> its settings, eventsource_on_<what> its
- * callbacks, both before eventsource_start; eventsource_get_<what> questions at any time; eventsource_<noun>_<verb> the
+ * NAMES. `eventsource_<verb>` is a client's life; `eventsource_set_<what>` its settings, `eventsource_on_<what>` its
+ * callbacks, both before eventsource_start; `eventsource_get_<what>` questions at any time; `eventsource_<noun>_<verb>` the
  * other objects.
  *
  * STATUSES. What can fail answers an eventsource_status_t: EVENTSOURCE_OK, or a reason. In the descriptions ERR_X is

@@ -36,6 +36,7 @@ impl From<State> for eventsource_state_t {
 
 /// Tells what the client is doing.
 ///
+/// @param es the client
 /// @param state receives the state
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`
 #[unsafe(no_mangle)]
@@ -54,6 +55,7 @@ pub unsafe extern "C" fn eventsource_get_state(
 
 /// Copies the last event id, as to keep it for the next process.
 ///
+/// @param es the client
 /// @param buffer receives the id and a NUL; may be NULL when `capacity` is 0
 /// @param capacity bytes of `buffer`
 /// @param len receives the id's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
@@ -76,7 +78,12 @@ pub unsafe extern "C" fn eventsource_get_last_event_id(
 /// Copies the text of what went wrong last: a refused call's reason, or the message of the last `on_error`. Kept until
 /// something else goes wrong; empty when nothing has.
 ///
-/// Parameters and result as for `eventsource_get_last_event_id`. (With `ERR_BUFFER` the text stays as it is.)
+/// @param es the client
+/// @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
+/// @param capacity bytes of `buffer`
+/// @param len receives the text's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when `capacity` ≤ the text's length: nothing is copied
+///         (and the text stays as it is)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_get_last_error(
     es: *mut eventsource_t,
@@ -115,6 +122,7 @@ unsafe impl Growing for eventsource_stats_t {}
 
 /// Tells what the client has done. The members are each exact, and taken one after another.
 ///
+/// @param es the client
 /// @param stats its `size` must be set; the other members are written
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has
 #[unsafe(no_mangle)]

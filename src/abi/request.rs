@@ -42,6 +42,7 @@ unsafe fn request_call(
 
 /// Tells which attempt this is.
 ///
+/// @param request the request, during `on_request`
 /// @param number receives 1 for the first attempt since the start or since the stream was last open, then 2, 3, …
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`
 #[unsafe(no_mangle)]
@@ -60,6 +61,7 @@ pub unsafe extern "C" fn eventsource_request_get_attempt(
 
 /// Tells why this attempt is made.
 ///
+/// @param request the request, during `on_request`
 /// @param code receives the `eventsource_status_t` of what went wrong before; `EVENTSOURCE_OK` when nothing did: at the
 ///        start, and after `eventsource_reconnect_now`
 /// @param http_status receives the HTTP status that went with it, 0 when there was none; may be NULL
@@ -88,6 +90,7 @@ pub unsafe extern "C" fn eventsource_request_get_cause(
 
 /// Copies the URL of this attempt, without user information and fragment.
 ///
+/// @param request the request, during `on_request`
 /// @param buffer receives the URL and a NUL; may be NULL when `capacity` is 0
 /// @param capacity bytes of `buffer`
 /// @param len receives the URL's length without the NUL, whatever is answered but `ERR_NULL`; may be NULL
@@ -131,6 +134,9 @@ unsafe fn header(
 
 /// Sets a header for this attempt, in place of any of that name.
 ///
+/// @param request the request, during `on_request`
+/// @param name an HTTP field name
+/// @param value as for `eventsource_set_header`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_request_set_header(
@@ -144,6 +150,9 @@ pub unsafe extern "C" fn eventsource_request_set_header(
 
 /// Adds a header for this attempt beside those of the same name.
 ///
+/// @param request the request, during `on_request`
+/// @param name an HTTP field name
+/// @param value as for `eventsource_set_header`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_request_add_header(
@@ -157,6 +166,9 @@ pub unsafe extern "C" fn eventsource_request_add_header(
 
 /// Sets a header that holds a secret for this attempt, as `eventsource_set_sensitive_header`.
 ///
+/// @param request the request, during `on_request`
+/// @param name an HTTP field name
+/// @param value as for `eventsource_set_header`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_request_set_sensitive_header(
@@ -170,6 +182,8 @@ pub unsafe extern "C" fn eventsource_request_set_sensitive_header(
 
 /// Removes the headers of a name for this attempt; there need not be any.
 ///
+/// @param request the request, during `on_request`
+/// @param name an HTTP field name
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_request_remove_header(
@@ -187,6 +201,8 @@ pub unsafe extern "C" fn eventsource_request_remove_header(
 
 /// Sets the method for this attempt, as `eventsource_set_method`.
 ///
+/// @param request the request, during `on_request`
+/// @param method as for `eventsource_set_method`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_request_set_method(
@@ -203,6 +219,8 @@ pub unsafe extern "C" fn eventsource_request_set_method(
 
 /// Sets the URL for this attempt, as for `eventsource_new`. A user and password in it replace the authorization.
 ///
+/// @param request the request, during `on_request`
+/// @param url as for `eventsource_new`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_request_set_url(
@@ -219,6 +237,7 @@ pub unsafe extern "C" fn eventsource_request_set_url(
 
 /// Sets the body for this attempt.
 ///
+/// @param request the request, during `on_request`
 /// @param body copied; may be NULL when `len` is 0
 /// @param len bytes of `body`; 0 for no body
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`

@@ -190,6 +190,8 @@ unsafe fn read_options(
 /// client in its `eventsource_free`. The clients remain the caller's to free; until another runtime is set,
 /// `eventsource_start` answers `ERR_STATE` for them.
 ///
+/// @param runtime the runtime
+///
 /// Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_runtime_free(runtime: *mut eventsource_runtime_t) {
@@ -209,6 +211,7 @@ pub unsafe extern "C" fn eventsource_runtime_free(runtime: *mut eventsource_runt
 ///
 /// Several threads may dispatch at the same time; the callbacks of one client still come one at a time.
 ///
+/// @param runtime the runtime
 /// @param timeout_ms how long to wait, in milliseconds, for a callback to become due if none is; `EVENTSOURCE_FOREVER` for
 ///        no limit, 0 not to wait
 /// @param max the most turns; 0 for as many as are due
@@ -241,6 +244,7 @@ pub unsafe extern "C" fn eventsource_runtime_dispatch(
 /// Tells which file descriptor is readable while callbacks are due, for `poll` and whatever is built on it. Only for manual
 /// dispatch, and not on Windows.
 ///
+/// @param runtime the runtime
 /// @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`
 #[unsafe(no_mangle)]

@@ -29,6 +29,7 @@ pub enum eventsource_http_t {
 /// What the server breaks off, as by RST_STREAM or GOAWAY with an error, and what breaks the rules of HTTP/2 is
 /// `EVENTSOURCE_ERR_HTTP2`; an end of the connection without a reason is `EVENTSOURCE_ERR_DISCONNECTED`.
 ///
+/// @param es the client
 /// @param version an `eventsource_http_t`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]

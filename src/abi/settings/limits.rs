@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
 ///
+/// @param es the client
 /// @param timeout_ms milliseconds; 0 for no limit
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -28,6 +29,7 @@ pub unsafe extern "C" fn eventsource_set_connect_timeout(
 /// same time, counted from the sending of the request. Default: no limit. A server that sends comments as heartbeats
 /// allows for a little more than their interval.
 ///
+/// @param es the client
 /// @param timeout_ms milliseconds; 0 for no limit
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -46,6 +48,7 @@ pub unsafe extern "C" fn eventsource_set_read_timeout(
 
 /// Sets how many redirects one attempt follows. Default: 16.
 ///
+/// @param es the client
 /// @param count 0 to follow none
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -68,6 +71,7 @@ pub unsafe extern "C" fn eventsource_set_max_redirects(
 /// unfinished. Default: 16777216 (16 MiB). A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the
 /// client reconnects.
 ///
+/// @param es the client
 /// @param bytes ≥ 1
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -81,6 +85,7 @@ pub unsafe extern "C" fn eventsource_set_max_event_size(
 
 /// Sets whether a response must be `text/event-stream`. Default: 1.
 ///
+/// @param es the client
 /// @param check 1: another type is a final error; 0: any 200 is taken for an event stream
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]

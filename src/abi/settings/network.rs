@@ -18,6 +18,7 @@ use std::ffi::c_char;
 /// fail with `ERR_PROXY`. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
 /// programs in which another thread may call `setenv` meanwhile.
 ///
+/// @param es the client
 /// @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a
 ///        scheme. The port is 443 for `https`, else 1080, unless given. For `socks5` this machine resolves the server's
 ///        name, else the proxy does. TLS with an `https` proxy trusts whom TLS with the server trusts, and nothing else that
@@ -41,6 +42,7 @@ pub unsafe extern "C" fn eventsource_set_proxy(
 /// Sets which hosts are reached without the proxy, by curl's rules. Default: what the environment says in `no_proxy`, else
 /// in `NO_PROXY`, read as for `eventsource_set_proxy`; this holds for a proxy that the program has set, too.
 ///
+/// @param es the client
 /// @param hosts copied; separated by commas or spaces. A name stands for itself and all below it, with or without a leading
 ///        dot; an address for itself; a network, as `10.0.0.0/8`, for all its addresses; `"*"` alone for all hosts. It has
 ///        no ports, and no name is resolved for it. Empty for no exceptions, whatever the environment says; NULL for what
@@ -64,6 +66,7 @@ pub unsafe extern "C" fn eventsource_set_no_proxy(
 /// Connects to a Unix domain socket, whatever host and port the URL has, redirects included; TLS, for `https`, is with the
 /// URL's host still. No proxy is used then. Default: none.
 ///
+/// @param es the client
 /// @param path of the socket, copied; it need not exist yet. Empty for none
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a path that is too long for the system, and on
 ///         Windows, `ERR_STATE` while the client runs
@@ -84,6 +87,7 @@ pub unsafe extern "C" fn eventsource_set_unix_socket(
 /// Says where a host is, instead of the system's resolver; the name stays what it is for TLS and `Host`. It counts for the
 /// proxy's name, too, but not for names that a proxy resolves. May be called for several hosts.
 ///
+/// @param es the client
 /// @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
 ///        be in brackets; the host may be `*`, for all that have no entry. It replaces an entry for the same host and port.
 ///        Empty to forget all

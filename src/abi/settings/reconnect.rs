@@ -51,6 +51,7 @@ unsafe impl Growing for eventsource_reconnect_t {
 
 /// Tells how the client reconnects.
 ///
+/// @param es the client
 /// @param policy its `size` must be set; the other members are written
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has
 #[unsafe(no_mangle)]
@@ -85,6 +86,7 @@ pub unsafe extern "C" fn eventsource_get_reconnect(
 
 /// Sets how the client reconnects.
 ///
+/// @param es the client
 /// @param policy copied; its `size` must be set
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a member out of its range, `ERR_STATE` while the
 ///         client runs

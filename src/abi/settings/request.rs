@@ -31,6 +31,7 @@ unsafe fn header(
 
 /// Sets the request method. Default: GET.
 ///
+/// @param es the client
 /// @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_METHOD`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -48,6 +49,7 @@ pub unsafe extern "C" fn eventsource_set_method(
 
 /// Sets the request body, sent with every attempt. Default: none. Does not change the method.
 ///
+/// @param es the client
 /// @param body copied; may be NULL when `len` is 0
 /// @param len bytes of `body`; 0 for no body
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
@@ -73,6 +75,7 @@ pub unsafe extern "C" fn eventsource_set_body(
 /// `Proxy-Authorization` (from what `eventsource_set_proxy` is given), `Proxy-Connection`, `TE`, `Trailer`,
 /// `Transfer-Encoding` and `Upgrade`.
 ///
+/// @param es the client
 /// @param name an HTTP field name
 /// @param value without CR, LF, NUL and other control characters
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_HEADER`, `ERR_STATE` while the client runs
@@ -88,6 +91,9 @@ pub unsafe extern "C" fn eventsource_set_header(
 
 /// Adds a request header beside those of the same name. Otherwise as `eventsource_set_header`.
 ///
+/// @param es the client
+/// @param name an HTTP field name
+/// @param value as for `eventsource_set_header`
 /// @return as `eventsource_set_header`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_add_header(
@@ -102,6 +108,9 @@ pub unsafe extern "C" fn eventsource_add_header(
 /// Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization` and `Cookie`.
 /// Otherwise as `eventsource_set_header`.
 ///
+/// @param es the client
+/// @param name an HTTP field name
+/// @param value as for `eventsource_set_header`
 /// @return as `eventsource_set_header`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_sensitive_header(
@@ -115,7 +124,9 @@ pub unsafe extern "C" fn eventsource_set_sensitive_header(
 
 /// Sets `Authorization` to basic authentication (RFC 7617), in UTF-8.
 ///
+/// @param es the client
 /// @param user without a colon
+/// @param password any, also none: `""`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
 ///         `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -143,6 +154,7 @@ pub unsafe extern "C" fn eventsource_set_basic_auth(
 /// `EVENTSOURCE_ERR_DECODING`. While the stream is open its decoder holds, beside events, up to some 100 KiB and the coding's
 /// window: gzip and deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB.
 ///
+/// @param es the client
 /// @param on 1: ask; 0: do not
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -166,6 +178,7 @@ pub unsafe extern "C" fn eventsource_set_compression(
 /// `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
 /// made again, as MCP's streamable HTTP wants it. `on_request` sees the GET and may change it.
 ///
+/// @param es the client
 /// @param on 1: resume with GET; 0: repeat the request
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -185,6 +198,7 @@ pub unsafe extern "C" fn eventsource_set_resume_with_get(
 /// Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
 /// server sends another; an empty id clears it.
 ///
+/// @param es the client
 /// @param id copied; without CR, LF and other control characters
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`
 ///

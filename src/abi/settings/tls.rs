@@ -25,6 +25,7 @@ use eventsource_tls_version_t::*;
 /// What the settings for TLS say holds for every connection of the client to a server: also after redirects, to other
 /// hosts, too, when it reconnects, and through proxies.
 ///
+/// @param es the client
 /// @param pem one or more certificates in PEM form, copied; a later call, or one of `eventsource_set_ca_file`, replaces an
 ///        earlier one's
 /// @param len bytes of `pem`; 0 to trust the operating system's alone
@@ -48,6 +49,7 @@ pub unsafe extern "C" fn eventsource_set_ca_pem(
 
 /// The same as `eventsource_set_ca_pem`, from a file, which is read now and not again.
 ///
+/// @param es the client
 /// @param path of a file with one or more certificates in PEM form
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, `ERR_STATE` while the
 ///         client runs
@@ -68,6 +70,7 @@ pub unsafe extern "C" fn eventsource_set_ca_file(
 /// Sets whether the authorities of `eventsource_set_ca_pem` or `eventsource_set_ca_file` are the only ones that are
 /// trusted. Default: 0.
 ///
+/// @param es the client
 /// @param exclusive 1: the operating system's are not trusted, and without others no server is; 0: they are, too
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -90,6 +93,7 @@ pub unsafe extern "C" fn eventsource_set_ca_exclusive(
 /// A key that does not belong to the certificate, or is encrypted, is refused here. Whether the certificate is valid, and
 /// of an authority that the server trusts, is for the server to say: `EVENTSOURCE_ERR_TLS`, with what it said.
 ///
+/// @param es the client
 /// @param cert PEM: the client's certificate, then those that lead to its authority, if any; copied
 /// @param cert_len bytes of `cert`; 0, and 0 for `key_len`, for no certificate
 /// @param key PEM: its private key (PKCS #8, PKCS #1 or SEC1), not encrypted; copied, and never logged or told
@@ -117,6 +121,7 @@ pub unsafe extern "C" fn eventsource_set_client_cert_pem(
 /// verification, and is still checked where that is switched off by `eventsource_set_insecure_skip_verification`. It counts
 /// for the server's own certificate, not for its authorities', and not for a proxy's. Default: any key.
 ///
+/// @param es the client
 /// @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
 ///        are separated by `;`. NULL for any key
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
@@ -136,6 +141,7 @@ pub unsafe extern "C" fn eventsource_set_pinned_keys(
 
 /// Sets the lowest version of TLS that is spoken. Default: TLS 1.2; what is older is not spoken at all.
 ///
+/// @param es the client
 /// @param version an `eventsource_tls_version_t`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -163,6 +169,7 @@ pub unsafe extern "C" fn eventsource_set_min_tls_version(
 /// Sets the name that servers are asked for in the handshake (SNI) and that their certificates must have, in place of the
 /// URL's host. The connection is still made to that host, and `Host` still names it. Default: the URL's host.
 ///
+/// @param es the client
 /// @param name a DNS name or an IP address; NULL for the URL's host
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
@@ -182,6 +189,7 @@ pub unsafe extern "C" fn eventsource_set_server_name(
 /// INSECURE: accepts any certificate from anybody, so that whoever sits on the network path can read and forge the
 /// stream and the credentials. For tests only. Pinned keys still count.
 ///
+/// @param es the client
 /// @param skip 1: verify nothing; 0: verify (default)
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
