@@ -572,6 +572,18 @@ func TestAnybodyMayCallAtTheSameTime(t *testing.T) {
 	workers.Wait()
 }
 
+func TestAStreamThatIsReadOnceEndsWithTheServers(t *testing.T) {
+	stream := open(t, "/events?count=6&per_connection=3",
+		reconnect(func(policy *eventsource.Reconnect) { policy.CloseAtEnd = true }))
+	events := 0
+	for range stream.Events() {
+		events++
+	}
+	if err := stream.Err(); events != 3 || err != nil {
+		t.Errorf("%d events, %v", events, err)
+	}
+}
+
 func TestTheVersionIsTheLibrarys(t *testing.T) {
 	if version := eventsource.Version(); strings.Count(version, ".") != 2 {
 		t.Errorf("%q", version)

@@ -96,6 +96,8 @@ type Reconnect struct {
 	ResetAfter time.Duration
 	// MaxAttempts gives up after so many failed attempts in a row; 0 for no limit.
 	MaxAttempts int64
+	// CloseAtEnd: the stream ends, without error, when the server ends it, as one that is an answer to be read once.
+	CloseAtEnd bool
 }
 
 // WithReconnect changes how the stream reconnects; change is called with the defaults.
@@ -113,6 +115,7 @@ func WithReconnect(change func(*Reconnect)) Option {
 			Jitter:       float64(c.jitter),
 			ResetAfter:   fromMilliseconds(c.reset_after_ms),
 			MaxAttempts:  int64(c.max_attempts),
+			CloseAtEnd:   c.close_at_end != 0,
 		}
 		change(&policy)
 		c.enabled = toSwitch(!policy.Disabled)
@@ -123,6 +126,7 @@ func WithReconnect(change func(*Reconnect)) Option {
 		c.jitter = C.double(policy.Jitter)
 		c.reset_after_ms = toMilliseconds(policy.ResetAfter)
 		c.max_attempts = C.int64_t(policy.MaxAttempts)
+		c.close_at_end = toSwitch(policy.CloseAtEnd)
 		return s.check(C.eventsource_set_reconnect(s.client, &c))
 	}
 }

@@ -89,6 +89,8 @@ public struct Settings: Sendable {
         public var resetAfter: Duration = .seconds(60)
         /// Give up after so many failed attempts in a row; 0 for no limit.
         public var maxAttempts: Int64 = 0
+        /// The stream ends, without error, when the server ends it, as one that is an answer to be read once.
+        public var closeAtEnd = false
 
         public init() {}
     }
@@ -124,8 +126,7 @@ public struct Settings: Sendable {
             try pair(user, password, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
         }
         try withCString(lastEventID, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_last_event_id(es, $0) }.check(es)
-        var policy = reconnect.policy
-        try eventsource_set_reconnect(es, &policy).check(es)
+        try reconnect.apply(to: es)
         try eventsource_set_connect_timeout(es, connectTimeout?.milliseconds ?? 0).check(es)
         try eventsource_set_read_timeout(es, readTimeout?.milliseconds ?? 0).check(es)
         try eventsource_set_max_redirects(es, maxRedirects).check(es)
@@ -170,11 +171,21 @@ private func pair(
 }
 
 extension Settings.Reconnect {
-    fileprivate var policy: eventsource_reconnect_t {
-        eventsource_reconnect_t(
-            size: MemoryLayout<eventsource_reconnect_t>.size, enabled: enabled ? 1 : 0,
-            retry_initial: retryInitial ? 1 : 0, delay_ms: delay.milliseconds, max_delay_ms: maxDelay.milliseconds,
-            factor: factor, jitter: jitter, reset_after_ms: resetAfter.milliseconds, max_attempts: maxAttempts)
+    /// The client's own policy first, for what a later library has and this does not know.
+    fileprivate func apply(to es: OpaquePointer) throws(StreamError) {
+        var policy = eventsource_reconnect_t()
+        policy.size = MemoryLayout<eventsource_reconnect_t>.size
+        try eventsource_get_reconnect(es, &policy).check(es)
+        policy.enabled = enabled ? 1 : 0
+        policy.retry_initial = retryInitial ? 1 : 0
+        policy.delay_ms = delay.milliseconds
+        policy.max_delay_ms = maxDelay.milliseconds
+        policy.factor = factor
+        policy.jitter = jitter
+        policy.reset_after_ms = resetAfter.milliseconds
+        policy.max_attempts = maxAttempts
+        policy.close_at_end = closeAtEnd ? 1 : 0
+        try eventsource_set_reconnect(es, &policy).check(es)
     }
 }
 

@@ -122,6 +122,12 @@ final class EventStreamTests: XCTestCase {
         XCTAssertEqual(attempts.withLock { $0 }, [1, 2, 3])
     }
 
+    func testAStreamThatIsReadOnceEndsWithTheServers() async {
+        let (count, error) = await end(stream("/events?count=6&per_connection=3") { $0.reconnect.closeAtEnd = true })
+        XCTAssertEqual(count, 3)
+        XCTAssertNil(error)
+    }
+
     func testAStreamThatIsNotToReconnectEndsWithTheError() async {
         let (count, error) = await end(
             stream("/events?count=4") {
