@@ -189,19 +189,20 @@ impl Environment {
                 Some((*name, value))
             })
         };
-        let proxy = |names: &[&'static str]| {
-            first(names).map(|(name, value)| {
-                Proxy::parse(&value)
-                    .map_err(|invalid| format!("environment variable {name}: {}", invalid.message))
-            })
+        let proxy = |(name, value): (&str, String)| {
+            Proxy::parse(&value)
+                .map_err(|invalid| format!("environment variable {name}: {}", invalid.message))
         };
-        let is_cgi = variable("REQUEST_METHOD").is_some();
+        // Each is looked up once at most: every start of a client does that.
+        let all = first(&["all_proxy", "ALL_PROXY"]);
+        let http = first(&["http_proxy"]).or_else(|| {
+            let anybodys = first(&["HTTP_PROXY"])?;
+            variable("REQUEST_METHOD").is_none().then_some(anybodys)
+        });
+        let https = first(&["https_proxy", "HTTPS_PROXY"]);
         Environment {
-            http: match is_cgi {
-                true => proxy(&["http_proxy", "all_proxy", "ALL_PROXY"]),
-                false => proxy(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
-            },
-            https: proxy(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+            http: http.or_else(|| all.clone()).map(proxy),
+            https: https.or(all).map(proxy),
             no_proxy: first(&["no_proxy", "NO_PROXY"]).map(|(_, value)| value.into()),
         }
     }
