@@ -19,9 +19,10 @@
  * call changes nothing and writes to no parameter unless its description says so; eventsource_get_last_error has the
  * reason as text.
  *
- * POINTERS. A string is NUL-terminated UTF-8. The library copies what it is given and keeps no pointer of the caller's
- * but user data. NULL is refused with EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither
- * NULL nor valid, and a client or parser that has been freed, are the caller's fault and undefined behaviour.
+ * POINTERS. A string is UTF-8 and ends at its first NUL; a binding for a language whose strings may hold one should refuse
+ * those. The library copies what it is given and keeps no pointer of the caller's but user data. NULL is refused with
+ * EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither NULL nor valid, and a client or parser
+ * that has been freed, are the caller's fault and undefined behaviour.
  * A struct that begins with `size` grows at its end in later versions; where the caller fills it or has it filled,
  * `size` must be set to sizeof first.
  *
@@ -1012,7 +1013,7 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es,
 void eventsource_free(struct eventsource_t *es);
 
 /**
- * Makes the client read no more of its stream, so that the server has to wait, through TCP. Until
+ * Makes the client read no more of its stream, so that the server has to wait, through TCP. Never blocks. Until
  * `eventsource_resume`, no event and no comment comes, apart from a callback that is running and, if that is
  * `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
  * be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
@@ -1025,7 +1026,7 @@ void eventsource_free(struct eventsource_t *es);
 eventsource_status_t eventsource_pause(struct eventsource_t *es);
 
 /**
- * Ends a pause: the stream goes on where it was held.
+ * Ends a pause: the stream goes on where it was held. Never blocks.
  *
  * @param es the client
  * @return `EVENTSOURCE_OK`, also when the client is not paused; `ERR_NULL`

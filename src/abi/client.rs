@@ -215,7 +215,7 @@ fn free_in_child(client: &eventsource_t) {
     drop(client.user_data.take());
 }
 
-/// Makes the client read no more of its stream, so that the server has to wait, through TCP. Until
+/// Makes the client read no more of its stream, so that the server has to wait, through TCP. Never blocks. Until
 /// `eventsource_resume`, no event and no comment comes, apart from a callback that is running and, if that is
 /// `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
 /// be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn eventsource_pause(es: *mut eventsource_t) -> eventsourc
     }
 }
 
-/// Ends a pause: the stream goes on where it was held.
+/// Ends a pause: the stream goes on where it was held. Never blocks.
 ///
 /// @param es the client
 /// @return `EVENTSOURCE_OK`, also when the client is not paused; `ERR_NULL`

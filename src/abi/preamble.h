@@ -19,9 +19,10 @@
  * call changes nothing and writes to no parameter unless its description says so; eventsource_get_last_error has the
  * reason as text.
  *
- * POINTERS. A string is NUL-terminated UTF-8. The library copies what it is given and keeps no pointer of the caller's
- * but user data. NULL is refused with EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither
- * NULL nor valid, and a client or parser that has been freed, are the caller's fault and undefined behaviour.
+ * POINTERS. A string is UTF-8 and ends at its first NUL; a binding for a language whose strings may hold one should refuse
+ * those. The library copies what it is given and keeps no pointer of the caller's but user data. NULL is refused with
+ * EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither NULL nor valid, and a client or parser
+ * that has been freed, are the caller's fault and undefined behaviour.
  * A struct that begins with `size` grows at its end in later versions; where the caller fills it or has it filled,
  * `size` must be set to sizeof first.
  *

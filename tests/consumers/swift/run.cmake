@@ -11,15 +11,12 @@ file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/Sources/EventSource/*.swift")
 expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)
 
 file(MAKE_DIRECTORY "${WORK}/home")
-set(swift "${CMAKE_CURRENT_LIST_DIR}/with-swift"
+set(swift "${CMAKE_CURRENT_LIST_DIR}/with-swift" --keep "${WORK}-root"
     --share "${CMAKE_CURRENT_LIST_DIR}" --share "${PREFIX}" --share "${WORK}" --)
 
 fetch(${swift} swift --version)
 
 # Nothing is written beside the sources, or at home.
-if(NOT DEFINED ENV{XDG_CACHE_HOME})
-    set(ENV{XDG_CACHE_HOME} "$ENV{HOME}/.cache")
-endif()
 set(ENV{HOME} "${WORK}/home")
 run("${SERVER}" --for 300 --run -- ${CMAKE_COMMAND} -E env TEST_SERVER={url} ${swift}
     swift test --package-path "${CMAKE_CURRENT_LIST_DIR}" --scratch-path "${WORK}/package" -Xswiftc -warnings-as-errors)
