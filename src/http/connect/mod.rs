@@ -13,8 +13,8 @@ pub use proxy::Proxy;
 pub use tunnel::refused;
 
 use super::Options;
-use super::error::Error;
-use super::tls::Secured;
+use super::error::{Error, ErrorKind};
+use super::tls::{self, Secured};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::io;
@@ -58,6 +58,12 @@ impl Stream {
             Stream::Plain(_) | Stream::Unix(_) => false,
         }
     }
+}
+
+/// What broke a connection.
+pub fn lost(error: &io::Error) -> Error {
+    tls::broken(error)
+        .unwrap_or_else(|| Error::caused(ErrorKind::Disconnected, "the connection broke", error))
 }
 
 impl Read for Stream {

@@ -1,9 +1,8 @@
 //! An HTTP/1 connection that is used once: a request is written to it, a response read from it.
 
 use crate::buffer::Buffer;
-use crate::http::connect::Stream;
-use crate::http::error::{Error, ErrorKind};
-use crate::http::tls;
+use crate::http::connect::{Stream, lost};
+use crate::http::error::Error;
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, Write};
 use std::cell::Cell;
@@ -60,11 +59,11 @@ impl Wire {
         let mut read = ReadBuf::uninit(&mut spare[..room]);
         let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
         if let Err(error) = ready!(polled) {
-            return Poll::Ready(Err(lost(self.write_error.take().unwrap_or(error))));
+            return Poll::Ready(Err(lost(&self.write_error.take().unwrap_or(error))));
         }
         let filled = read.filled().len();
         match self.write_error.take() {
-            Some(error) if filled == 0 => Poll::Ready(Err(lost(error))),
+            Some(error) if filled == 0 => Poll::Ready(Err(lost(&error))),
             _ => {
                 // SAFETY: they have been filled.
                 unsafe { buffer.append_spare(filled) };
@@ -123,10 +122,4 @@ impl Drop for Lent {
         }
         BUFFER.set(self.0.take());
     }
-}
-
-/// The connection broke.
-fn lost(error: io::Error) -> Error {
-    tls::broken(&error)
-        .unwrap_or_else(|| Error::caused(ErrorKind::Disconnected, "the connection broke", &error))
 }

@@ -1,7 +1,7 @@
 //! What went wrong on a stream or a connection, in words.
 
+use crate::http::connect::lost;
 use crate::http::error::{Error, ErrorKind};
-use std::io;
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -72,14 +72,7 @@ impl Ended {
             return Ended::lost("the connection ended before the response was complete");
         };
         let error = match error.get_io() {
-            Some(io) => {
-                // What is not TLS any more is reported as invalid data.
-                let kind = match io.kind() {
-                    io::ErrorKind::InvalidData => ErrorKind::Protocol,
-                    _ => ErrorKind::Disconnected,
-                };
-                Error::caused(kind, "the connection broke", io)
-            }
+            Some(io) => lost(io),
             None => broken(&error),
         };
         Ended {
@@ -90,11 +83,11 @@ impl Ended {
 
     /// The same for a connection that has just begun.
     pub fn at_the_beginning(result: Result<(), h2::Error>) -> Ended {
-        let Ended { kind, message } = Ended::of(result);
-        Ended {
-            kind,
-            message: format!("{message} (perhaps the server does not speak HTTP/2)"),
+        let mut ended = Ended::of(result);
+        if ended.kind != ErrorKind::Tls {
+            ended.message += " (perhaps the server does not speak HTTP/2)";
         }
+        ended
     }
 
     /// For each of the connection's streams.
