@@ -2,6 +2,7 @@
 
 use super::failure::{self, Ended, Failed};
 use super::sharing::{Origin, Turn};
+use super::transport::{Broken, Transport};
 use crate::http::error::Error;
 use crate::http::head;
 use bytes::Bytes;
@@ -60,7 +61,9 @@ impl Connection {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let failed = |error| Ended::at_the_beginning(Err(error)).error();
+        let transport = Transport::new(io);
+        let broken = transport.broken();
+        let failed = |error| Ended::at_the_beginning(Err(error), &broken).error();
         let (sender, connection) = client::Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
@@ -70,7 +73,7 @@ impl Connection {
             .initial_max_send_streams(1)
             .max_concurrent_reset_streams(STOPPED_STREAMS)
             .max_local_error_reset_streams(None)
-            .handshake(io)
+            .handshake(transport)
             .await
             .map_err(failed)?;
         let (in_use, abandoned) = oneshot::channel();
@@ -92,7 +95,7 @@ impl Connection {
         };
         let ending = Ending(ended);
         tokio::spawn(async move {
-            let ended = drive(connection, greeted, abandoned).await;
+            let ended = drive(connection, &broken, greeted, abandoned).await;
             ending.is(ended);
         });
         Ok(Place(this))
@@ -188,6 +191,7 @@ impl Drop for Ending {
 /// Reads and writes a connection until it ends, by the server or because it is of no use any more.
 async fn drive<T>(
     mut connection: client::Connection<T, Bytes>,
+    broken: &Broken,
     greeted: impl FnOnce(),
     abandoned: oneshot::Receiver<()>,
 ) -> Ended
@@ -203,7 +207,7 @@ where
     // A server speaks first of its limits. The answer to a ping comes behind that.
     tokio::select! {
         biased;
-        end = &mut connection => return Ended::at_the_beginning(end),
+        end = &mut connection => return Ended::at_the_beginning(end, broken),
         ended = ping(&mut pings) => if let Err(ended) = ended {
             return ended;
         },
@@ -216,7 +220,7 @@ where
     tokio::select! {
         // A pong that has come already counts, however late this task gets to read it.
         biased;
-        end = &mut connection => Ended::of(end),
+        end = &mut connection => Ended::of(end, broken),
         ended = keep_alive(&mut pings) => ended,
         ended = &mut given_up => ended,
     }
@@ -277,7 +281,13 @@ mod tests {
         let (_in_use, abandoned) = oneshot::channel();
         let began = Instant::now();
         let mut is_greeted = false;
-        let ended = drive(connection, || is_greeted = true, abandoned).await;
+        let ended = drive(
+            connection,
+            &Broken::default(),
+            || is_greeted = true,
+            abandoned,
+        )
+        .await;
         assert!(is_greeted);
         assert!(began.elapsed() >= HOUR, "{:?}", began.elapsed());
         assert!(began.elapsed() <= HOUR + Duration::from_secs(60));
@@ -291,7 +301,13 @@ mod tests {
         let (_sender, connection) = connection(Duration::ZERO).await;
         let (_in_use, abandoned) = oneshot::channel();
         let mut is_greeted = false;
-        let ended = drive(connection, || is_greeted = true, abandoned).await;
+        let ended = drive(
+            connection,
+            &Broken::default(),
+            || is_greeted = true,
+            abandoned,
+        )
+        .await;
         assert!(!is_greeted);
         assert_eq!(ended.error().kind, ErrorKind::Disconnected);
     }
@@ -303,7 +319,7 @@ mod tests {
         let (in_use, abandoned) = oneshot::channel();
         drop(in_use);
         let began = Instant::now();
-        drive(connection, || {}, abandoned).await;
+        drive(connection, &Broken::default(), || {}, abandoned).await;
         assert!(began.elapsed() <= FAREWELL, "{:?}", began.elapsed());
     }
 }

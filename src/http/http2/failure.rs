@@ -1,6 +1,6 @@
 //! What went wrong on a stream or a connection, in words.
 
-use crate::http::connect::lost;
+use super::transport::Broken;
 use crate::http::error::{Error, ErrorKind};
 
 /// Why there is no response.
@@ -43,47 +43,49 @@ fn broken(error: &h2::Error) -> Error {
 }
 
 /// How a connection ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ended {
     kind: ErrorKind,
     message: String,
+    os_error: i32,
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Ended {
+        Ended {
+            kind: error.kind,
+            message: error.message,
+            os_error: error.os_error,
+        }
+    }
 }
 
 impl Ended {
     /// The server, or what is between, closed it or is gone.
     pub fn lost(message: impl Into<String>) -> Ended {
-        Ended {
-            kind: ErrorKind::Disconnected,
-            message: message.into(),
-        }
+        Error::new(ErrorKind::Disconnected, message).into()
     }
 
     /// The server cannot be used.
     pub fn broken(message: impl Into<String>) -> Ended {
-        Ended {
-            kind: ErrorKind::Http2,
-            message: message.into(),
-        }
+        Error::new(ErrorKind::Http2, message).into()
     }
 
-    /// As h2 says it.
-    pub fn of(result: Result<(), h2::Error>) -> Ended {
-        let Err(error) = result else {
-            return Ended::lost("the connection ended before the response was complete");
-        };
-        let error = match error.get_io() {
-            Some(io) => lost(io),
-            None => broken(&error),
-        };
-        Ended {
-            kind: error.kind,
-            message: error.message,
+    /// As h2 says it, or the transport, if that broke.
+    pub fn of(result: Result<(), h2::Error>, broken: &Broken) -> Ended {
+        match result {
+            Ok(()) => Ended::lost("the connection ended before the response was complete"),
+            Err(error) if !error.is_io() => self::broken(&error).into(),
+            Err(error) => {
+                let known = broken.get().cloned();
+                known.unwrap_or_else(|| Ended::lost(format!("the connection broke: {error}")))
+            }
         }
     }
 
     /// The same for a connection that has just begun.
-    pub fn at_the_beginning(result: Result<(), h2::Error>) -> Ended {
-        let mut ended = Ended::of(result);
+    pub fn at_the_beginning(result: Result<(), h2::Error>, broken: &Broken) -> Ended {
+        let mut ended = Ended::of(result, broken);
         if ended.kind != ErrorKind::Tls {
             ended.message += " (perhaps the server does not speak HTTP/2)";
         }
@@ -92,6 +94,9 @@ impl Ended {
 
     /// For each of the connection's streams.
     pub fn error(&self) -> Error {
-        Error::new(self.kind, self.message.clone())
+        Error {
+            os_error: self.os_error,
+            ..Error::new(self.kind, self.message.clone())
+        }
     }
 }

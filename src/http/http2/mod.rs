@@ -7,6 +7,7 @@
 mod connection;
 mod failure;
 mod sharing;
+mod transport;
 
 pub use failure::Failed;
 pub use sharing::{Reached, reach};

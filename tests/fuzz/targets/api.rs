@@ -592,6 +592,7 @@ impl World {
             on_thread_start: Some(Hooks::started),
             on_thread_stop: Some(Hooks::stopped),
             user: ptr::null_mut(),
+            destroy: None,
         };
         let mut runtime = ptr::null_mut();
         // SAFETY: the options are whole.
