@@ -11,7 +11,6 @@ set(CPACK_VERBATIM_VARIABLES ON)
 # Whatever the umask of who makes them.
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
-set(CPACK_THREADS 0)
 
 # ---- Debian -------------------------------------------------------------------------------------------------------
 
@@ -26,7 +25,6 @@ set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS runtime)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SOURCE "${CPACK_PACKAGE_NAME}")
-set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 
 # The first has the SONAME's number, so that several can be installed.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME "${CPACK_PACKAGE_NAME}${EVENTSOURCE_ABI}")

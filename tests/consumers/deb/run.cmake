@@ -4,12 +4,14 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../Steps.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../Packages.cmake")
 
-# Fails unless a package's files are these, under /usr.
+# Fails unless a package's files are these, under /usr, and Debian's file about licences. Then adds them to those that
+# the consumers use.
 function(expect_package package)
     set(files ${ARGN} "share/doc/${package}/copyright")
     list(TRANSFORM files PREPEND usr/)
     run(dpkg-deb --extract "${${package}}" "${WORK}/${package}")
     expect_files("${WORK}/${package}" ${files})
+    expect_licences("${WORK}/${package}/usr/share/doc/${package}/copyright")
     run(dpkg-deb --extract "${${package}}" "${WORK}")
     file(REMOVE_RECURSE "${WORK}/${package}")
 endfunction()

@@ -14,3 +14,4 @@ set(files ${runtime} ${development} "${DOCDIR}/LICENSE.txt" "${DOCDIR}/third-par
 list(TRANSFORM files PREPEND "${name}/")
 expect_files("${WORK}" ${files})
 expect_library("${PREFIX}/${LIBDIR}")
+expect_licences("${PREFIX}/${DOCDIR}/third-parties.txt")
