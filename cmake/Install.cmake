@@ -1,5 +1,7 @@
 # Install rules: library, headers, licence, and the package's description for CMake and pkg-config. Both find the library
 # relative to themselves, so that the prefix can be moved.
+#
+# The components are `runtime`, what programs need to run, `development`, what else it takes to build them, and `licence`.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -34,24 +36,41 @@ foreach(name eventsource eventsource-static)
     configure_file(cmake/${name}.pc.in "${EVENTSOURCE_PACKAGE}/${name}.pc.in" @ONLY)
 endforeach()
 
-list(TRANSFORM shared_names PREPEND "${EVENTSOURCE_STAGE}/" OUTPUT_VARIABLE shared_paths)
-install(FILES ${shared_paths} DESTINATION "${runtime_dir}")
-install(FILES "${EVENTSOURCE_STAGE}/${static}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-if(import_library)
-    install(FILES "${EVENTSOURCE_STAGE}/${import_library}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+# The last name is for the linker, but for a DLL, which has one name only.
+set(runtime_names ${shared_names})
+set(development_names "${static}" ${import_library})
+if(NOT WIN32)
+    list(POP_BACK runtime_names link)
+    list(APPEND development_names "${link}")
 endif()
-install(FILES include/eventsource.h include/eventsource.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+list(TRANSFORM runtime_names PREPEND "${EVENTSOURCE_STAGE}/" OUTPUT_VARIABLE runtime_paths)
+list(TRANSFORM development_names PREPEND "${EVENTSOURCE_STAGE}/" OUTPUT_VARIABLE development_paths)
+install(FILES ${runtime_paths} DESTINATION "${runtime_dir}" COMPONENT runtime)
+install(FILES ${development_paths} DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
+if(CMAKE_STRIP AND UNIX AND NOT APPLE)
+    # `cmake --install --strip`, and packages: as CMake does it with libraries that it has built itself.
+    cmake_path(APPEND installed "\${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_LIBDIR}" "${shared_file}")
+    install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+    execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \"\$ENV{DESTDIR}${installed}\" COMMAND_ERROR_IS_FATAL ANY)
+endif()" COMPONENT runtime)
+endif()
+install(FILES include/eventsource.h include/eventsource.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+    COMPONENT development)
 # In a folder of its own, where Swift and clang look a module of that name up: in a folder that all packages share, there
 # can be only one file called module.modulemap.
 file(READ include/module.modulemap module_map)
 string(REPLACE "\"eventsource.h\"" "\"../eventsource.h\"" module_map "${module_map}")
 file(WRITE "${EVENTSOURCE_PACKAGE}/module.modulemap" "${module_map}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS include/module.modulemap)
-install(FILES "${EVENTSOURCE_PACKAGE}/module.modulemap" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/CEventSource")
-install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES "${EVENTSOURCE_PACKAGE}/module.modulemap" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/CEventSource"
+    COMPONENT development)
 install(FILES
     "${EVENTSOURCE_PACKAGE}/eventsourceConfig.cmake"
     "${EVENTSOURCE_PACKAGE}/eventsourceConfigVersion.cmake"
-    DESTINATION "${config_dir}")
+    DESTINATION "${config_dir}" COMPONENT development)
 install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" "${EVENTSOURCE_PACKAGE}/eventsource-static.pc"
-    DESTINATION "${pkgconfig_dir}")
+    DESTINATION "${pkgconfig_dir}" COMPONENT development)
+# To build and to start from, with a CMakeLists.txt that finds the package.
+install(DIRECTORY examples-c/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples" COMPONENT development
+    FILES_MATCHING PATTERN "*.c" PATTERN CMakeLists.txt)
+install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
