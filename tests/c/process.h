@@ -25,9 +25,9 @@ static inline void check_threads(int expected) {
     CHECK_NUMBER(entries("/proc/self/task"), expected);
 }
 
-/* The contents of a small file, until the next call; "" where there is none. */
+/* The contents of a small file, until this thread's next call; "" where there is none. */
 static inline const char *contents(const char *folder, const char *name, const char *file) {
-    static char text[4096];
+    static _Thread_local char text[4096];
     char path[512];
     snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
     FILE *stream = fopen(path, "r");
