@@ -3,7 +3,7 @@
 against the goals. Prints a table, and writes it as Markdown and as a plot. README.md tells how it is run and what it
 means.
 
-    bench.py [--rows REGEX] [--runs N] [--quick] [--tls no|yes|only]
+    bench.py [--rows REGEX] [--runs N] [--quick] [--tables NAME,...]
 
 BENCH_OPTIONS in the environment may hold options, too.
 """
@@ -85,6 +85,11 @@ EXPERIMENTS = {
     "roots": Experiment(
         lambda bench, client, scale: bench.idle(client.with_roots(), streams_of(500, scale)), clients=OURS
     ),
+    # As many as servers commonly allow. The reference's transport opens no second connection, and its streams would wait.
+    "connections": Experiment(
+        lambda bench, client, scale: bench.with_streams(100).idle(client, streams_of(5_000, scale)),
+        clients=(*OURS, "curl"),
+    ),
     "burst": Experiment(
         lambda bench, client, scale: bench.burst(client, streams_of(1_000, scale), "1x1024", 1_024)
     ),
@@ -102,6 +107,16 @@ EXPERIMENTS = {
 # ---- what is shown, and the goals -------------------------------------------------------------------------------------
 
 
+TABLES = {
+    "http1": "Plain HTTP/1.1",
+    "tls": "TLS, HTTP/1.1 (no goals yet)",
+    "http2": "HTTP/2 without TLS (no goals yet)",
+    "http2-tls": "HTTP/2 over TLS (no goals yet)",
+}
+# The most streams of a connection: all share one.
+STREAMS = 16_000
+
+
 @dataclasses.dataclass
 class Goal:
     """At most, or for what is better the larger it is, at least: so much, or so many times what a peer has."""
@@ -117,8 +132,7 @@ class Row:
     experiment: str
     figure: str
     goals: tuple = ()
-    plain: bool = True  # the tables that have it
-    tls: bool = True
+    tables: tuple = tuple(TABLES)  # those that have it
 
     @property
     def more_is_better(self):
@@ -133,7 +147,8 @@ ROWS = [
     Row("20-byte events, 16 KiB chunks: events/s", "small", "rate", (versus(5.5), versus(1.5, "curl"))),
     Row("the same: user instructions per event", "small counted", "instructions", (Goal(220),)),
     # A buffer that has grown once more in the longer run is no allocation per event.
-    Row("the same: heap allocations per event", "small allocated", "allocations", (Goal(0.001),), tls=False),
+    Row("the same: heap allocations per event", "small allocated", "allocations", (Goal(0.001),),
+        ("http1", "http2")),
     Row("one 20-byte event per chunk: events/s", "chunks", "rate", (versus(9), versus(1.4, "curl"))),
     Row("the same: user instructions per event", "chunks counted", "instructions", (Goal(800),)),
     Row("5 data lines, event, id: user CPU per event", "fields", "user_ns", (versus(0.28),)),
@@ -143,8 +158,10 @@ ROWS = [
     Row("5,000 idle streams: memory of each", "idle", "memory", (Goal(5_000), Goal(5_000, mode="inline"))),
     Row("1,000 streams, idle after 1 MiB each: memory of each", "burst", "memory", (Goal(8_000),)),
     Row("CPU to establish a stream", "idle", "cpu_ns", (versus(0.65),)),
-    Row("each of 500 given roots of its own: memory", "roots", "memory", plain=False),
-    Row("the same: CPU to establish it", "roots", "cpu_ns", plain=False),
+    Row("each of 500 given roots of its own: memory", "roots", "memory", tables=("tls",)),
+    Row("the same: CPU to establish it", "roots", "cpu_ns", tables=("tls",)),
+    Row("5,000 idle streams, 100 to a connection: memory of each", "connections", "memory", tables=("http2", "http2-tls")),
+    Row("the same: CPU to establish a stream", "connections", "cpu_ns", tables=("http2", "http2-tls")),
     Row("CPU per event, 500 streams in one burst", "round", "cpu_ns", (versus(0.90), versus(0.75, mode="inline"))),
     Row("CPU per event, one stream ticking", "tick", "cpu_ns", (versus(1.0), versus(0.60, mode="inline"))),
     Row("500 streams in one burst: p99, send to callback", "round", "p99_s",
@@ -153,8 +170,8 @@ ROWS = [
     Row("the same: peak memory of the process", "long line's peak", "peak", (Goal(1.1 * 64 * MIB),)),
     Row("100 KB as 1-byte chunks: time", "bytes", "wall_s", (versus(0.2),)),
     Row("10 MiB of comments: time", "comments", "wall_s", (versus(0.35),)),
-    Row("5,000 idle streams: threads of the process", "idle", "threads", (Goal(4),), tls=False),
-    Row("stripped shared library", "size", "size", (Goal(4 * MIB),), tls=False),
+    Row("5,000 idle streams: threads of the process", "idle", "threads", (Goal(4),), ("http1", "http2")),
+    Row("stripped shared library", "size", "size", (Goal(4 * MIB),), ("http1",)),
     Row("a fresh process: time to the first event", "first event", "wall_s", (versus(1.0),)),
 ]
 
@@ -198,7 +215,7 @@ def measure_all(bench, clients, rows, runs, scale):
         chosen = [client for client in clients if client.name in experiment.clients]
         repetitions = min(runs, experiment.runs or runs)
         for repetition in range(repetitions):
-            over = "TLS, " if bench.tls else ""
+            over = ("HTTP/2, " if bench.http2 else "") + ("TLS, " if bench.tls else "")
             progress = f"{time.monotonic() - began:5.0f} s  {over}{name}, {repetition + 1} of {repetitions}"
             print(progress, file=sys.stderr, flush=True)
             for client in random.sample(chosen, len(chosen)):
@@ -216,6 +233,16 @@ def library_size(library):
         stripped = pathlib.Path(folder) / "stripped"
         subprocess.run(["strip", "--strip-unneeded", "-o", stripped, library], check=True)
         return stripped.stat().st_size
+
+
+def rows_of(table, rows):
+    """A table's rows: over HTTP/2 with its words, and with goals in the first table alone."""
+    chosen = [row for row in rows if table in row.tables]
+    if table != "http1":
+        chosen = [dataclasses.replace(row, goals=()) for row in chosen]
+    if "http2" in table:
+        chosen = [dataclasses.replace(row, work=row.work.replace("chunk", "frame")) for row in chosen]
+    return chosen
 
 
 class Tls:
@@ -245,7 +272,7 @@ def main():
     options.add_argument("--rows", default="", help="only rows whose text matches this regular expression")
     options.add_argument("--runs", type=int, default=7, help="how often each figure is taken (default: 7)")
     options.add_argument("--quick", action="store_true", help="one run, a tenth of the work: to try the benchmark")
-    options.add_argument("--tls", choices=("no", "yes", "only"), default="yes", help="the table for TLS")
+    options.add_argument("--tables", default=",".join(TABLES), help="which, of these (default: %(default)s)")
     given = options.parse_args([*shlex.split(os.environ.get("BENCH_OPTIONS", "")), *sys.argv[1:]])
     runs, scale = (1, 0.1) if given.quick else (given.runs, 1)
 
@@ -268,26 +295,22 @@ def main():
         absent.append("instructions and allocations: no valgrind")
 
     tables = []
-    bench = measure.Bench(given.programs / "bench-server")
-    bench.library_size = library_size(given.library)
-    if given.tls != "only":
-        plain_rows = [row for row in rows if row.plain]
-        figures = measure_all(bench, clients, plain_rows, runs, scale)
-        tables.append(present.Table("Plain HTTP/1.1", plain_rows, figures))
-    if given.tls != "no":
-        tls_rows = [dataclasses.replace(row, goals=()) for row in rows if row.tls]
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in filter(TABLES.get, given.tables.split(",")):
+            over_tls, over_http2 = "tls" in name, "http2" in name
             try:
-                tls = measure.Bench(bench.server, Tls(pathlib.Path(folder)))
-                tls.first_event(clients[0])
+                tls = Tls(pathlib.Path(folder)) if over_tls else None
+                bench = measure.Bench(given.programs / "bench-server", tls, STREAMS if over_http2 else None)
+                bench.library_size = library_size(given.library)
+                bench.first_event(clients[0])
             except (OSError, subprocess.CalledProcessError, measure.Failed) as reason:
-                absent.append(f"TLS: the server needs OpenSSL's headers, the certificate its program ({reason})")
-            else:
-                # The floor knows nothing of TLS.
-                over_tls = [client for client in clients if client.name != "floor"]
-                figures = measure_all(tls, over_tls, tls_rows, runs, scale)
-                tables.append(present.Table("TLS, HTTP/1.1 (no goals yet)", tls_rows, figures))
-    absent.append("HTTP/2: the benchmark's server does not speak it")
+                absent.append(f"{TABLES[name]}: {reason}")
+                continue
+            chosen = rows_of(name, rows)
+            # The floor knows nothing of TLS and HTTP/2.
+            able = [client for client in clients if client.name != "floor" or name == "http1"]
+            figures = measure_all(bench, able, chosen, runs, scale)
+            tables.append(present.Table(TABLES[name], chosen, figures))
     failures = [failure for table in tables for failure in table.figures.failures]
 
     about = present.about(ours, environment, runs, given.quick)

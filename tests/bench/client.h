@@ -1,11 +1,12 @@
 /* What the clients in C have in common: the command line, what is counted, and what is reported.
  *
- *     client [--inline] [--stay] [--stamped] [--streams N] [--events N] [--ca FILE] URL
+ *     client [--inline] [--stay] [--stamped] [--http2] [--streams N] [--events N]
+ *            [--ca FILE] URL
  *
  * It opens so many streams of the URL, some at a time, and prints a line of JSON when all are open, and another when it is
  * done: when all have ended, or, with --stay, when each has had so many events; then it stays until it is killed. It ends
  * with an error if any stream had more or fewer events than --events says. --stamped: data is the time at which it was
- * sent. --inline means something to libeventsource only. */
+ * sent. --http2: HTTP/2 is spoken, without asking the server first. --inline means something to libeventsource only. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
@@ -20,7 +21,7 @@
 enum { STEP = 250 };
 
 static struct {
-    int is_inline, stay, stamped;
+    int is_inline, is_http2, stay, stamped;
     int64_t streams, events;
     char *ca; /* PEM, or NULL */
     const char *url;
@@ -72,6 +73,8 @@ static inline void parse_options(char **arguments) {
         const char *name = *arguments;
         if (strcmp(name, "--inline") == 0) {
             options.is_inline = 1;
+        } else if (strcmp(name, "--http2") == 0) {
+            options.is_http2 = 1;
         } else if (strcmp(name, "--stay") == 0) {
             options.stay = 1;
         } else if (strcmp(name, "--stamped") == 0) {

@@ -129,7 +129,12 @@ static void begin(CURLM *multi, parser_t *parser) {
     CURL *easy = curl_easy_init();
     if (!easy) fail("no memory");
     curl_easy_setopt(easy, CURLOPT_URL, options.url);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    if (options.is_http2) {
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* for a connection that others are opening */
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    }
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
@@ -164,6 +169,7 @@ int main(int argc, char **argv) {
     CURLM *multi = curl_multi_init();
     parser_t *parsers = calloc((size_t)options.streams, sizeof *parsers);
     if (!multi || !parsers) fail("no memory");
+    curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)INT16_MAX); /* or its own limit of 100 holds */
     for (int64_t i = 0; i < options.streams; i++) {
         parsers[i].stream = &streams[i];
         begin(multi, &parsers[i]);

@@ -91,27 +91,35 @@ class Client:
 
 
 class Bench:
-    """The server's program, over TLS or not, and the measurements. Each answers a dict of figures."""
+    """The server's program, over TLS or not, over HTTP/2 with so many streams to a connection or over HTTP/1.1, and the
+    measurements. Each answers a dict of figures."""
 
-    def __init__(self, server, tls=None):
+    def __init__(self, server, tls=None, http2=None):
         self.server = server
         self.tls = tls
+        self.http2 = http2
         self.alone = {}  # by the client's name: what `_opened` answers for one stream
         # The programs inherit it: they open more files than many systems allow at first.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
+    def with_streams(self, streams):
+        """The same, with so many streams to a connection."""
+        return Bench(self.server, self.tls, streams)
+
     @contextlib.contextmanager
     def run(self, client, path, *arguments, prefix=()):
         """A client and a server; the client's process and the server's commands, as a function."""
+        version = ["--http2", self.http2] if self.http2 else []
         keys = [self.tls.certificate, self.tls.key] if self.tls else []
-        with running([self.server, *keys]) as server:
+        with running([self.server, *version, *keys]) as server:
 
             def command(line):
                 server.stdin.write(line + "\n")
                 server.stdin.flush()
 
             url = read_line(server) + path
+            arguments = [*version[:1], *arguments]
             with client.start(url, arguments, prefix, self.tls) as process:
                 yield process, command
 

@@ -117,6 +117,7 @@ int main(int argc, char **argv) {
         must(eventsource_new(options.url, &clients[i]));
         if (runtime) must(eventsource_set_runtime(clients[i], runtime));
         if (options.ca) must(eventsource_set_ca_pem(clients[i], options.ca, strlen(options.ca)));
+        if (options.is_http2) must(eventsource_set_http_version(clients[i], EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE));
         must(eventsource_set_max_event_size(clients[i], (size_t)1 << 30));
         must(eventsource_set_user_data(clients[i], &streams[i], NULL));
         must(eventsource_on_open(clients[i], on_open));

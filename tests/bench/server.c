@@ -1,5 +1,6 @@
-/* bench-server [CERTIFICATE KEY]: sends event streams as fast as the system takes them, over TLS if it is given PEM files
- * for that. It prints its URL, obeys the commands on its standard input, and ends where that ends.
+/* bench-server [--http2 STREAMS] [CERTIFICATE KEY]: sends event streams as fast as the system takes them, over TLS if it is
+ * given PEM files for that; over HTTP/2, with so many streams to a connection, if it is told so, and otherwise over HTTP/1.1.
+ * It prints its URL, obeys the commands on its standard input, and ends where that ends.
  *
  *     GET /SHAPE/FRAMING/COUNT   so many events, and the end of the stream
  *     GET /open                  the head; events come on command
@@ -9,11 +10,13 @@
  *
  * SHAPE: LINESxBYTES, the data of an event; LINESxBYTES+ has an event type and an id, too; `comments` are empty ones, of
  * which COUNT are followed by a single event. FRAMING: `close`, the body ends where the connection does; a number, chunks
- * of so many bytes, wherever events begin; `event`, a chunk for each event.
+ * of so many bytes, wherever events begin; `event`, a chunk for each event. Over HTTP/2 a chunk is a DATA frame.
  *
  * What is sent is rendered once, some hundred kilobytes of it, and sent from the page cache again and again: the server must
  * be no part of what is measured. */
 #define _GNU_SOURCE
+
+#include "server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,29 +33,38 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef BENCH_TLS
-#include <openssl/ssl.h>
-#else
-typedef struct ssl_st SSL;
-#endif
 
-enum { BLOCK_BYTES = 512 * 1024, STREAMS_MOST = 16384, STACK_BYTES = 256 * 1024 };
+static uint32_t http2_streams; /* to a connection; 0: HTTP/1.1 */
 
-static void fail(const char *what) {
+void fail(const char *what) {
     perror(what);
     exit(1);
 }
 
-/* ---- Connections ------------------------------------------------------------------------------------------------- */
+void begin_thread(void *(*body)(void *), void *argument) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (pthread_create(&thread, &attributes, body, argument) != 0) fail("thread");
+    pthread_attr_destroy(&attributes);
+}
 
-typedef struct {
-    int fd;
-    SSL *tls; /* or NULL */
-} peer_t;
+/* ---- Connections ------------------------------------------------------------------------------------------------- */
 
 #ifdef BENCH_TLS
 
 static SSL_CTX *tls_context;
+
+/* Over HTTP/2, a client that does not offer it is refused. */
+static int choose_http2(SSL *tls, const unsigned char **chosen, unsigned char *length, const unsigned char *offered,
+                        unsigned int offered_length, void *unused) {
+    static const unsigned char HTTP2[] = "\x02h2";
+    (void)tls, (void)unused;
+    int found = SSL_select_next_proto((unsigned char **)chosen, length, HTTP2, sizeof HTTP2 - 1, offered, offered_length);
+    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
 
 static void tls_load(const char *certificate, const char *key) {
     tls_context = SSL_CTX_new(TLS_server_method());
@@ -61,6 +73,7 @@ static void tls_load(const char *certificate, const char *key) {
         fprintf(stderr, "no usable certificate and key in %s and %s\n", certificate, key);
         exit(1);
     }
+    if (http2_streams > 0) SSL_CTX_set_alpn_select_cb(tls_context, choose_http2, NULL);
 }
 
 static int tls_accept(peer_t *peer) {
@@ -112,14 +125,26 @@ static void tls_close(peer_t *peer) {
 
 #endif
 
-static int say(const peer_t *peer, const char *text) {
-    for (size_t length = strlen(text); length > 0;) {
-        ssize_t sent = peer->tls ? tls_write(peer->tls, text, length) : send(peer->fd, text, length, MSG_NOSIGNAL);
+ssize_t peer_read(const peer_t *peer, void *bytes, size_t length) {
+    return peer->tls ? tls_read(peer->tls, bytes, length) : recv(peer->fd, bytes, length, 0);
+}
+
+ssize_t peer_write(const peer_t *peer, const void *bytes, size_t length) {
+    return peer->tls ? tls_write(peer->tls, bytes, length) : send(peer->fd, bytes, length, MSG_NOSIGNAL);
+}
+
+int put(const peer_t *peer, const void *bytes, size_t length) {
+    for (const char *from = bytes; length > 0;) {
+        ssize_t sent = peer_write(peer, from, length);
         if (sent <= 0) return 0;
-        text += sent;
+        from += sent;
         length -= (size_t)sent;
     }
     return 1;
+}
+
+static int say(const peer_t *peer, const char *text) {
+    return put(peer, text, strlen(text));
 }
 
 /* Lets the client close the connection: a close before that could take from it what it has not read yet. */
@@ -133,14 +158,7 @@ static void hang_up(peer_t *peer) {
 
 /* ---- Rendering --------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    char *text;
-    size_t length;
-    size_t chunk; /* 0: no chunks */
-} event_t;
-
-/* Whether shape and framing are such. */
-static int event_of(event_t *event, const char *shape, const char *framing) {
+int event_of(event_t *event, const char *shape, const char *framing) {
     int lines, bytes;
     char plus = 0;
     FILE *out = open_memstream(&event->text, &event->length);
@@ -159,6 +177,23 @@ static int event_of(event_t *event, const char *shape, const char *framing) {
     fclose(out);
     event->chunk = strcmp(framing, "event") == 0 ? event->length : strtoul(framing, NULL, 10);
     return event->length > 0 && (event->chunk > 0 || strcmp(framing, "close") == 0);
+}
+
+void event_copy(const event_t *event, size_t at, char *to, size_t length) {
+    while (length > 0) {
+        size_t from = at % event->length;
+        size_t part = event->length - from < length ? event->length - from : length;
+        memcpy(to, event->text + from, part);
+        at += part;
+        to += part;
+        length -= part;
+    }
+}
+
+void stamp(char text[STAMP_BYTES + 1]) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, STAMP_BYTES + 1, "data: %019" PRId64 "\n\n", (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
 }
 
 /* Bytes to be sent, in memory that has a file, for sendfile. */
@@ -202,7 +237,7 @@ static void discard(block_t *block) {
 static int send_block(const peer_t *peer, const block_t *block) {
     for (off_t at = 0; (size_t)at < block->length;) {
         size_t left = block->length - (size_t)at;
-        ssize_t sent = peer->tls ? tls_write(peer->tls, block->bytes + at, left) : sendfile(peer->fd, block->fd, &at, left);
+        ssize_t sent = peer->tls ? peer_write(peer, block->bytes + at, left) : sendfile(peer->fd, block->fd, &at, left);
         if (sent <= 0) return 0;
         if (peer->tls) at += sent; /* sendfile moves it itself */
     }
@@ -239,43 +274,56 @@ static int blast(const peer_t *peer, const char *shape, const char *framing, int
 /* Those that wait for commands; they are kept to the end of the process. */
 static struct {
     pthread_mutex_t mutex;
-    peer_t peers[STREAMS_MOST];
+    struct {
+        peer_t peer;
+        http2_t *connection; /* NULL: HTTP/1.1 */
+        uint32_t stream;
+    } streams[STREAMS_MOST];
     int count;
 } opened = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void keep_open(const peer_t *peer) {
+void keep_open(const peer_t *peer, http2_t *connection, uint32_t stream) {
     pthread_mutex_lock(&opened.mutex);
     if (opened.count == STREAMS_MOST) fail("too many streams");
-    opened.peers[opened.count++] = *peer;
+    opened.streams[opened.count].peer = *peer;
+    opened.streams[opened.count].connection = connection;
+    opened.streams[opened.count++].stream = stream;
     pthread_mutex_unlock(&opened.mutex);
-    if (say(peer, HEAD)) say(peer, CHUNKED);
+}
+
+/* Whether the stream stays open. */
+static int http1_serve(const peer_t *peer) {
+    char request[4096] = "", shape[32], framing[32];
+    int64_t count;
+    size_t length = 0;
+    while (!strstr(request, "\r\n\r\n") && length + 1 < sizeof request) {
+        ssize_t n = peer_read(peer, request + length, sizeof request - 1 - length);
+        if (n <= 0) break;
+        length += (size_t)n;
+        request[length] = '\0';
+    }
+    if (strncmp(request, "GET /open ", 10) == 0) {
+        keep_open(peer, NULL, 0);
+        if (say(peer, HEAD)) say(peer, CHUNKED);
+        return 1;
+    }
+    if (sscanf(request, "GET /%31[^/]/%31[^/]/%" SCNd64, shape, framing, &count) != 3 ||
+        !blast(peer, shape, framing, count)) {
+        say(peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    }
+    return 0;
 }
 
 static void *serve(void *accepted) {
     peer_t peer = {.fd = (int)(intptr_t)accepted};
-    char request[4096], shape[32], framing[32];
-    int64_t count;
-    size_t length = 0;
     int on = 1;
     setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (tls_accept(&peer)) {
-        request[0] = '\0';
-        while (!strstr(request, "\r\n\r\n") && length + 1 < sizeof request) {
-            char *room = request + length;
-            ssize_t n = peer.tls ? tls_read(peer.tls, room, sizeof request - 1 - length)
-                                 : recv(peer.fd, room, sizeof request - 1 - length, 0);
-            if (n <= 0) break;
-            length += (size_t)n;
-            request[length] = '\0';
+        if (http2_streams > 0) {
+            http2_serve(&peer, http2_streams);
+            return NULL; /* others may still be about to send */
         }
-        if (strncmp(request, "GET /open ", 10) == 0) {
-            keep_open(&peer);
-            return NULL;
-        }
-        if (sscanf(request, "GET /%31[^/]/%31[^/]/%" SCNd64, shape, framing, &count) != 3 ||
-            !blast(&peer, shape, framing, count)) {
-            say(&peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-        }
+        if (http1_serve(&peer)) return NULL;
     }
     hang_up(&peer);
     return NULL;
@@ -283,15 +331,10 @@ static void *serve(void *accepted) {
 
 /* A thread for each connection, which ends when there is no more to send at once. */
 _Noreturn static void *accept_all(void *listener) {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     for (;;) {
-        pthread_t thread;
         int fd = accept4((int)(intptr_t)listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && errno != ECONNABORTED && errno != EINTR) fail("accept");
-        if (fd >= 0 && pthread_create(&thread, &attributes, serve, (void *)(intptr_t)fd) != 0) fail("thread");
+        if (fd >= 0) begin_thread(serve, (void *)(intptr_t)fd);
     }
 }
 
@@ -300,23 +343,39 @@ _Noreturn static void *accept_all(void *listener) {
 static void send_all(const char *shape, const char *framing, int64_t count) {
     event_t event;
     if (!event_of(&event, shape, framing) || !event.chunk) fail("send");
-    block_t block = render(&event, count);
-    for (int i = 0; i < opened.count; i++) send_block(&opened.peers[i], &block);
-    discard(&block);
+    block_t block = {0};
+    frames_t frames = {0};
+    if (http2_streams > 0) frames = http2_render(&event, count);
+    else block = render(&event, count);
+    for (int i = 0; i < opened.count; i++) {
+        http2_t *connection = opened.streams[i].connection;
+        if (connection) http2_send(connection, opened.streams[i].stream, &frames);
+        else send_block(&opened.streams[i].peer, &block);
+    }
+    free(frames.bytes);
+    if (http2_streams == 0) discard(&block);
     free(event.text);
+}
+
+static void send_stamp(int stream) {
+    char text[STAMP_BYTES + 1], chunk[64];
+    http2_t *connection = opened.streams[stream].connection;
+    stamp(text);
+    if (connection) {
+        event_t event = {text, STAMP_BYTES, STAMP_BYTES};
+        frames_t frames = http2_render(&event, 1);
+        http2_send(connection, opened.streams[stream].stream, &frames);
+        free(frames.bytes);
+    } else {
+        snprintf(chunk, sizeof chunk, "%x\r\n%s\r\n", (unsigned)STAMP_BYTES, text);
+        say(&opened.streams[stream].peer, chunk);
+    }
 }
 
 static void stamp_all(int64_t rounds, int64_t pause_us) {
     struct timespec pause = {pause_us / 1000000, pause_us % 1000000 * 1000};
     while (rounds-- > 0) {
-        for (int i = 0; i < opened.count; i++) {
-            char chunk[64];
-            struct timespec now;
-            clock_gettime(CLOCK_MONOTONIC, &now);
-            snprintf(chunk, sizeof chunk, "1b\r\ndata: %019" PRId64 "\n\n\r\n",
-                     (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
-            say(&opened.peers[i], chunk);
-        }
+        for (int i = 0; i < opened.count; i++) send_stamp(i);
         nanosleep(&pause, NULL);
     }
 }
@@ -327,8 +386,13 @@ int main(int argc, char **argv) {
     char command[128], shape[32], framing[32];
     int64_t count, pause_us;
     pthread_t thread;
+    if (argc >= 3 && strcmp(argv[1], "--http2") == 0) {
+        http2_streams = (uint32_t)strtoul(argv[2], NULL, 10);
+        argv += 2;
+        argc -= 2;
+    }
     if (argc != 1 && argc != 3) {
-        fputs("Usage: bench-server [CERTIFICATE KEY]\n", stderr);
+        fputs("Usage: bench-server [--http2 STREAMS] [CERTIFICATE KEY]\n", stderr);
         return 2;
     }
     if (argc == 3) tls_load(argv[1], argv[2]);

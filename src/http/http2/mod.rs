@@ -22,6 +22,7 @@ use hyper::http::header::{CONTENT_LENGTH, HOST};
 use hyper::http::uri::Authority;
 use hyper::http::{self, Uri, Version};
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -115,22 +116,25 @@ impl Content {
         }
         let mut taken = 0;
         while taken < limit {
-            if self.rest.is_empty() {
-                match self.stream.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) => self.rest = data,
+            let mut data = match mem::take(&mut self.rest) {
+                rest if rest.is_empty() => match self.stream.poll_data(cx) {
+                    Poll::Ready(Some(Ok(data))) => data,
                     // Whatever it is, it will be the same when it is asked for again.
                     _ if taken > 0 => break,
                     Poll::Ready(Some(Err(error))) => return self.poll_failed(cx, &error),
                     Poll::Ready(None) => return Poll::Ready(Ok(false)),
                     Poll::Pending => return Poll::Pending,
-                }
+                },
+                rest => rest,
+            };
+            if data.len() > limit - taken {
+                self.rest = data.split_off(limit - taken);
             }
-            let piece = self.rest.split_to(self.rest.len().min(limit - taken));
-            take(&piece);
-            taken += piece.len();
-            // Fails only for more than has come.
-            let _ = self.stream.flow_control().release_capacity(piece.len());
+            take(&data);
+            taken += data.len();
         }
+        // All at once: for many small frames, each time costs as much as parsing one. Fails only for more than has come.
+        let _ = self.stream.flow_control().release_capacity(taken);
         Poll::Ready(Ok(true))
     }
 

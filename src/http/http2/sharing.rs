@@ -129,7 +129,8 @@ impl Origin {
     fn place(&self) -> Option<Place> {
         let connections = &mut lock(&self.known).connections;
         connections.retain(|connection| connection.strong_count() > 0);
-        let mut open = connections.iter().filter_map(Weak::upgrade);
+        // The latest first: those before it are mostly full, and to ask each of them would take longer and longer.
+        let mut open = connections.iter().rev().filter_map(Weak::upgrade);
         open.find_map(|connection| connection.place())
     }
 

@@ -2,6 +2,8 @@
 //!
 //! All on one thread, as one task for each stream, and one transport for all of them.
 
+mod prior;
+
 use std::cell::Cell;
 use std::env;
 use std::fmt::Display;
@@ -12,6 +14,7 @@ use std::str::FromStr;
 use eventsource_client::{Client, ClientBuilder, Error, ReconnectOptions, SSE};
 use futures_util::StreamExt;
 use launchdarkly_sdk_transport::{HttpTransport, HyperTransport};
+use prior::PriorKnowledge;
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
@@ -26,6 +29,7 @@ fn fail(what: impl Display) -> ! {
 
 #[derive(Default)]
 struct Options {
+    http2: bool,
     stay: bool,
     stamped: bool,
     streams: u64,
@@ -46,6 +50,8 @@ fn parse_options() -> Options {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--inline" => {}
+            // Over TLS it is agreed on.
+            "--http2" => options.http2 = true,
             "--stay" => options.stay = true,
             "--stamped" => options.stamped = true,
             "--streams" => options.streams = value(&mut arguments),
@@ -216,6 +222,9 @@ fn main() {
     LocalSet::new().block_on(&runtime, async {
         if secure {
             let transport = transport.build_https();
+            run_all(options, transport.unwrap_or_else(|error| fail(error))).await;
+        } else if options.http2 {
+            let transport = transport.build_with_connector(PriorKnowledge::new());
             run_all(options, transport.unwrap_or_else(|error| fail(error))).await;
         } else {
             let transport = transport.build_http();
