@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { FRAME_HEAD = 9, FRAME_MOST = 16384, WINDOW = 65535, HEADER_BYTES = 64 * 1024 };
-enum { DATA = 0, HEADERS = 1, SETTINGS = 4, PING = 6, WINDOW_UPDATE = 8 };
+enum { DATA = 0, HEADERS = 1, SETTINGS = 4, PING = 6, GOAWAY = 7, WINDOW_UPDATE = 8 };
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8, PRIORITY = 32 };
 enum { MAX_CONCURRENT_STREAMS = 3, INITIAL_WINDOW_SIZE = 4 };
 
@@ -246,6 +246,12 @@ static void take_settings(http2_t *connection, const char *settings, size_t leng
     send_frame(connection, SETTINGS, ACK, 0, NULL, 0);
 }
 
+/* Why a client has failed, which not all of them tell. */
+static void take_goaway(const char *payload, size_t length) {
+    uint32_t reason = number_at(payload + 4, 4);
+    if (reason) fprintf(stderr, "GOAWAY: %" PRIu32 " %.*s\n", reason, (int)(length - 8), payload + 8);
+}
+
 static void take_window_update(http2_t *connection, uint32_t stream, uint32_t more) {
     pthread_mutex_lock(&connection->mutex);
     *(stream ? &connection->windows[stream / 2 % STREAMS_MOST] : &connection->window) += more;
@@ -265,6 +271,7 @@ static int take_frame(http2_t *connection) {
     if (type == HEADERS) take_request(connection, flags, stream, payload, length);
     if (type == SETTINGS && !(flags & ACK)) take_settings(connection, payload, length);
     if (type == PING && !(flags & ACK)) send_frame(connection, PING, ACK, 0, payload, length);
+    if (type == GOAWAY && length >= 8) take_goaway(payload, length);
     if (type == WINDOW_UPDATE) take_window_update(connection, stream, number_at(payload, 4));
     return 1;
 }

@@ -137,7 +137,7 @@ def markdown(tables, about_it, absent):
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     lines += ["In brackets: times the reference's.", ""]
-    lines += [f"Not measured: {'; '.join(absent)}.", ""]
+    lines += [f"Not measured: {'; '.join(absent)}.", ""] if absent else []
     return "\n".join(lines)
 
 
