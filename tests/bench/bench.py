@@ -9,6 +9,7 @@ BENCH_OPTIONS in the environment may hold options, too.
 """
 
 import argparse
+import collections
 import dataclasses
 import os
 import pathlib
@@ -229,7 +230,7 @@ def measure_all(bench, clients, rows, runs, scale):
                     figures.add(name, client.name, experiment.measure(bench, client, scale))
                 except (measure.Failed, OSError) as failure:
                     print(failure, file=sys.stderr, flush=True)
-                    figures.failures.append(f"{name} by {client.name}, once: {failure}")
+                    figures.failures.append(f"{name} by {client.name}")
     return figures
 
 
@@ -320,7 +321,8 @@ def main():
     failures = [failure for table in tables for failure in table.figures.failures]
 
     about = present.about(ours, environment, runs, given.quick)
-    text = present.markdown(tables, about, absent + failures)
+    times = collections.Counter(failures).items()
+    text = present.markdown(tables, about, absent + [f"{what}, which failed {count}×" for what, count in times])
     print(text)
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / "bench.md").write_text(text)
