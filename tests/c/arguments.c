@@ -647,22 +647,29 @@ static void a_struct_of_a_size_that_no_version_has_is_refused_and_not_written(vo
     eventsource_free(es);
 }
 
-/* What a program compiled with the header of an earlier version would pass. Exactly so much memory, for the sanitizer and
- * valgrind to see whether the library looks beyond. */
+/* What a program compiled with the header of an earlier version would pass: the struct as it was then. Exactly so much
+ * memory, for the sanitizer and valgrind to see whether the library looks beyond. */
 static void a_smaller_struct_is_taken_if_a_version_had_it(void) {
-    enum { FIRST = offsetof(eventsource_runtime_options_t, destroy) };
-    eventsource_runtime_options_t *options = calloc(1, FIRST);
+    typedef struct {
+        size_t size;
+        int32_t dispatch, threads;
+        const char *thread_name;
+        eventsource_thread_fn on_thread_start, on_thread_stop;
+        void *user;
+    } first_t;
+    CHECK_NUMBER(sizeof(first_t), offsetof(eventsource_runtime_options_t, destroy));
+    first_t *options = calloc(1, sizeof *options);
     eventsource_runtime_t *runtime = NULL;
     if (!options) abort();
-    options->size = FIRST;
+    options->size = sizeof *options;
     options->dispatch = EVENTSOURCE_DISPATCH_MANUAL;
-    CHECK_STATUS(eventsource_runtime_new(options, &runtime), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_runtime_new((void *)options, &runtime), EVENTSOURCE_OK);
     int32_t fd = -1;
     CHECK_STATUS(eventsource_runtime_fd(runtime, &fd), EVENTSOURCE_OK); /* what it has is read */
     eventsource_runtime_free(runtime);
     runtime = NULL;
-    options->size = FIRST - 1;
-    CHECK_STATUS(eventsource_runtime_new(options, &runtime), EVENTSOURCE_ERR_VALUE);
+    options->size--;
+    CHECK_STATUS(eventsource_runtime_new((void *)options, &runtime), EVENTSOURCE_ERR_VALUE);
     CHECK(runtime == NULL);
     free(options);
 }
