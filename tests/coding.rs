@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{LIMIT, Lost, Subject, Told};
+use common::{LIMIT, Subject, Told, outcome};
 use eventsource::http::ErrorKind;
 use eventsource::stream::{Close, Decision};
 use std::sync::Mutex;
@@ -54,22 +54,6 @@ fn serving(codings: &str, body: impl Into<Vec<u8>>) -> Server {
         head(exchange, &codings);
         exchange.send(&body);
     })
-}
-
-/// The error of one attempt, and the data of the events before it.
-fn outcome(server: &Server) -> (Lost, Vec<String>) {
-    let mut subject = Subject::with_defaults(&server.url("/"));
-    subject.configure(|settings| settings.reconnect.enabled = false);
-    subject.start();
-    let mut events = Vec::new();
-    loop {
-        match subject.next() {
-            Told::Event { data, .. } => events.push(data),
-            Told::Error(lost) => return (lost, events),
-            Told::Close(close) => panic!("closed without an error: {close:?}"),
-            _ => {}
-        }
-    }
 }
 
 #[test]

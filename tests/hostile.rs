@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Lost, Subject, Told};
+use common::{Subject, outcome};
 use eventsource::http::ErrorKind;
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -17,22 +17,6 @@ fn raw(answer: impl Into<Vec<u8>>) -> Server {
         let _ = socket.read(&mut [0; 4096]);
         let _ = socket.write_all(&answer);
     })
-}
-
-/// The error of one attempt, and the data of the events before it.
-fn outcome(server: &Server) -> (Lost, Vec<String>) {
-    let mut subject = Subject::with_defaults(&server.url("/"));
-    subject.configure(|settings| settings.reconnect.enabled = false);
-    subject.start();
-    let mut events = Vec::new();
-    loop {
-        match subject.next() {
-            Told::Event { data, .. } => events.push(data),
-            Told::Error(lost) => return (lost, events),
-            Told::Close(close) => panic!("closed without an error: {close:?}"),
-            _ => {}
-        }
-    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use eventsource::stream::{
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
-use test_server::Identity;
+use test_server::{Identity, Server};
 
 /// The longest that a test waits for anything.
 pub const LIMIT: Duration = Duration::from_secs(10);
@@ -281,5 +281,21 @@ impl Handler for Recorder {
 
     fn on_close(&mut self, close: Close) {
         self.tell(Told::Close(close));
+    }
+}
+
+/// The error of one attempt, and the data of the events before it.
+pub fn outcome(server: &Server) -> (Lost, Vec<String>) {
+    let mut subject = Subject::with_defaults(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.enabled = false);
+    subject.start();
+    let mut events = Vec::new();
+    loop {
+        match subject.next() {
+            Told::Event { data, .. } => events.push(data),
+            Told::Error(lost) => return (lost, events),
+            Told::Close(close) => panic!("closed without an error: {close:?}"),
+            _ => {}
+        }
     }
 }

@@ -80,8 +80,20 @@ class Proxy:
 class HttpProxy(Proxy):
     """A proxy for http by absolute URLs, for https by CONNECT."""
 
-    forbidden: dict  # the errors where it does not let go to the host, by scheme
     refused = error("PROXY", 407, says="answered 407")
+
+    @staticmethod
+    def answered(status, **how):
+        """The errors for its own answer, by scheme: for http nobody can tell it from the server's."""
+        codes = {"http": "HTTP_STATUS", "https": "PROXY"}
+        return {scheme: error(code, status, says=f"answered {status}", **how) for scheme, code in codes.items()}
+
+    @classmethod
+    def start_without_tls(cls, proxy):
+        cls.start_origins()
+        cls.peer = cls.start(cls.new(proxy))
+        cls.proxy = f"http://{proxy.in_url}@127.0.0.1:{cls.peer.http}"
+        cls.proxy_without_password = f"http://127.0.0.1:{cls.peer.http}"
 
     def test_the_environment_names_it(self):
         def named(name):
@@ -104,4 +116,4 @@ class HttpProxy(Proxy):
         for scheme in ("http", "https"):
             with self.subTest(scheme):
                 arguments = self.through(f"{scheme}://forbidden.test/events")
-                self.check_refused(arguments, self.forbidden[scheme])
+                self.check_refused(arguments, self.answered(403)[scheme])

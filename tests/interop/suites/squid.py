@@ -9,21 +9,11 @@ from transcript import error
 class Http(HttpProxy, Suite):
     needs = (Squid,)
     tested = "http by absolute URL, https by CONNECT, passwords, 403, 407, 503, crash"
-    unreachable = {
-        "http": error("HTTP_STATUS", 503, retried=True, says="answered 503"),
-        "https": error("PROXY", 503, retried=True, says="answered 503"),
-    }
-    forbidden = {
-        "http": error("HTTP_STATUS", 403, says="answered 403"),
-        "https": error("PROXY", 403, says="answered 403"),
-    }
+    unreachable = HttpProxy.answered(503, retried=True)
 
     @classmethod
     def setUpClass(cls):
-        cls.start_origins()
-        cls.peer = cls.start(cls.new(Squid))
-        cls.proxy = f"http://{Squid.in_url}@127.0.0.1:{cls.peer.http}"
-        cls.proxy_without_password = f"http://127.0.0.1:{cls.peer.http}"
+        cls.start_without_tls(Squid)
 
     def test_names_are_its_business(self):
         """Nobody but Squid knows this one."""
@@ -35,7 +25,7 @@ class Http(HttpProxy, Suite):
 class Https(HttpProxy, Suite):
     needs = (Squid,)
     tested = "itself over TLS"
-    unreachable, forbidden = Http.unreachable, Http.forbidden
+    unreachable = Http.unreachable
 
     @classmethod
     def setUpClass(cls):
