@@ -7,24 +7,23 @@
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
 static void the_shared_runtime_has_a_serving_thread_and_a_watchdog_and_is_gone_after_the_last_free(void) {
-    int before = entries("/proc/self/task");
     recorder_t *r = recorder_new("/hang-body"), *other = recorder_new("/hang-body");
     start(r);
     start(other);
     WAIT_FOR(r, "event", 1);
     WAIT_FOR(other, "event", 1);
     /* Where the machine was slow, others were called in, and leave again. */
-    check_threads(before + 2);
+    check_other_threads(2);
     check_threads_named("eventsource", 2);
     check_threads_named("eventsource-wd", 1);
     recorder_end(r);
-    check_threads(before + 2);
+    check_other_threads(2);
     recorder_end(other);
-    check_threads(before);
+    check_other_threads(0);
 }
 
 static void making_and_freeing_runtimes_leaves_nothing_behind(void) {
-    int threads = entries("/proc/self/task"), files = entries("/proc/self/fd");
+    int files = entries("/proc/self/fd");
     for (int i = 0; i < 10 * DISPATCH_COUNT; i++) {
         eventsource_runtime_t *runtime = runtime_new(DISPATCHES[i % DISPATCH_COUNT]);
         recorder_t *r = on_runtime(recorder_of_everything(), runtime);
@@ -35,7 +34,7 @@ static void making_and_freeing_runtimes_leaves_nothing_behind(void) {
         recorder_end(r);
         if (!frees_runtime_first) eventsource_runtime_free(runtime);
     }
-    check_threads(threads);
+    check_other_threads(0);
     CHECK_NUMBER(entries("/proc/self/fd"), files);
 }
 
@@ -57,7 +56,6 @@ static void the_threads_of_a_runtime_are_named_as_asked(void) {
         char name[64];
         eventsource_runtime_options_t options = {.size = sizeof options, .thread_name = name};
         eventsource_runtime_t *runtime = NULL;
-        int before = entries("/proc/self/task");
         if (NAMES[i].asked) {
             snprintf(name, sizeof name, "%s", NAMES[i].asked);
         } else {
@@ -71,7 +69,7 @@ static void the_threads_of_a_runtime_are_named_as_asked(void) {
         retry_late(r); /* what is busy may have more threads for a while */
         start(r);
         WAIT_FOR(r, "error", 1);
-        check_threads(before + 2);
+        check_other_threads(2);
         check_threads_named(NAMES[i].name, 2);
         recorder_end(r);
         eventsource_runtime_free(runtime);
@@ -210,17 +208,16 @@ static void hundreds_of_idle_streams_need_no_more_threads(void) {
     enum { CLIENTS = 300 };
     recorder_t *recorders[CLIENTS];
     for (int i = 0; i < DISPATCH_COUNT; i++) {
-        int before = entries("/proc/self/task");
         eventsource_runtime_t *runtime = runtime_new(DISPATCHES[i]);
         for (int j = 0; j < CLIENTS; j++) {
             recorders[j] = on_runtime(recorder_new("/hang-body"), runtime);
             start(recorders[j]);
         }
         for (int j = 0; j < CLIENTS; j++) WAIT_ON(runtime, recorders[j], "event", 1);
-        check_threads(before + (DISPATCHES[i] == EVENTSOURCE_DISPATCH_ISOLATED ? 2 : 1));
+        check_other_threads(DISPATCHES[i] == EVENTSOURCE_DISPATCH_ISOLATED ? 2 : 1);
         for (int j = 0; j < CLIENTS; j++) recorder_end(recorders[j]);
         eventsource_runtime_free(runtime);
-        check_threads(before);
+        check_other_threads(0);
     }
 }
 
@@ -314,7 +311,6 @@ static void inline_dispatch_runs_the_callbacks_of_all_its_clients_on_one_thread(
         pthread_t thread;
         int is_known;
     } shared = {.is_known = 0};
-    int before = entries("/proc/self/task");
     eventsource_runtime_t *runtime = runtime_new(EVENTSOURCE_DISPATCH_INLINE);
     for (int i = 0; i < CLIENTS; i++) {
         recorders[i] = on_runtime(recorder_of_everything(), runtime);
@@ -323,7 +319,7 @@ static void inline_dispatch_runs_the_callbacks_of_all_its_clients_on_one_thread(
         start(recorders[i]);
     }
     for (int i = 0; i < CLIENTS; i++) WAIT_FOR(recorders[i], "error", 3);
-    CHECK(before == -1 || entries("/proc/self/task") == before + 1);
+    check_other_threads(1);
     for (int i = 0; i < CLIENTS; i++) recorder_end(recorders[i]);
     eventsource_runtime_free(runtime);
 }
@@ -850,14 +846,13 @@ static void populate(eventsource_runtime_t *runtime, recorder_t **recorders) {
 static void freeing_a_runtime_closes_its_clients_and_ends_its_threads(void) {
     for (int i = 0; i < DISPATCH_COUNT; i++) {
         recorder_t *recorders[SITUATIONS];
-        int threads = entries("/proc/self/task");
         eventsource_runtime_t *runtime = runtime_new(DISPATCHES[i]);
         populate(runtime, recorders);
         eventsource_runtime_free(runtime);
         for (int j = 0; j < SITUATIONS; j++) {
             CHECK_NUMBER(count_lines(recorders[j], "close stopped"), j != CLOSED && j != IDLE);
         }
-        check_threads(threads);
+        check_other_threads(0);
         for (int j = 0; j < SITUATIONS; j++) recorder_end(recorders[j]);
     }
 }
@@ -959,7 +954,6 @@ static void dispatch_until_freed(eventsource_runtime_t *runtime, recorder_t *r) 
 
 static void freeing_a_runtime_in_a_callback_closes_all_clients_soon(void) {
     for (int i = 0; i < DISPATCH_COUNT * KIND_COUNT; i++) {
-        int threads = entries("/proc/self/task");
         eventsource_runtime_t *runtime = runtime_new(DISPATCHES[i / KIND_COUNT]);
         recorder_t *other = on_runtime(recorder_new("/hang-body"), runtime);
         recorder_t *r = on_runtime(recorder_of_everything(), runtime);
@@ -978,7 +972,7 @@ static void freeing_a_runtime_in_a_callback_closes_all_clients_soon(void) {
         CHECK_STATUS(eventsource_start(r->es), EVENTSOURCE_ERR_STATE);
         recorder_end(r);
         recorder_end(other);
-        check_threads(threads);
+        check_other_threads(0);
     }
 }
 
@@ -991,7 +985,6 @@ static int32_t free_all_in(recorder_t *r, kind_t kind, const void *payload) {
 
 static void a_callback_may_free_its_client_and_the_runtime(void) {
     for (int i = 0; i < DISPATCH_COUNT * KIND_COUNT; i++) {
-        int threads = entries("/proc/self/task");
         eventsource_runtime_t *runtime = runtime_new(DISPATCHES[i / KIND_COUNT]);
         recorder_t *r = on_runtime(recorder_of_everything(), runtime);
         int is_dispatched = is_manual(runtime);
@@ -1009,7 +1002,7 @@ static void a_callback_may_free_its_client_and_the_runtime(void) {
         pthread_mutex_unlock(&r->mutex);
         CHECK_NUMBER(count_lines(r, "close stopped"), 1);
         recorder_end(r);
-        check_threads(threads);
+        check_other_threads(0);
     }
 }
 
@@ -1022,13 +1015,12 @@ static int32_t make_runtimes(recorder_t *r, kind_t kind, const void *payload) {
 }
 
 static void a_callback_may_make_and_free_runtimes(void) {
-    int threads = entries("/proc/self/task");
     recorder_t *r = recorder_new("/hang-body");
     r->then = make_runtimes;
     start(r);
     WAIT_FOR(r, "event", 1);
     recorder_end(r);
-    check_threads(threads);
+    check_other_threads(0);
 }
 
 CHECK_MAIN(TEST(the_shared_runtime_has_a_serving_thread_and_a_watchdog_and_is_gone_after_the_last_free),
