@@ -1,102 +1,63 @@
 //! From a host's name to its addresses.
 
-use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiFuture, GaiResolver, Name};
-use std::fmt;
-use std::future::Future;
-use std::io;
+use super::network::{host, port};
+use crate::http::Options;
+use crate::http::error::{Error, ErrorKind};
+use hyper::Uri;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::vec;
 use tower_service::Service;
 
-/// A host's addresses.
+/// A host's addresses, as the program says.
 pub type Addresses = Arc<[IpAddr]>;
 
-/// The system's resolver, whose errors can be told from those of connecting; or what the program says in its stead.
+/// Where a URL's host is: at least one address. The system's resolver is asked unless the URL or the program says it.
+pub async fn resolve(uri: &Uri, options: &Options) -> Result<Vec<SocketAddr>, Error> {
+    let (host, port) = (host(uri), port(uri));
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    if let Some(known) = options.network.addresses(host, port) {
+        let known = known.iter();
+        return Ok(known.map(|ip| SocketAddr::new(*ip, port)).collect());
+    }
+    let unresolved = |why: &(dyn std::error::Error + 'static)| {
+        let what = format_args!("cannot resolve {host}");
+        Error::caused(ErrorKind::Resolve, what, why)
+    };
+    let name: Name = host.parse().map_err(|error| unresolved(&error))?;
+    let found = GaiResolver::new().call(name).await;
+    let mut found: Vec<_> = found.map_err(|error| unresolved(&error))?.collect();
+    if found.is_empty() {
+        let what = format!("{host} has no address");
+        return Err(Error::new(ErrorKind::Resolve, what));
+    }
+    for address in &mut found {
+        address.set_port(port);
+    }
+    Ok(found)
+}
+
+/// A resolver for who expects one, when the addresses are known.
 #[derive(Clone)]
-pub enum Resolver {
-    System(GaiResolver),
-    Program(Addresses),
-}
+pub struct Known(pub Vec<SocketAddr>);
 
-impl Resolver {
-    /// The system's, unless the program knows better.
-    pub fn new(known: Option<Addresses>) -> Resolver {
-        known.map_or_else(|| Resolver::System(GaiResolver::new()), Resolver::Program)
-    }
-}
+impl Service<Name> for Known {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
 
-/// A name that the resolver does not know.
-#[derive(Debug)]
-pub struct Unresolved(pub io::Error);
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Unresolved {}
-
-impl Service<Name> for Resolver {
-    type Response = Found;
-    type Error = Unresolved;
-    type Future = Resolving;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
-        match self {
-            Resolver::System(resolver) => resolver.poll_ready(cx).map_err(Unresolved),
-            Resolver::Program(_) => Poll::Ready(Ok(())),
-        }
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, name: Name) -> Resolving {
-        match self {
-            Resolver::System(resolver) => Resolving::System(resolver.call(name)),
-            Resolver::Program(addresses) => Resolving::Program(addresses.clone()),
-        }
-    }
-}
-
-/// The resolver at work.
-pub enum Resolving {
-    System(GaiFuture),
-    Program(Addresses),
-}
-
-impl Future for Resolving {
-    type Output = Result<Found, Unresolved>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Resolving::System(future) => {
-                let found = Pin::new(future).poll(cx);
-                found.map_ok(Found::System).map_err(Unresolved)
-            }
-            Resolving::Program(addresses) => Poll::Ready(Ok(Found::Program(addresses.clone(), 0))),
-        }
-    }
-}
-
-/// The addresses, one after another. Their port means nothing.
-pub enum Found {
-    System(GaiAddrs),
-    Program(Addresses, usize),
-}
-
-impl Iterator for Found {
-    type Item = SocketAddr;
-
-    fn next(&mut self) -> Option<SocketAddr> {
-        match self {
-            Found::System(addresses) => addresses.next(),
-            Found::Program(addresses, index) => {
-                let address = addresses.get(*index)?;
-                *index += 1;
-                Some(SocketAddr::new(*address, 0))
-            }
-        }
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(std::mem::take(&mut self.0).into_iter()))
     }
 }
 

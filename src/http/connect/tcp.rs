@@ -1,29 +1,65 @@
 //! TCP connections, and their sockets.
 
-use super::network::{host, port};
-use super::resolve::{Resolver, Unresolved};
+use super::resolve::{Known, resolve};
 use crate::http::Options;
 use crate::http::error::{Error, ErrorKind, causes};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tower_service::Service;
 
 /// How long a silent peer is left alone, how often it is then asked for a sign of life, and how many times it may miss
 /// that: a dead one is noticed within a minute, without heartbeats from the server.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
-/// Connects to a URL's host. hyper-util's connector with our errors and our socket.
+/// Connects to a URL's host.
 pub async fn connect(uri: Uri, options: &Options) -> Result<Socket, Error> {
-    let known = options.network.addresses(host(&uri), port(&uri));
-    let mut connector = HttpConnector::new_with_resolver(Resolver::new(known));
+    let addresses = resolve(&uri, options).await?;
+    let host = uri.authority().map_or("", |authority| authority.as_str());
+    let failed = |why: &(dyn std::error::Error + 'static)| {
+        let what = format_args!("cannot connect to {host}");
+        Error::caused(ErrorKind::Connect, what, why)
+    };
+    let stream = match *addresses {
+        [address] => connect_to(address).await.map_err(|error| failed(&error))?,
+        _ => race(uri.clone(), addresses, options)
+            .await
+            .map_err(|error| failed(&*error))?,
+    };
+    Ok(Socket(TokioIo::new(stream)))
+}
+
+/// Connects to the only address there is.
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    let (time, interval, retries) = KEEP_ALIVE;
+    let keep_alive = TcpKeepalive::new().with_time(time).with_interval(interval);
+    // A system that has not all of these can be lived with.
+    let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive.with_retries(retries));
+    let _ = socket.set_nodelay(true);
+    socket.connect(address).await
+}
+
+/// Connects to whichever address answers, by RFC 8305. hyper-util's connector does what [`connect_to`] does for each, but
+/// at a price that all streams to one address would pay for nothing.
+async fn race(
+    uri: Uri,
+    addresses: Vec<SocketAddr>,
+    options: &Options,
+) -> Result<TcpStream, Box<dyn std::error::Error>> {
+    let mut connector = HttpConnector::new_with_resolver(Known(addresses));
     let (time, interval, retries) = KEEP_ALIVE;
     connector.enforce_http(false);
     // Each address gets its share, so that one that is silent leaves time for the next.
@@ -32,27 +68,12 @@ pub async fn connect(uri: Uri, options: &Options) -> Result<Socket, Error> {
     connector.set_keepalive(Some(time));
     connector.set_keepalive_interval(Some(interval));
     connector.set_keepalive_retries(Some(retries));
-    let connected = connector.call(uri.clone()).await;
+    let connected = connector.call(uri).await;
     if connected.as_ref().is_err_and(|error| is_out_of_time(error)) {
         // The whole will be, and that is told.
         pending::<()>().await;
     }
-    connected.map(Socket).map_err(|error| {
-        let unresolved = causes(&error).find_map(|cause| cause.downcast_ref::<Unresolved>());
-        let host = uri.authority().map_or("", |authority| authority.as_str());
-        match unresolved {
-            Some(Unresolved(error)) => Error::caused(
-                ErrorKind::Resolve,
-                format_args!("cannot resolve {host}"),
-                error,
-            ),
-            None => Error::caused(
-                ErrorKind::Connect,
-                format_args!("cannot connect to {host}"),
-                &error,
-            ),
-        }
-    })
+    Ok(connected?.into_inner())
 }
 
 /// Whether the last address has had its time; not the system's time for it.
@@ -102,20 +123,23 @@ impl Write for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::SockRef;
     use std::net::{Ipv4Addr, TcpListener};
 
     #[test]
-    fn a_dead_peer_is_noticed_within_a_minute() {
+    fn a_dead_peer_is_noticed_within_a_minute_and_nothing_waits_to_be_sent() {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().expect("a runtime");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
         let port = listener.local_addr().expect("its address").port();
-        for host in ["127.0.0.1", "localhost"] {
+        let mut options = Options::default();
+        let two = format!("two.example:{port}:127.0.0.1,127.0.0.1");
+        options.network.set_resolve(&two).expect("addresses");
+        for host in ["127.0.0.1", "localhost", "two.example"] {
             let uri = format!("http://{host}:{port}/").parse().expect("a URI");
-            let connected = runtime.block_on(connect(uri, &Options::default()));
+            let connected = runtime.block_on(connect(uri, &options));
             let Socket(stream) = connected.expect("a connection");
             let stream = SockRef::from(stream.inner());
+            assert!(stream.tcp_nodelay().expect("an answer"));
             assert!(stream.keepalive().expect("an answer"));
             let time = stream.tcp_keepalive_time().expect("an answer");
             let interval = stream.tcp_keepalive_interval().expect("an answer");

@@ -2,7 +2,7 @@
 
 use super::network::{host, port};
 use super::proxy::{Protocol, Proxy};
-use super::resolve::Resolver;
+use super::resolve::resolve;
 use super::{Stream, tcp};
 use crate::http::Options;
 use crate::http::error::{Answer, Error, ErrorKind};
@@ -10,12 +10,9 @@ use crate::http::head::{Head, LARGEST};
 use crate::http::http1;
 use hyper::Uri;
 use hyper::http::StatusCode;
-use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
-use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_socks::tcp::Socks5Stream;
-use tower_service::Service;
 
 /// Connects to a proxy.
 pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
@@ -107,8 +104,9 @@ pub fn refused(proxy: &Proxy, head: Head) -> Error {
 /// By tokio-socks, as hyper-util's connector blocks its thread to resolve names, and has no room for the longest.
 async fn socks(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream, Error> {
     let (host, port) = (host(uri), port(uri));
+    // SOCKS has room for no second one.
     let address = match proxy.protocol() {
-        Protocol::Socks5 => Some(resolve(host, port, options).await?.to_string()),
+        Protocol::Socks5 => Some(resolve(uri, options).await?[0].ip().to_string()),
         _ => None,
     };
     let target = (address.as_deref().unwrap_or(host), port);
@@ -127,28 +125,4 @@ async fn socks(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream, Er
             &error,
         )),
     }
-}
-
-/// The address for a proxy that is to be given one. SOCKS has room for no second one.
-async fn resolve(host: &str, port: u16, options: &Options) -> Result<IpAddr, Error> {
-    if let Ok(address) = host.parse() {
-        return Ok(address);
-    }
-    let unresolved = |why: &(dyn std::error::Error + 'static)| {
-        Error::caused(
-            ErrorKind::Resolve,
-            format_args!("cannot resolve {host}"),
-            why,
-        )
-    };
-    let name: Name = host.parse().map_err(|error| unresolved(&error))?;
-    let mut resolver = Resolver::new(options.network.addresses(host, port));
-    let mut found = resolver
-        .call(name)
-        .await
-        .map_err(|error| unresolved(&error))?;
-    found
-        .next()
-        .map(|address| address.ip())
-        .ok_or_else(|| Error::new(ErrorKind::Resolve, format!("{host} has no address")))
 }
