@@ -1,11 +1,12 @@
 """An event stream with sse-starlette."""
 
 import asyncio
+import zlib
 
 from sse_starlette.sse import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 
 async def events(request):
@@ -28,4 +29,28 @@ async def events(request):
     return EventSourceResponse(produce(), ping=1, headers={"X-HTTP-Version": request.scope["http_version"]})
 
 
-app = Starlette(routes=[Route("/events", events, methods=["GET", "POST"])])
+class Deflated:
+    """An application's content, coded by zlib, each piece of it flushed."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        coder = None
+
+        async def send_coded(message):
+            nonlocal coder
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                coder = zlib.compressobj()
+                message = {**message, "headers": [*message["headers"], (b"content-encoding", b"deflate")]}
+            elif message["type"] == "http.response.body" and coder:
+                body = coder.compress(message.get("body", b""))
+                body += coder.flush(zlib.Z_SYNC_FLUSH if message.get("more_body") else zlib.Z_FINISH)
+                message = {**message, "body": body}
+            await send(message)
+
+        await self.app(scope, receive, send_coded)
+
+
+routes = [Route("/events", events, methods=["GET", "POST"])]
+app = Starlette(routes=[*routes, Mount("/deflate", app=Deflated(Starlette(routes=routes)))])
