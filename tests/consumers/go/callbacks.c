@@ -44,3 +44,11 @@ eventsource_status_t eventsource_go_start(eventsource_t *es, uintptr_t handle, i
     if (wanted & WANT_REQUESTS) eventsource_on_request(es, on_request);
     return eventsource_start(es);
 }
+
+static void on_log(int32_t level, const char *message, void *user) {
+    eventsourceGoLog((uintptr_t)user, level, (char *)message);
+}
+
+eventsource_status_t eventsource_go_log(uintptr_t handle, int32_t level) {
+    return eventsource_set_log_callback(handle ? on_log : NULL, level, (void *)handle);
+}

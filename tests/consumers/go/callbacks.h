@@ -11,4 +11,7 @@ enum { WANT_COMMENTS = 1, WANT_REQUESTS = 2 };
 /* Sets the callbacks, with the handle for their user data, and starts the client. */
 eventsource_status_t eventsource_go_start(eventsource_t *es, uintptr_t handle, int32_t wanted);
 
+/* Sets the log callback, with the handle for its user data; none for 0. */
+eventsource_status_t eventsource_go_log(uintptr_t handle, int32_t level);
+
 #endif

@@ -584,6 +584,68 @@ func TestAStreamThatIsReadOnceEndsWithTheServers(t *testing.T) {
 	}
 }
 
+func TestARequestHandlerChangesHeadersOfItsAttemptOnly(t *testing.T) {
+	attempts := 0
+	stream := open(t, "/echo",
+		eventsource.WithHeader("X-Dropped", "d"),
+		eventsource.WithRequestHandler(func(r *eventsource.Request) {
+			if attempts++; attempts > 1 {
+				return
+			}
+			for _, err := range []error{
+				r.AddHeader("X-Many", "1"), r.AddHeader("X-Many", "2"), r.RemoveHeader("x-dropped"),
+			} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			if err := r.RemoveHeader("a b"); !errors.Is(err, eventsource.ErrHeader) {
+				t.Error(err)
+			}
+		}))
+	first := <-stream.Events()
+	if err := stream.ReconnectNow(); err != nil {
+		t.Fatal(err)
+	}
+	second := <-stream.Events()
+	many, dropped := `["x-many","1"],["x-many","2"]`, `["x-dropped","d"]`
+	if data := strings.ToLower(first.Data); !strings.Contains(data, many) || strings.Contains(data, dropped) {
+		t.Error(data)
+	}
+	if data := strings.ToLower(second.Data); strings.Contains(data, many) || !strings.Contains(data, dropped) {
+		t.Error(data)
+	}
+}
+
+func TestTheLogTellsOfStreams(t *testing.T) {
+	var mu sync.Mutex
+	told := map[string]eventsource.LogLevel{}
+	err := eventsource.SetLogHandler(eventsource.LogInfo, func(level eventsource.LogLevel, message string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told[message] = level
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := eventsource.SetLogHandler(9, func(eventsource.LogLevel, string) {}); !errors.Is(err, eventsource.ErrValue) {
+		t.Error(err)
+	}
+	open(t, "/hang-body").Close()
+	if err := eventsource.SetLogHandler(eventsource.LogOff, nil); err != nil {
+		t.Error(err)
+	}
+	if told[*serverURL+": open"] != eventsource.LogInfo {
+		t.Errorf("%v", told)
+	}
+	// Nobody is left to be called.
+	count := len(told)
+	open(t, "/hang-body").Close()
+	if len(told) != count {
+		t.Errorf("%v", told)
+	}
+}
+
 func TestTheVersionIsTheLibrarys(t *testing.T) {
 	if version := eventsource.Version(); strings.Count(version, ".") != 2 {
 		t.Errorf("%q", version)

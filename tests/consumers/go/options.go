@@ -392,6 +392,24 @@ func (r *Request) SetHeader(name, value string) error {
 	return asError(C.eventsource_request_set_header(r.c, texts[0], texts[1]))
 }
 
+// AddHeader adds a header for this attempt beside those of the same name.
+func (r *Request) AddHeader(name, value string) error {
+	texts, err := r.cStrings(ErrHeader, name, value)
+	if err != nil {
+		return err
+	}
+	return asError(C.eventsource_request_add_header(r.c, texts[0], texts[1]))
+}
+
+// RemoveHeader removes all headers of that name for this attempt.
+func (r *Request) RemoveHeader(name string) error {
+	texts, err := r.cStrings(ErrHeader, name)
+	if err != nil {
+		return err
+	}
+	return asError(C.eventsource_request_remove_header(r.c, texts[0]))
+}
+
 // SetSensitiveHeader sets a header that holds a secret, as [WithSensitiveHeader] does.
 func (r *Request) SetSensitiveHeader(name, value string) error {
 	texts, err := r.cStrings(ErrHeader, name, value)

@@ -8,7 +8,11 @@ file(REMOVE_RECURSE "${WORK}")
 use_installed_library()
 
 file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/*.go" "${CMAKE_CURRENT_LIST_DIR}/*.c")
-expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)
+# Events come in batches, and wait in a channel; no runtime but the shared one lets a handler block. A parser without a
+# connection is easily had in Go.
+expect_all_functions(SOURCES ${sources}
+    WITHOUT "on_event" "on_event_type" "pause" "resume" "get_state" "runtime_.*" "set_runtime" "parser_.*" "status_name"
+        "version_number")
 
 set(ENV{CC} "${CC}")
 set(ENV{PKG_CONFIG} "${PKG_CONFIG}")

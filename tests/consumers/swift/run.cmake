@@ -8,7 +8,11 @@ file(REMOVE_RECURSE "${WORK}")
 use_installed_library()
 
 file(GLOB sources "${CMAKE_CURRENT_LIST_DIR}/Sources/EventSource/*.swift")
-expect_all_settings(SOURCES ${sources} WITHOUT eventsource_set_runtime eventsource_set_log_callback)
+# Events come in batches; no runtime but the shared one lets a handler block. A loop has no place for what is asked of a
+# stream that is open.
+expect_all_functions(SOURCES ${sources}
+    WITHOUT "on_event" "on_event_type" "wait" "get_(last_event_id|state|stats)" "reconnect_now" "runtime_.*" "set_runtime"
+        "parser_.*" "status_name" "version_number")
 
 file(MAKE_DIRECTORY "${WORK}/home")
 set(swift "${CMAKE_CURRENT_LIST_DIR}/with-swift" --keep "${WORK}-root"

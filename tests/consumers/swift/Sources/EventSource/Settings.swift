@@ -244,6 +244,16 @@ public struct Request: ~Copyable {
         try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_request_set_header(request, $0, $1) }.check(nil)
     }
 
+    /// Beside those of the same name.
+    public func addHeader(_ name: String, _ value: String) throws(StreamError) {
+        try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_request_add_header(request, $0, $1) }.check(nil)
+    }
+
+    /// All headers of that name.
+    public func removeHeader(_ name: String) throws(StreamError) {
+        try withCString(name, refusal: EVENTSOURCE_ERR_HEADER) { eventsource_request_remove_header(request, $0) }.check(nil)
+    }
+
     /// A header that holds a secret: a redirect to another origin drops it.
     public func setSensitiveHeader(_ name: String, _ value: String) throws(StreamError) {
         try pair(name, value, refusal: EVENTSOURCE_ERR_HEADER) {

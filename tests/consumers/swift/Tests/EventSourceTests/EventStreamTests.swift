@@ -250,6 +250,49 @@ final class EventStreamTests: XCTestCase {
         XCTAssertEqual(told.withLock { $0 }, ["200 11 true", "hello"])
     }
 
+    func testARequestHandlerChangesHeaders() async throws {
+        let echo = stream("/echo") {
+            $0.headers = [("X-Dropped", "d")]
+            $0.handlers.onRequest = { request in
+                do throws(StreamError) {
+                    try request.addHeader("X-Many", "1")
+                    try request.addHeader("X-Many", "2")
+                    try request.removeHeader("x-dropped")
+                } catch {
+                    XCTFail(error.message)
+                }
+                do throws(StreamError) {
+                    try request.removeHeader("a b")
+                    XCTFail("not refused")
+                } catch {
+                    XCTAssertEqual(error.code, .header)
+                }
+            }
+        }
+        for try await event in echo {
+            let request = event.data.lowercased()
+            XCTAssertTrue(request.contains(#"["x-many","1"],["x-many","2"]"#), request)
+            XCTAssertFalse(request.contains("x-dropped"), request)
+            break
+        }
+    }
+
+    func testTheLogTellsOfStreams() async throws {
+        let told = Mutex<[String]>([])
+        try Log.set(.info) { level, message in told.withLock { $0.append("\(level) \(message)") } }
+        for try await _ in stream("/hang-body") { break }
+        try Log.set(.info, nil)
+        let lines = told.withLock { $0 }
+        XCTAssertTrue(lines.contains("info \(Self.server): open"), "\(lines)")
+        // Nobody is left to be told.
+        for try await _ in stream("/hang-body") { break }
+        XCTAssertEqual(told.withLock { $0.count }, lines.count)
+    }
+
+    func testTheVersionIsTheLibrarys() {
+        XCTAssertEqual(libraryVersion.split(separator: ".").count, 3)
+    }
+
     func testNothingIsLeftWhenALoopEnds() async throws {
         for route in ["/hang-body", "/blast?bytes=1000000000", "/events?count=1&then=204&retry=1"] {
             for _ in 0..<20 {
