@@ -2,7 +2,8 @@
 
 from peers.caddy import Caddy
 from suite import Suite
-from transcript import CLOSED, error, events, lost, opened
+from suites.codings import Compressing
+from transcript import CLOSED, events, lost, opened
 
 
 class ReverseProxy(Suite):
@@ -38,11 +39,10 @@ class ReverseProxy(Suite):
         for way in self.ways:
             with self.subTest(way=way):
                 base, *options = way
-                errors = self.check_survives(base, self.caddy.crash, *options)
-                self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+                self.check_survives_crash(base, self.caddy, *options)
 
 
-class Compression(Suite):
+class Compression(Compressing, Suite):
     """This version of Caddy keeps what it compresses to itself until that is enough, or all."""
 
     needs = (Caddy,)
@@ -62,23 +62,8 @@ class Compression(Suite):
         cls.start(caddy)
         cls.trust = ["--cacert", cls.authority.certificate]
 
-    def each(self):
-        return ((coding, base) for coding, bases in self.bases.items() for base in bases)
-
-    def test_each_event_comes_once(self):
-        for coding, base in self.each():
-            with self.subTest(base, coding=coding):
-                self.check_resumes(base, "--compressed", *self.trust)
-
     def test_a_long_stream_is_whole(self):
         for coding, base in self.each():
             with self.subTest(base, coding=coding):
                 arguments = ["--compressed", *self.trust, f"{base}/events?count=20000&then=204"]
                 self.check_run(arguments, [opened(), *events(1, 20000), lost(), CLOSED])
-
-    def test_it_is_done_for_those_that_ask(self):
-        for coding, base in self.each():
-            with self.subTest(base, coding=coding):
-                asked = self.response_header("content-encoding", f"{base}/events", "--compressed", *self.trust)
-                not_asked = self.response_header("content-encoding", f"{base}/events", *self.trust)
-                self.assertEqual((asked, not_asked), (coding, None))

@@ -3,6 +3,7 @@
 from certificates import pin
 from peers.nginx import FORWARD, Brotli, Nginx
 from suite import Suite
+from suites.codings import Compressing
 from transcript import CLOSED, error, events, line, lost, opened
 
 
@@ -68,8 +69,7 @@ class ReverseProxy(Suite):
         self.check(errors, [lost()])
 
     def test_a_crash_and_a_new_start_cost_no_event(self):
-        errors = self.check_survives(f"https://localhost:{self.https}", self.nginx.crash, *self.trusting())
-        self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+        self.check_survives_crash(f"https://localhost:{self.https}", self.nginx, *self.trusting())
 
 
 class ClientCertificates(Suite):
@@ -181,11 +181,10 @@ class Http2(Suite):
         self.check(errors, [lost()])
 
     def test_a_crash_and_a_new_start_cost_no_event(self):
-        errors = self.check_survives(self.https, self.nginx.crash, *self.trust)
-        self.check(errors, [lost(), *[error("CONNECT", retried=True, says="refused")] * (len(errors) - 1)])
+        self.check_survives_crash(self.https, self.nginx, *self.trust)
 
 
-class Compression(Suite):
+class Compression(Compressing, Suite):
     needs = (Nginx, Brotli)
     tested = "gzip and br of an event stream"
 
@@ -204,21 +203,6 @@ class Compression(Suite):
             cls.bases[coding] = (f"http://127.0.0.1:{port}", f"https://localhost:{secure}")
         cls.start(nginx)
         cls.trust = ["--cacert", cls.authority.certificate]
-
-    def each(self):
-        return ((coding, base) for coding, bases in self.bases.items() for base in bases)
-
-    def test_each_event_comes_once(self):
-        for coding, base in self.each():
-            with self.subTest(base, coding=coding):
-                self.check_resumes(base, "--compressed", *self.trust)
-
-    def test_it_is_done_for_those_that_ask(self):
-        for coding, base in self.each():
-            with self.subTest(base, coding=coding):
-                asked = self.response_header("content-encoding", f"{base}/events", "--compressed", *self.trust)
-                not_asked = self.response_header("content-encoding", f"{base}/events", *self.trust)
-                self.assertEqual((asked, not_asked), (coding, None))
 
     def test_an_event_comes_at_once(self):
         for coding, base in self.each():

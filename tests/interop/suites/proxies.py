@@ -1,6 +1,6 @@
 """What holds for proxies, whatever they speak."""
 
-from transcript import error, line, lost
+from transcript import error, line
 
 
 class Proxy:
@@ -66,8 +66,7 @@ class Proxy:
         self.check_resumes(self.tls_origin.url, *self.through("--noproxy", "localhost", *self.trust, proxy=proxy))
 
     def test_a_crash_and_a_new_start_cost_no_event(self):
-        errors = self.check_survives(self.tls_origin.url, self.peer.crash, *self.through(*self.trust))
-        self.check(errors, [lost(), *[error("PROXY", retried=True, says="refused")] * (len(errors) - 1)])
+        self.check_survives_crash(self.tls_origin.url, self.peer, *self.through(*self.trust), code="PROXY")
 
     def test_its_password_is_not_for_the_origin(self):
         for base, options in ((self.origin.url, []), (self.tls_origin.url, self.trust)):
