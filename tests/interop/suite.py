@@ -112,10 +112,10 @@ class Suite(unittest.TestCase):
         self.assertTrue(errors)
         return errors
 
-    def check_survives_crash(self, base, peer, *options, code="CONNECT"):
+    def check_survives_crash(self, base, peer, *options, code="CONNECT", says="refused"):
         """The same, where a peer is gone at once, and nobody is there until it has been started anew."""
         errors = self.check_survives(base, peer.crash, *options)
-        self.check(errors, [lost(), *[error(code, retried=True, says="refused")] * (len(errors) - 1)])
+        self.check(errors, [lost(), *[error(code, retried=True, says=says)] * (len(errors) - 1)])
 
     def response_header(self, name, url, *options):
         """A header of the response that a client gets."""

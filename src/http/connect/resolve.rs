@@ -57,7 +57,7 @@ impl Service<Name> for Known {
     }
 
     fn call(&mut self, _: Name) -> Self::Future {
-        ready(Ok(std::mem::take(&mut self.0).into_iter()))
+        ready(Ok(self.0.clone().into_iter()))
     }
 }
 

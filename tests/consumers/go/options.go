@@ -385,56 +385,44 @@ func WithRequestHandler(handler func(*Request)) Option {
 
 // SetHeader sets a header for this attempt, in place of any of that name.
 func (r *Request) SetHeader(name, value string) error {
-	texts, err := r.cStrings(ErrHeader, name, value)
-	if err != nil {
-		return err
-	}
-	return asError(C.eventsource_request_set_header(r.c, texts[0], texts[1]))
+	return r.setStrings(ErrHeader, func(c *C.eventsource_request_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_request_set_header(c, texts[0], texts[1])
+	}, name, value)
 }
 
 // AddHeader adds a header for this attempt beside those of the same name.
 func (r *Request) AddHeader(name, value string) error {
-	texts, err := r.cStrings(ErrHeader, name, value)
-	if err != nil {
-		return err
-	}
-	return asError(C.eventsource_request_add_header(r.c, texts[0], texts[1]))
+	return r.setStrings(ErrHeader, func(c *C.eventsource_request_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_request_add_header(c, texts[0], texts[1])
+	}, name, value)
 }
 
 // RemoveHeader removes all headers of that name for this attempt.
 func (r *Request) RemoveHeader(name string) error {
-	texts, err := r.cStrings(ErrHeader, name)
-	if err != nil {
-		return err
-	}
-	return asError(C.eventsource_request_remove_header(r.c, texts[0]))
+	return r.setStrings(ErrHeader, func(c *C.eventsource_request_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_request_remove_header(c, texts[0])
+	}, name)
 }
 
 // SetSensitiveHeader sets a header that holds a secret, as [WithSensitiveHeader] does.
 func (r *Request) SetSensitiveHeader(name, value string) error {
-	texts, err := r.cStrings(ErrHeader, name, value)
-	if err != nil {
-		return err
-	}
-	return asError(C.eventsource_request_set_sensitive_header(r.c, texts[0], texts[1]))
+	return r.setStrings(ErrHeader, func(c *C.eventsource_request_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_request_set_sensitive_header(c, texts[0], texts[1])
+	}, name, value)
 }
 
 // SetMethod sets the method for this attempt.
 func (r *Request) SetMethod(method string) error {
-	texts, err := r.cStrings(ErrMethod, method)
-	if err != nil {
-		return err
-	}
-	return asError(C.eventsource_request_set_method(r.c, texts[0]))
+	return r.setStrings(ErrMethod, func(c *C.eventsource_request_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_request_set_method(c, texts[0])
+	}, method)
 }
 
 // SetURL sets the URL for this attempt.
 func (r *Request) SetURL(url string) error {
-	texts, err := r.cStrings(ErrURL, url)
-	if err != nil {
-		return err
-	}
-	return asError(C.eventsource_request_set_url(r.c, texts[0]))
+	return r.setStrings(ErrURL, func(c *C.eventsource_request_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_request_set_url(c, texts[0])
+	}, url)
 }
 
 // SetBody sets the body for this attempt.
@@ -444,6 +432,17 @@ func (r *Request) SetBody(body []byte) error {
 	}
 	bytes, length := cBytes(body)
 	return asError(C.eventsource_request_set_body(r.c, bytes, length))
+}
+
+// setStrings gives the library strings for this attempt.
+func (r *Request) setStrings(
+	refusal Code, set func(*C.eventsource_request_t, []*C.char) C.eventsource_status_t, texts ...string,
+) error {
+	c, err := r.cStrings(refusal, texts...)
+	if err != nil {
+		return err
+	}
+	return asError(set(r.c, c))
 }
 
 // cStrings also refuses a request that is gone.
