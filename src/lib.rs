@@ -17,3 +17,4 @@ mod process;
 pub mod runtime;
 pub mod stream;
 mod sync;
+mod words;

@@ -12,6 +12,7 @@ use crate::log::{self, Level};
 use crate::panics;
 use crate::parser::{KeptText, Parser};
 use crate::runtime::{Entry, Stage, reschedule};
+use crate::words;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
@@ -447,9 +448,11 @@ impl Run {
 
     /// Everybody who is told of an error: the log, the statistics, the last-error text, the handler.
     fn tell(&mut self, failure: &Failure) -> Decision {
-        let next = failure
-            .retry_in
-            .map_or("final".into(), |delay| format!("next attempt in {delay:?}"));
+        let next = match failure.retry_in {
+            None => "final".into(),
+            Some(Duration::ZERO) => "next attempt at once".into(),
+            Some(delay) => format!("next attempt in {}", words::duration(delay)),
+        };
         match failure.http_status {
             0 => self.log(Level::Info, format_args!("{}; {next}", failure.message)),
             // The text may quote a header of the answer, which has no place in a log.
