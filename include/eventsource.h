@@ -1284,6 +1284,9 @@ eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const s
 /**
  * Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
  *
+ * A process that is stopped for longer than a timeout, by a signal, a debugger or with its container, does not fail for
+ * that: what came meanwhile is read first, and the timeout lasts up to twice as long. That holds for every timeout.
+ *
  * @param es the client
  * @param timeout_ms milliseconds; 0 for no limit
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs

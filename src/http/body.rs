@@ -4,11 +4,12 @@ use super::HeaderMap;
 use super::coding::Decoder;
 use super::content::Content;
 use super::error::{Error, ErrorKind};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use super::patience::{Patience, within};
+use crate::words;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How much of a body an error tells, and how long it may take to arrive.
 const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
@@ -19,7 +20,7 @@ pub struct Body {
     content: Content,
     /// None where nothing is encoded, or in a way that is not decoded.
     decoder: Option<Box<Decoder>>,
-    silence: Option<Silence>,
+    silence: Option<Patience>,
 }
 
 impl Body {
@@ -32,7 +33,7 @@ impl Body {
         Body {
             content,
             decoder: Decoder::of(headers),
-            silence: read_timeout.map(Silence::new),
+            silence: read_timeout.map(Patience::new),
         }
     }
 
@@ -65,7 +66,10 @@ impl Body {
         };
         match (read, &mut self.silence) {
             (Poll::Ready(read), _) => Poll::Ready(read),
-            (Poll::Pending, Some(silence)) => Poll::Ready(Err(ready!(silence.poll(cx)))),
+            (Poll::Pending, Some(silence)) => {
+                ready!(silence.poll(cx));
+                Poll::Ready(Err(silent_for(silence.limit())))
+            }
             (Poll::Pending, None) => Poll::Pending,
         }
     }
@@ -74,8 +78,7 @@ impl Body {
     pub(super) async fn excerpt(&mut self) -> Vec<u8> {
         let (limit, patience) = EXCERPT;
         let mut excerpt = Vec::new();
-        // However it ends, what has come by then is the excerpt.
-        let _ = timeout(patience, async {
+        let reading = async {
             while excerpt.len() < limit {
                 self.listen();
                 let read = self.read(limit, |data| {
@@ -86,46 +89,15 @@ impl Body {
                     break;
                 }
             }
-        })
-        .await;
+        };
+        // However it ends, what has come by then is the excerpt.
+        let _ = within(patience, pin!(reading)).await;
         excerpt
     }
 }
 
-/// The read timeout. The timer is not moved with every read, only when it fires too early.
-#[derive(Debug)]
-struct Silence {
-    limit: Duration,
-    since: Instant,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl Silence {
-    fn new(limit: Duration) -> Silence {
-        let since = Instant::now();
-        Silence {
-            limit,
-            since,
-            timer: Box::pin(sleep_until(since + limit)),
-        }
-    }
-
-    fn begin(&mut self) {
-        self.since = Instant::now();
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let end = self.since + self.limit;
-            if end <= Instant::now() {
-                let limit = self.limit;
-                return Poll::Ready(Error::new(
-                    ErrorKind::ReadTimeout,
-                    format!("no byte within {limit:?}"),
-                ));
-            }
-            self.timer.as_mut().reset(end);
-        }
-        Poll::Pending
-    }
+/// The read timeout.
+fn silent_for(limit: Duration) -> Error {
+    let message = format!("no byte within {}", words::duration(limit));
+    Error::new(ErrorKind::ReadTimeout, message)
 }

@@ -5,9 +5,11 @@ use super::connect::{Route, connect, refused};
 use super::content::Content;
 use super::error::{Error, ErrorKind};
 use super::http2::{self, Failed, Reached};
+use super::patience;
 use super::request::Request;
 use super::{Options, Response, Version, http1, origin};
 use crate::log::{self, Level};
+use crate::words;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -39,8 +41,9 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
         Error::new(
             ErrorKind::ConnectTimeout,
             format!(
-                "no connection to {}{route} within {limit:?}",
-                origin(request.url())
+                "no connection to {}{route} within {}",
+                origin(request.url()),
+                words::duration(limit)
             ),
         )
     })
@@ -62,7 +65,7 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
     let answered: Result<_, Failed> = within(options.read_timeout, answer, |limit| {
         Error::new(
             ErrorKind::ReadTimeout,
-            format!("no response within {limit:?}"),
+            format!("no response within {}", words::duration(limit)),
         )
     })
     .await?;
@@ -97,7 +100,7 @@ async fn within<T>(
 ) -> Result<T, Error> {
     match limit {
         None => Ok(future.await),
-        Some(limit) => tokio::time::timeout(limit, future)
+        Some(limit) => patience::within(limit, future)
             .await
             .map_err(|_| late(limit)),
     }

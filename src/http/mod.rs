@@ -13,6 +13,7 @@ mod exchange;
 mod head;
 mod http1;
 mod http2;
+mod patience;
 mod redirect;
 mod request;
 mod tls;

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
 ///
+/// A process that is stopped for longer than a timeout, by a signal, a debugger or with its container, does not fail for
+/// that: what came meanwhile is read first, and the timeout lasts up to twice as long. That holds for every timeout.
+///
 /// @param es the client
 /// @param timeout_ms milliseconds; 0 for no limit
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs

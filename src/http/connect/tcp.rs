@@ -8,7 +8,6 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -68,12 +67,13 @@ async fn race(
     connector.set_keepalive(Some(time));
     connector.set_keepalive_interval(Some(interval));
     connector.set_keepalive_retries(Some(retries));
-    let connected = connector.call(uri).await;
-    if connected.as_ref().is_err_and(|error| is_out_of_time(error)) {
-        // The whole will be, and that is told.
-        pending::<()>().await;
+    loop {
+        match connector.call(uri.clone()).await {
+            // The whole will be, too, and that is told; unless the process was stopped meanwhile, and has time once more.
+            Err(error) if is_out_of_time(&error) => {}
+            connected => return Ok(connected?.into_inner()),
+        }
     }
-    Ok(connected?.into_inner())
 }
 
 /// Whether the last address has had its time; not the system's time for it.

@@ -5,6 +5,8 @@ use super::sharing::{Origin, Turn};
 use super::transport::{Broken, Transport};
 use crate::http::error::Error;
 use crate::http::head;
+use crate::http::patience::within;
+use crate::words;
 use bytes::Bytes;
 use h2::client::{self, ResponseFuture, SendRequest};
 use h2::{Ping, PingPong, Reason, SendStream};
@@ -17,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{SetOnce, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// How often the server is asked for a sign of life, and how long it may take: a dead one is noticed within a minute, as by
 /// TCP keep-alive without HTTP/2, but also where something between answers for a server that is gone.
@@ -244,12 +246,13 @@ async fn ping(pings: &mut Option<PingPong>) -> Result<(), Ended> {
             None => false,
         }
     };
-    match timeout(patience, answer).await {
+    match within(patience, pin!(answer)).await {
         Ok(true) => Ok(()),
         // The connection has ended, and will say why.
         Ok(false) => pending().await,
         Err(_) => Err(Ended::lost(format!(
-            "the server has not answered a ping within {patience:?}"
+            "the server has not answered a ping within {}",
+            words::duration(patience)
         ))),
     }
 }
@@ -259,7 +262,7 @@ mod tests {
     use super::*;
     use crate::http::error::ErrorKind;
     use tokio::io::{DuplexStream, duplex};
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
 
     type Ours = (SendRequest<Bytes>, client::Connection<DuplexStream, Bytes>);
 
