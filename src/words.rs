@@ -17,9 +17,9 @@ impl fmt::Display for Words {
         let seconds = (ms + 500) / 1000;
         match seconds {
             _ if ms < 1000 => write!(f, "{ms} ms"),
-            0..100 if tenths % 10 == 0 => write!(f, "{} s", tenths / 10),
+            0..100 if tenths.is_multiple_of(10) => write!(f, "{} s", tenths / 10),
             0..100 => write!(f, "{}.{} s", tenths / 10, tenths % 10),
-            _ if seconds % 60 == 0 => write!(f, "{} min", seconds / 60),
+            _ if seconds.is_multiple_of(60) => write!(f, "{} min", seconds / 60),
             _ => write!(f, "{} min {} s", seconds / 60, seconds % 60),
         }
     }
