@@ -47,8 +47,18 @@
  *
  * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
  * eventsource*. However many clients there are, one thread serves them and one watches it; more come while callbacks
- * block, up to one for each processor when there is more to do than one can, and up to 16 to look host names up. The
+ * block, up to one for each processor when there is more to do than one can, and threads that look host names up. The
  * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
+ *
+ * HOST NAMES. The system's resolver is asked on threads of the process, named eventsource-dns, which exist for as long as
+ * there is a name to look up. Each name is looked up once at a time, and all clients that wait for it get the result, which
+ * is not kept. Up to 16 names are looked up at once. Those that take longer than 100 ms do not count towards that, so that
+ * a name that hangs does not delay the others: there are up to 128 threads then. Further names wait, and this wait does not
+ * count towards the connect timeout. At most 16 addresses of a name are tried in one attempt, of both families if there
+ * are both.
+ * A look-up cannot be interrupted. A client that is stopped or freed does not wait for it, but its thread remains until the
+ * resolver returns, also after the last free: up to 128 threads. They call nothing of the program's and use none of its
+ * memory. The library may be unloaded (dlclose) meanwhile: its code stays in memory on purpose.
  *
  * FORK. In a child process, what the parent made answers EVENTSOURCE_ERR_FORKED and can be freed; new clients work (as far
  * as anything does between fork and exec in a process with threads). Parsers go on working. A child that is made inside
@@ -1282,7 +1292,9 @@ eventsource_status_t eventsource_get_reconnect(struct eventsource_t *es, struct 
 eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const struct eventsource_reconnect_t *policy);
 
 /**
- * Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
+ * Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000. The attempt then fails with
+ * `EVENTSOURCE_ERR_CONNECT_TIMEOUT`; its message names the host if its name was still being looked up. Time in which the
+ * name waits because too many others are being looked up does not count.
  *
  * A process that is stopped for longer than a timeout, by a signal, a debugger or with its container, does not fail for
  * that: what came meanwhile is read first, and the timeout lasts up to twice as long. That holds for every timeout.
@@ -1291,7 +1303,8 @@ eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const s
  * @param timeout_ms milliseconds; 0 for no limit
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
  */
-eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es, int64_t timeout_ms);
+eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es,
+                                                     int64_t timeout_ms);
 
 /**
  * Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
@@ -1389,8 +1402,8 @@ eventsource_status_t eventsource_set_unix_socket(struct eventsource_t *es,
  *
  * @param es the client
  * @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
- *        be in brackets; the host may be `*`, for all that have no entry. It replaces an entry for the same host and port.
- *        Empty to forget all
+ *        be in brackets; no more than 16. The host may be `*`, for all that have no entry. It replaces an entry for the same
+ *        host and port. Empty to forget all
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_resolve(struct eventsource_t *es,

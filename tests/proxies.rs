@@ -6,7 +6,7 @@ use common::relay::relay;
 use common::{LIMIT, Subject, Told};
 use eventsource::http::ErrorKind;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use test_server::{Exchange, Identity, Request, Server};
@@ -414,6 +414,14 @@ struct Socks {
     hosts: Arc<Mutex<Vec<String>>>,
 }
 
+/// What is answered instead of a connection: a code of RFC 1928, section 6, or nothing.
+const REFUSALS: [(&str, u8); 3] = [
+    ("address:127.0.0.8", SILENCE),
+    ("address:127.0.0.9", 5),
+    ("address:::9", 4),
+];
+const SILENCE: u8 = 0;
+
 impl Socks {
     fn start(user: Option<(&'static str, &'static str)>) -> Socks {
         let hosts = Arc::<Mutex<Vec<String>>>::default();
@@ -462,10 +470,17 @@ impl Socks {
                 let name = read_counted(&mut socket, length)?;
                 format!("name:{}", String::from_utf8_lossy(&name))
             }
+            4 => format!("address:{}", Ipv6Addr::from(read_bytes::<16>(&mut socket)?)),
             kind => panic!("an address of kind {kind}"),
         };
+        let refusal = REFUSALS.iter().find(|(refused, _)| *refused == host);
         hosts.lock().expect("no panic").push(host);
         let port = u16::from_be_bytes(read_bytes(&mut socket)?);
+        match refusal {
+            None => {}
+            Some((_, SILENCE)) => return socket.read_to_end(&mut Vec::new()).map(drop),
+            Some((_, reply)) => return socket.write_all(&[5, *reply, 0, 1, 0, 0, 0, 0, 0, 0]),
+        }
         let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         socket.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 1])?;
         relay(socket, far)
@@ -509,6 +524,38 @@ fn socks5h_gives_the_proxy_the_name_and_socks5_an_address() {
         }
     }
     assert_eq!(plain.requests()[0].target, "/");
+}
+
+#[test]
+fn socks5_is_asked_for_one_address_after_another_by_turns_of_their_families() {
+    let target = Server::start(stream);
+    let port = target.port();
+    let url = format!("http://sse.example:{port}/");
+    for (addresses, asked, opens) in [
+        ("127.0.0.9,127.0.0.8,::9,127.0.0.7", "9 ::9 8 7", true),
+        ("127.0.0.9,::9,::9", "9 ::9 ::9", false),
+    ] {
+        let socks = Socks::start(None);
+        let mut subject = through(&socks.url("socks5", ""), &url);
+        subject.configure(|settings| {
+            let entry = format!("sse.example:{port}:{addresses}");
+            settings.http.network.set_resolve(&entry).expect("places");
+            settings.http.connect_timeout = Some(Duration::from_secs(2));
+            settings.reconnect.enabled = false;
+        });
+        subject.start();
+        match opens {
+            true => assert_eq!(subject.events(1), ["hello"]),
+            false => {
+                let lost = subject.error();
+                assert_eq!(lost.kind, ErrorKind::Proxy);
+                assert!(lost.message.contains("unreachable"), "{}", lost.message);
+            }
+        }
+        let hosts = socks.hosts.lock().expect("no panic").join(" ");
+        let hosts = hosts.replace("address:", "").replace("127.0.0.", "");
+        assert_eq!(hosts, asked);
+    }
 }
 
 #[test]

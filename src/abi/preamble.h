@@ -47,8 +47,18 @@
  *
  * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
  * eventsource*. However many clients there are, one thread serves them and one watches it; more come while callbacks
- * block, up to one for each processor when there is more to do than one can, and up to 16 to look host names up. The
+ * block, up to one for each processor when there is more to do than one can, and threads that look host names up. The
  * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
+ *
+ * HOST NAMES. The system's resolver is asked on threads of the process, named eventsource-dns, which exist for as long as
+ * there is a name to look up. Each name is looked up once at a time, and all clients that wait for it get the result, which
+ * is not kept. Up to 16 names are looked up at once. Those that take longer than 100 ms do not count towards that, so that
+ * a name that hangs does not delay the others: there are up to 128 threads then. Further names wait, and this wait does not
+ * count towards the connect timeout. At most 16 addresses of a name are tried in one attempt, of both families if there
+ * are both.
+ * A look-up cannot be interrupted. A client that is stopped or freed does not wait for it, but its thread remains until the
+ * resolver returns, also after the last free: up to 128 threads. They call nothing of the program's and use none of its
+ * memory. The library may be unloaded (dlclose) meanwhile: its code stays in memory on purpose.
  *
  * FORK. In a child process, what the parent made answers EVENTSOURCE_ERR_FORKED and can be freed; new clients work (as far
  * as anything does between fork and exec in a process with threads). Parsers go on working. A child that is made inside

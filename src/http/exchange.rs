@@ -1,6 +1,7 @@
 //! One request, up to the head of the response: on a connection of its own, or on one that HTTP/2 shares among streams.
 
 use super::body::Body;
+use super::clock::Clock;
 use super::connect::{Route, connect, refused};
 use super::content::Content;
 use super::error::{Error, ErrorKind};
@@ -31,23 +32,29 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
 async fn attempt(request: &Request, options: &Options) -> Result<Response, Failed> {
     let uri = request.uri()?;
     let route = options.network.route(&uri)?;
+    let clock = Clock::default();
     let way = async {
         match may_be_http2(request, &route, options.version) {
-            true => http2::reach(request.url(), uri, &route, options).await,
-            false => connect(uri, &route, options).await.map(Reached::Http1),
+            true => http2::reach(request.url(), uri, &route, options, &clock).await,
+            false => connect(uri, &route, options, &clock)
+                .await
+                .map(Reached::Http1),
         }
     };
-    let reached = within(options.connect_timeout, pin!(way), |limit| {
-        Error::new(
-            ErrorKind::ConnectTimeout,
-            format!(
-                "no connection to {}{route} within {}",
-                origin(request.url()),
-                words::duration(limit)
+    let late = |limit, name: Option<&str>| {
+        let limit = words::duration(limit);
+        let message = match name {
+            Some(name) => format!("looking up {name} took longer than {limit}"),
+            None => format!(
+                "no connection to {}{route} within {limit}",
+                origin(request.url())
             ),
-        )
-    })
-    .await??;
+        };
+        Error::new(ErrorKind::ConnectTimeout, message)
+    };
+    let reached = clock
+        .within(options.connect_timeout, pin!(way), late)
+        .await??;
 
     let forwarder = route.forwarder();
     let answer = pin!(async {

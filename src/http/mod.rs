@@ -5,6 +5,7 @@
 //! folder.
 
 mod body;
+mod clock;
 mod coding;
 mod connect;
 mod content;

@@ -49,6 +49,11 @@ impl Patience {
         self.since = Instant::now();
     }
 
+    /// So much of the time that has passed does not count.
+    pub fn postpone(&mut self, by: Duration) {
+        self.since += by;
+    }
+
     /// The limit.
     pub fn limit(&self) -> Duration {
         self.limit

@@ -8,6 +8,7 @@
 //! - inline: it does not;
 //! - manual: nor is there a need to, because the callbacks are run by the host's threads ([`turns`]).
 
+pub mod lookups;
 mod scheduler;
 mod threads;
 mod turns;
@@ -37,10 +38,8 @@ use watchdog::Watchdog;
 /// The most threads a runtime has; beyond that, a blocked callback delays others.
 const MOST_THREADS: usize = 1024;
 
-/// How many threads may look names up at once: one that waits for a dead resolver cannot be interrupted.
-const RESOLVER_THREADS: usize = 16;
-
-/// How long the end of the runtime waits for those threads: they are gone at once unless the resolver hangs.
+/// How long the end of the runtime waits for the threads that look names up for it: one whose resolver hangs cannot be
+/// interrupted.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where callbacks run.
@@ -337,8 +336,6 @@ impl Core {
     fn begin(&self, started: &Slot<io::Result<()>>) {
         let made = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .thread_name(format!("{}-dns", self.options.thread_name))
-            .max_blocking_threads(RESOLVER_THREADS)
             .build();
         let tokio = match made {
             Ok(tokio) => Arc::new(tokio),
@@ -428,10 +425,8 @@ impl Core {
     /// The last thread has left.
     fn end(&self) {
         let tokio = lock(&self.tokio).take();
-        if let Some(tokio) = tokio.and_then(Arc::into_inner) {
-            // Not just dropped: that would wait for a resolver that hangs.
-            tokio.shutdown_timeout(RESOLVER_PATIENCE);
-        }
+        drop(tokio);
+        lookups::settle(RESOLVER_PATIENCE);
     }
 
     fn shut_down_if_over(&self) {

@@ -6,7 +6,9 @@ use crate::abi::guard::{Refusal, switch};
 use crate::abi::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
 use std::time::Duration;
 
-/// Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000.
+/// Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000. The attempt then fails with
+/// `EVENTSOURCE_ERR_CONNECT_TIMEOUT`; its message names the host if its name was still being looked up. Time in which the
+/// name waits because too many others are being looked up does not count.
 ///
 /// A process that is stopped for longer than a timeout, by a signal, a debugger or with its container, does not fail for
 /// that: what came meanwhile is read first, and the timeout lasts up to twice as long. That holds for every timeout.

@@ -89,8 +89,8 @@ pub unsafe extern "C" fn eventsource_set_unix_socket(
 ///
 /// @param es the client
 /// @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
-///        be in brackets; the host may be `*`, for all that have no entry. It replaces an entry for the same host and port.
-///        Empty to forget all
+///        be in brackets; no more than 16. The host may be `*`, for all that have no entry. It replaces an entry for the same
+///        host and port. Empty to forget all
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_resolve(

@@ -13,6 +13,7 @@ pub use proxy::Proxy;
 pub use tunnel::refused;
 
 use super::Options;
+use super::clock::Clock;
 use super::error::{Error, ErrorKind};
 use super::tls::{self, Secured};
 use hyper::Uri;
@@ -31,18 +32,23 @@ pub enum Stream {
 }
 
 /// Connects to a URL's host; or to the proxy that is to make the request.
-pub async fn connect(uri: Uri, route: &Route<'_>, options: &Options) -> Result<Stream, Error> {
+pub async fn connect(
+    uri: Uri,
+    route: &Route<'_>,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Stream, Error> {
     // First of all: what cannot be protected is not begun.
     let tls = match uri.scheme_str() {
         Some("https") => Some(options.tls.connector(network::host(&uri))?),
         _ => None,
     };
     let stream = match route {
-        Route::Direct => Stream::Plain(tcp::connect(uri.clone(), options).await?),
+        Route::Direct => Stream::Plain(tcp::connect(uri.clone(), options, clock).await?),
         Route::Unix(path) => Stream::Unix(unix::connect(path).await?),
         // In boxes: most connections need neither.
-        Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options)).await,
-        Route::Tunnel(proxy) => Box::pin(tunnel::open(proxy, &uri, options)).await?,
+        Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options, clock)).await,
+        Route::Tunnel(proxy) => Box::pin(tunnel::open(proxy, &uri, options, clock)).await?,
     };
     match tls {
         None => Ok(stream),

@@ -2,9 +2,11 @@
 
 use super::network::{host, port};
 use crate::http::Options;
+use crate::http::clock::Clock;
 use crate::http::error::{Error, ErrorKind};
+use crate::runtime::lookups;
 use hyper::Uri;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::connect::dns::Name;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
@@ -16,23 +18,29 @@ use tower_service::Service;
 /// A host's addresses, as the program says.
 pub type Addresses = Arc<[IpAddr]>;
 
-/// Where a URL's host is: at least one address. The system's resolver is asked unless the URL or the program says it.
-pub async fn resolve(uri: &Uri, options: &Options) -> Result<Vec<SocketAddr>, Error> {
+/// How many addresses of a name are tried in one attempt.
+const MOST: usize = 16;
+
+/// Where a URL's host is: at least one address, and no more than [`MOST`]. The system's resolver is asked unless the URL or
+/// the program says it.
+pub async fn resolve(
+    uri: &Uri,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Vec<SocketAddr>, Error> {
     let (host, port) = (host(uri), port(uri));
     if let Ok(address) = host.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     if let Some(known) = options.network.addresses(host, port) {
-        let known = known.iter();
-        return Ok(known.map(|ip| SocketAddr::new(*ip, port)).collect());
+        let known: Vec<_> = known.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        return Ok(by_turns(&known, MOST));
     }
-    let unresolved = |why: &(dyn std::error::Error + 'static)| {
+    let found = look_up(host, clock).await.map_err(|error| {
         let what = format_args!("cannot resolve {host}");
-        Error::caused(ErrorKind::Resolve, what, why)
-    };
-    let name: Name = host.parse().map_err(|error| unresolved(&error))?;
-    let found = GaiResolver::new().call(name).await;
-    let mut found: Vec<_> = found.map_err(|error| unresolved(&error))?.collect();
+        Error::caused(ErrorKind::Resolve, what, &*error)
+    })?;
+    let mut found = by_turns(&found, MOST);
     if found.is_empty() {
         let what = format!("{host} has no address");
         return Err(Error::new(ErrorKind::Resolve, what));
@@ -41,6 +49,26 @@ pub async fn resolve(uri: &Uri, options: &Options) -> Result<Vec<SocketAddr>, Er
         address.set_port(port);
     }
     Ok(found)
+}
+
+async fn look_up(host: &str, clock: &Clock) -> lookups::Found {
+    let mut lookup = lookups::look_up(host);
+    let waits = clock.pause();
+    lookup.begun().await;
+    drop(waits);
+    let _looking_up = clock.looking_up(host);
+    lookup.found().await
+}
+
+/// The first `most` addresses in their order, where those of one family do not keep out those of the other.
+fn by_turns(addresses: &[SocketAddr], most: usize) -> Vec<SocketAddr> {
+    let prefers_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let is_preferred = |address: &&SocketAddr| address.is_ipv6() == prefers_ipv6;
+    let (preferred, others): (Vec<&SocketAddr>, Vec<&SocketAddr>) =
+        addresses.iter().partition(is_preferred);
+    let turns = (0..addresses.len())
+        .flat_map(|turn| preferred.get(turn).into_iter().chain(others.get(turn)));
+    turns.take(most).map(|address| **address).collect()
 }
 
 /// A resolver for who expects one, when the addresses are known.
@@ -92,11 +120,15 @@ impl Override {
                 .and_then(|text| text.strip_suffix(']'));
             bare.unwrap_or(text).parse::<IpAddr>()
         };
-        let addresses: Result<_, _> = addresses.split(',').map(address).collect();
+        let addresses: Result<Addresses, _> = addresses.split(',').map(address).collect();
+        let addresses = addresses.map_err(|_| "an address is not one of IPv4 or IPv6")?;
+        if addresses.len() > MOST {
+            return Err("there are more than 16 addresses");
+        }
         Ok(Override {
             host,
             port,
-            addresses: addresses.map_err(|_| "an address is not one of IPv4 or IPv6")?,
+            addresses,
         })
     }
 
@@ -147,6 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn of_many_addresses_both_families_have_a_part_and_the_first_comes_first() {
+        let v4 = |number: u16| SocketAddr::from(([127, 0, 0, 1], number));
+        let v6 = |number: u16| SocketAddr::from(([0_u16; 8], number));
+        let many: Vec<_> = (0..3000).map(v6).chain([v4(0)]).collect();
+        let expected: Vec<_> = [v6(0), v4(0)].into_iter().chain((1..15).map(v6)).collect();
+        assert_eq!(by_turns(&many, 16), expected);
+        let both = [v4(1), v4(2), v6(1), v4(3), v6(2)];
+        assert_eq!(by_turns(&both, 16), [v4(1), v6(1), v4(2), v6(2), v4(3)]);
+        assert_eq!(by_turns(&both, 3), [v4(1), v6(1), v4(2)]);
+        assert_eq!(by_turns(&[], 16), []);
+    }
+
+    #[test]
     fn what_is_no_override_is_refused() {
         for entry in [
             "host",
@@ -162,6 +207,7 @@ mod tests {
             "host:80:127.0.0.1:81",
             "127.0.0.1:80:127.0.0.2",
             "a b:80:127.0.0.1",
+            &format!("host:80:{}", ["::1"; MOST + 1].join(",")),
         ] {
             assert!(Override::parse(entry).is_err(), "{entry}");
         }

@@ -2,6 +2,7 @@
 
 use super::resolve::{Known, resolve};
 use crate::http::Options;
+use crate::http::clock::Clock;
 use crate::http::error::{Error, ErrorKind, causes};
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -21,8 +22,8 @@ use tower_service::Service;
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
 /// Connects to a URL's host.
-pub async fn connect(uri: Uri, options: &Options) -> Result<Socket, Error> {
-    let addresses = resolve(&uri, options).await?;
+pub async fn connect(uri: Uri, options: &Options, clock: &Clock) -> Result<Socket, Error> {
+    let addresses = resolve(&uri, options, clock).await?;
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let failed = |why: &(dyn std::error::Error + 'static)| {
         let what = format_args!("cannot connect to {host}");
@@ -136,7 +137,7 @@ mod tests {
         options.network.set_resolve(&two).expect("addresses");
         for host in ["127.0.0.1", "localhost", "two.example"] {
             let uri = format!("http://{host}:{port}/").parse().expect("a URI");
-            let connected = runtime.block_on(connect(uri, &options));
+            let connected = runtime.block_on(connect(uri, &options, &Clock::default()));
             let Socket(stream) = connected.expect("a connection");
             let stream = SockRef::from(stream.inner());
             assert!(stream.tcp_nodelay().expect("an answer"));

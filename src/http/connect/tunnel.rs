@@ -5,17 +5,24 @@ use super::proxy::{Protocol, Proxy};
 use super::resolve::resolve;
 use super::{Stream, tcp};
 use crate::http::Options;
+use crate::http::clock::Clock;
 use crate::http::error::{Answer, Error, ErrorKind};
 use crate::http::head::{Head, LARGEST};
 use crate::http::http1;
 use hyper::Uri;
 use hyper::http::StatusCode;
 use hyper_util::rt::TokioIo;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::Socks5Stream;
 
+/// Longer than a proxy is waited for.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// Connects to a proxy.
-pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
+pub async fn reach(proxy: &Proxy, options: &Options, clock: &Clock) -> Result<Stream, Error> {
     let unreachable = |error: Error| Error {
         kind: ErrorKind::Proxy,
         message: format!("the proxy {proxy} cannot be reached: {}", error.message),
@@ -28,7 +35,7 @@ pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
         }
         _ => None,
     };
-    let socket = tcp::connect(proxy.uri().clone(), options).await;
+    let socket = tcp::connect(proxy.uri().clone(), options, clock).await;
     let stream = Stream::Plain(socket.map_err(unreachable)?);
     match tls {
         None => Ok(stream),
@@ -41,11 +48,16 @@ pub async fn reach(proxy: &Proxy, options: &Options) -> Result<Stream, Error> {
 }
 
 /// Connects to a URL's host through a proxy.
-pub async fn open(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream, Error> {
+pub async fn open(
+    proxy: &Proxy,
+    uri: &Uri,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Stream, Error> {
     if proxy.protocol().is_socks() {
-        return socks(proxy, uri, options).await;
+        return socks(proxy, uri, options, clock).await;
     }
-    let mut stream = TokioIo::new(reach(proxy, options).await?);
+    let mut stream = TokioIo::new(reach(proxy, options, clock).await?);
     let broken = |error| {
         let what = format!("the connection to the proxy {proxy} broke");
         Error::caused(ErrorKind::Proxy, what, &error)
@@ -102,27 +114,59 @@ pub fn refused(proxy: &Proxy, head: Head) -> Error {
 }
 
 /// By tokio-socks, as hyper-util's connector blocks its thread to resolve names, and has no room for the longest.
-async fn socks(proxy: &Proxy, uri: &Uri, options: &Options) -> Result<Stream, Error> {
-    let (host, port) = (host(uri), port(uri));
-    // SOCKS has room for no second one.
-    let address = match proxy.protocol() {
-        Protocol::Socks5 => Some(resolve(uri, options).await?[0].ip().to_string()),
-        _ => None,
+async fn socks(
+    proxy: &Proxy,
+    uri: &Uri,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Stream, Error> {
+    let to = async |host: &str| {
+        let target = (host, port(uri));
+        let stream = TokioIo::new(reach(proxy, options, clock).await?);
+        let opened = match proxy.socks_user() {
+            None => Socks5Stream::connect_with_socket(stream, target).await,
+            Some((user, password)) => {
+                Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
+            }
+        };
+        let opened = opened.map(|opened| opened.into_inner().into_inner());
+        Ok::<_, Error>(opened)
     };
-    let target = (address.as_deref().unwrap_or(host), port);
-    let stream = TokioIo::new(reach(proxy, options).await?);
-    let opened = match proxy.socks_user() {
-        None => Socks5Stream::connect_with_socket(stream, target).await,
-        Some((user, password)) => {
-            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
-        }
+    let refused = |error: SocksError| {
+        let what = format!("the SOCKS proxy {proxy} gave no way to the host");
+        Error::caused(ErrorKind::Proxy, what, &error)
     };
-    match opened {
-        Ok(opened) => Ok(opened.into_inner().into_inner()),
-        Err(error) => Err(Error::caused(
-            ErrorKind::Proxy,
-            format!("the SOCKS proxy {proxy} gave no way to the host"),
-            &error,
-        )),
+    if proxy.protocol() != Protocol::Socks5 {
+        return to(host(uri)).await?.map_err(refused);
     }
+    // SOCKS has room for one address at a time. Each gets its share of the time.
+    let mut addresses = resolve(uri, options, clock).await?.into_iter().peekable();
+    let share = options.connect_timeout.unwrap_or(FOREVER) / addresses.len() as u32;
+    while let Some(address) = addresses.next() {
+        let host = address.ip().to_string();
+        if addresses.peek().is_none() {
+            return to(&host).await?.map_err(refused);
+        }
+        match timeout(share, to(&host)).await {
+            Ok(Ok(Err(error))) if !is_of_address(&error) => return Err(refused(error)),
+            Ok(Ok(Ok(stream))) => return Ok(stream),
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(Err(_))) | Err(_) => {}
+        }
+    }
+    Err(Error::new(ErrorKind::Resolve, "the host has no address"))
+}
+
+/// Whether another address may be reached where this one was not.
+fn is_of_address(error: &SocksError) -> bool {
+    matches!(
+        error,
+        SocksError::GeneralSocksServerFailure
+            | SocksError::ConnectionNotAllowedByRuleset
+            | SocksError::NetworkUnreachable
+            | SocksError::HostUnreachable
+            | SocksError::ConnectionRefused
+            | SocksError::TtlExpired
+            | SocksError::AddressTypeNotSupported
+    )
 }

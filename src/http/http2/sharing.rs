@@ -4,6 +4,7 @@
 //! ahead, and the others wait for what it finds: a connection that has place for them, or that each needs one of its own.
 
 use super::connection::{Connection, Place};
+use crate::http::clock::Clock;
 use crate::http::connect::{Network, Route, Stream, connect};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::{Options, Tls, Version};
@@ -79,6 +80,7 @@ pub async fn reach(
     uri: Uri,
     route: &Route<'_>,
     options: &Options,
+    clock: &Clock,
 ) -> Result<Reached, Error> {
     let origin = Origin::on(Way::to(url, options));
     if let Some(place) = origin.place() {
@@ -92,7 +94,7 @@ pub async fn reach(
         }
         turn = Some(ahead).filter(|_| !origin.speaks_http1());
     }
-    let stream = connect(uri, route, options).await?;
+    let stream = connect(uri, route, options, clock).await?;
     if stream.has_negotiated_http2() || url.scheme() == "http" {
         let place = Connection::open(TokioIo::new(stream), origin, turn).await?;
         return Ok(Reached::Http2(place));
