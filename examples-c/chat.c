@@ -10,6 +10,8 @@
  */
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,48 +90,49 @@ static unsigned long code_unit(const char **json) {
     return rest == digits + 4 ? unit : 0xFFFD;
 }
 
-/* Prints a character; of control characters only those that are text, lest a model steer the terminal. */
-static void put_character(FILE *to, unsigned long c) {
-    if (c < 0x80) {
-        if (c >= ' ' ? c != 0x7F : c == '\n' || c == '\t') putc((int)c, to);
-    } else if (c < 0x800) {
-        if (c >= 0xA0) fprintf(to, "%c%c", (int)(0xC0 | c >> 6), (int)(0x80 | (c & 0x3F)));
-    } else if (c < 0x10000) {
-        fprintf(to, "%c%c%c", (int)(0xE0 | c >> 12), (int)(0x80 | (c >> 6 & 0x3F)), (int)(0x80 | (c & 0x3F)));
-    } else {
-        fprintf(to, "%c%c%c%c", (int)(0xF0 | c >> 18), (int)(0x80 | (c >> 12 & 0x3F)), (int)(0x80 | (c >> 6 & 0x3F)),
-                (int)(0x80 | (c & 0x3F)));
+/* Encodes a character as UTF-8; answers its length. */
+static size_t encode(char bytes[4], unsigned long c) {
+    size_t size = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = size; i-- > 1; c >>= 6) bytes[i] = (char)(0x80 | (c & 0x3F));
+    bytes[0] = (char)(size == 1 ? c : (0xF00 >> size & 0xF0) | c);
+    return size;
+}
+
+/* Reads the character that an escape stands for, or half of one and the other half; moves behind it. */
+static unsigned long unescape(const char **json) {
+    char escape = *(*json)++;
+    if (escape == 'n') return '\n';
+    if (escape == 't') return '\t';
+    if (escape != 'u') return strchr("bfr", escape) ? ' ' : (unsigned long)(unsigned char)escape;
+    unsigned long unit = code_unit(json);
+    if (unit >= 0xD800 && unit < 0xDC00 && strncmp(*json, "\\u", 2) == 0) { /* half of a pair */
+        const char *behind = *json + 2;
+        unsigned long low = code_unit(&behind);
+        if (low >= 0xDC00 && low < 0xE000) {
+            unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+            *json = behind;
+        }
     }
+    return unit >= 0xD800 && unit < 0xE000 ? 0xFFFD : unit;
 }
 
 /* Prints what a string stands for. Nothing for NULL and for what is no string, as null. */
 static void put_string(FILE *to, const char *json) {
     if (!json || *json != '"') return;
-    for (json++; *json != '\0' && *json != '"'; ) {
-        if (*json != '\\') {
-            if (*(const unsigned char *)json < 0x80) put_character(to, *(const unsigned char *)json);
-            else putc(*json, to); /* a byte of a character that is not escaped */
-            json++;
-            continue;
+    json++;
+    while (*json != '\0' && *json != '"') {
+        char escaped[4];
+        const char *text = json;
+        size_t length = strcspn(json, "\"\\");
+        if (length > 0) {
+            json += length;
+        } else if (*++json == '\0') {
+            return;
+        } else {
+            length = encode(escaped, unescape(&json));
+            text = escaped;
         }
-        char escape = *++json;
-        if (escape == '\0') return;
-        json++;
-        if (escape != 'u') {
-            put_character(to, escape == 'n' ? '\n' : escape == 't' ? '\t' : strchr("bfr", escape) ? ' '
-                              : (unsigned long)(unsigned char)escape);
-            continue;
-        }
-        unsigned long unit = code_unit(&json);
-        if (unit >= 0xD800 && unit < 0xDC00 && strncmp(json, "\\u", 2) == 0) { /* half of a pair */
-            const char *behind = json + 2;
-            unsigned long low = code_unit(&behind);
-            if (low >= 0xDC00 && low < 0xE000) {
-                unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                json = behind;
-            }
-        }
-        put_character(to, unit >= 0xD800 && unit < 0xE000 ? 0xFFFD : unit);
+        print_lines(to, text, length, ""); /* lest a model steer the terminal */
     }
 }
 
@@ -158,7 +161,7 @@ static void tell_error(const char *json) {
     if (!message) message = error;
     fputs("chat: ", stderr);
     if (message && *message == '"') put_string(stderr, message);
-    else fputs(json, stderr);
+    else print_string(stderr, json);
     putc('\n', stderr);
 }
 
@@ -181,7 +184,7 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
 static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
     answer_t *answer = user;
     (void)es;
-    fprintf(stderr, "chat: %s\n", error->message);
+    print_error("chat", error->message);
     if (error->body_len > 0) tell_error(error->body);
     answer->failed = 1;
     return EVENTSOURCE_DEFAULT;

@@ -7,6 +7,8 @@
  */
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -20,8 +22,7 @@ typedef struct {
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
     (void)user;
-    printf("%s: %s\n", event->type, event->data);
-    fflush(stdout);
+    print_event(event->type, event->type_len, event->data, event->data_len);
 }
 
 /* Only what is final: an error that is retried needs no attention. */
@@ -31,7 +32,7 @@ static void on_close(eventsource_t *es, const eventsource_close_t *close, void *
     if (close->reason != EVENTSOURCE_CLOSE_FAILED) return;
     char reason[256] = "";
     eventsource_get_last_error(es, reason, sizeof reason, NULL);
-    fprintf(stderr, "%s: %s\n", eventsource_status_name(close->code), reason);
+    print_error(eventsource_status_name(close->code), reason);
     loop->failed = 1;
 }
 

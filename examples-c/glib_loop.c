@@ -4,12 +4,14 @@
  */
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <glib-unix.h>
 
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
     (void)user;
-    g_print("%s: %s\n", event->type, event->data);
+    print_event(event->type, event->type_len, event->data, event->data_len);
 }
 
 /* Only what is final: an error that is retried needs no attention. */
@@ -18,7 +20,7 @@ static void on_close(eventsource_t *es, const eventsource_close_t *close, void *
     g_main_loop_quit(user);
     if (close->reason != EVENTSOURCE_CLOSE_FAILED) return;
     eventsource_get_last_error(es, reason, sizeof reason, NULL);
-    g_printerr("%s: %s\n", eventsource_status_name(close->code), reason);
+    print_error(eventsource_status_name(close->code), reason);
 }
 
 /* The runtime's descriptor is readable: callbacks are due. */

@@ -1,11 +1,11 @@
 /* The smallest program that stays on an event stream: it prints events; the library reconnects by itself. */
+#include "print.h"
 #include <eventsource.h>
 #include <stdio.h>
 
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es; (void)user;
-    printf("%s: %s\n", event->type, event->data);
-    fflush(stdout);
+    print_event(event->type, event->type_len, event->data, event->data_len);
 }
 
 /* Only what is final: an error that is retried needs no attention. */
@@ -14,7 +14,7 @@ static void on_close(eventsource_t *es, const eventsource_close_t *close, void *
     (void)user;
     if (close->reason != EVENTSOURCE_CLOSE_FAILED) return;
     eventsource_get_last_error(es, reason, sizeof reason, NULL);
-    fprintf(stderr, "%s: %s\n", eventsource_status_name(close->code), reason);
+    print_error(eventsource_status_name(close->code), reason);
 }
 
 int main(int argc, char **argv) {

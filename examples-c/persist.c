@@ -9,6 +9,8 @@
 
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +43,8 @@ static int save(const store_t *store, const char *id, size_t length) {
 
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     store_t *store = user;
-    printf("%s: %s\n", event->last_event_id, event->data); /* deal with it; then say so */
-    fflush(stdout);
+    /* Deal with it; then say so. */
+    print_event(event->last_event_id, event->last_event_id_len, event->data, event->data_len);
     if (!save(store, event->last_event_id, event->last_event_id_len)) {
         fprintf(stderr, "%s: %s\n", store->file, strerror(errno));
         store->failed = 1;

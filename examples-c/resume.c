@@ -9,6 +9,8 @@
 
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,7 +55,10 @@ static void on_open(eventsource_t *es, const eventsource_response_t *response, v
     eventsource_get_last_event_id(es, id, sizeof id, NULL);
     begin(progress, progress->opens++ == 0 ? "opened" : "reopened");
     printf("HTTP %" PRId32, response->status);
-    if (*id) printf(", to go on after event %s", id);
+    if (*id) {
+        printf(", to go on after event ");
+        print_string(stdout, id);
+    }
     end();
 }
 
@@ -62,7 +67,10 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
     char *rest;
     long id = strtol(event->last_event_id, &rest, 10);
     begin(progress, "event");
-    printf("%s  \"%s\"", event->last_event_id, event->data);
+    print_text(stdout, event->last_event_id, event->last_event_id_len);
+    printf("  \"");
+    print_text(stdout, event->data, event->data_len);
+    printf("\"");
     if (*rest || id != progress->received + 1) {
         printf("  but event %ld was to come", progress->received + 1);
         progress->failed = 1;
@@ -75,7 +83,8 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
 static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
     (void)es;
     begin(user, error->attempt == 0 ? "lost" : "failed");
-    printf("%s; ", error->message);
+    print_text(stdout, error->message, error->message_len);
+    printf("; ");
     if (error->will_retry) {
         printf("next attempt in %.2f s", (double)error->delay_ms / 1e3);
     } else {

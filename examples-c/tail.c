@@ -8,6 +8,8 @@
 
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -215,36 +217,29 @@ typedef struct {
     int exit_status;
 } tail_t;
 
-/* Prints text as the inside of a JSON string; or, for people, with line ends kept and continued lines indented, but
- * without control characters, with which a server could take over the terminal. */
-static void put_text(FILE *out, const char *text, size_t length, int json) {
-    const char *end = text + length;
-    while (text < end) {
+/* Prints text as the inside of a JSON string. */
+static void put_json(const char *text, size_t length) {
+    for (const char *end = text + length; text < end; text++) {
         unsigned char c = (unsigned char)*text;
-        int is_c1 = c == 0xC2 && end - text > 1 && (unsigned char)text[1] < 0xA0; /* U+0080 to U+009F */
-        if (json && (c == '"' || c == '\\')) {
-            fprintf(out, "\\%c", c);
-        } else if (!json && c == '\n') {
-            fputs("\n    ", out);
-        } else if (!json && is_c1) {
-            fprintf(out, "\\u%04x", (unsigned char)*++text);
-        } else if ((c < 0x20 && (json || c != '\t')) || (!json && c == 0x7F)) {
-            fprintf(out, "\\u%04x", c);
+        if (c == '"' || c == '\\') {
+            printf("\\%c", c);
+        } else if (c < 0x20) {
+            printf("\\u%04x", c);
         } else {
-            putc(c, out);
+            putchar(c);
         }
-        text++;
     }
 }
 
 /* One more member of a JSON object. */
 static void put_member(const char *key, const char *text, size_t length) {
     printf(",\"%s\":\"", key);
-    put_text(stdout, text, length, 1);
+    put_json(text, length);
     putchar('"');
 }
 
-/* {"name":"value"} of all headers; the values of a repeated name are joined, as RFC 9110 (section 5.3) allows. */
+/* {"name":["value"]} of all headers, as curl's %{header_json}. The values of a repeated name stay apart: not all of them can
+ * be joined, as RFC 9110 (section 5.3) says of Set-Cookie. */
 static void put_headers(const eventsource_header_t *headers, size_t count) {
     putchar('{');
     for (size_t i = 0; i < count; i++) {
@@ -253,14 +248,15 @@ static void put_headers(const eventsource_header_t *headers, size_t count) {
         if (first < i) continue; /* printed with the first of its name */
         if (i > 0) putchar(',');
         putchar('"');
-        put_text(stdout, headers[i].name, headers[i].name_len, 1);
-        fputs("\":\"", stdout);
+        put_json(headers[i].name, headers[i].name_len);
+        fputs("\":[", stdout);
         for (size_t j = i; j < count; j++) {
             if (strcmp(headers[j].name, headers[i].name) != 0) continue;
-            if (j > i) fputs(", ", stdout);
-            put_text(stdout, headers[j].value, headers[j].value_len, 1);
+            fputs(j > i ? ",\"" : "\"", stdout);
+            put_json(headers[j].value, headers[j].value_len);
+            putchar('"');
         }
-        putchar('"');
+        putchar(']');
     }
     putchar('}');
 }
@@ -287,7 +283,9 @@ static void wake_main(void) {
 static void on_open(eventsource_t *es, const eventsource_response_t *response, void *user) {
     tail_t *tail = user;
     if (!tail->options.json) {
-        fprintf(stderr, "open: %" PRId32 " from %s\n", response->status, response->url);
+        fprintf(stderr, "open: %" PRId32 " from ", response->status);
+        print_string(stderr, response->url);
+        putc('\n', stderr);
         return;
     }
     printf("{\"kind\":\"open\",\"status\":%" PRId32 ",\"headers\":", response->status);
@@ -305,14 +303,14 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
         put_member("id", event->last_event_id, event->last_event_id_len);
         putchar('}');
     } else {
-        put_text(stdout, event->type, event->type_len, 0);
+        print_text(stdout, event->type, event->type_len);
         if (event->last_event_id_len > 0) {
             fputs(" (id ", stdout);
-            put_text(stdout, event->last_event_id, event->last_event_id_len, 0);
+            print_text(stdout, event->last_event_id, event->last_event_id_len);
             putchar(')');
         }
         fputs(": ", stdout);
-        put_text(stdout, event->data, event->data_len, 0);
+        print_text(stdout, event->data, event->data_len);
     }
     end_line(tail, es);
     /* Inside a callback this takes effect at once: not one event more is delivered. */
@@ -328,7 +326,7 @@ static void on_comment(eventsource_t *es, const eventsource_comment_t *comment, 
         end_line(tail, es);
     } else {
         fputs("comment: ", stderr);
-        put_text(stderr, comment->text, comment->text_len, 0);
+        print_text(stderr, comment->text, comment->text_len);
         putc('\n', stderr);
     }
 }
@@ -344,12 +342,12 @@ static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, voi
         return EVENTSOURCE_DEFAULT;
     }
     fputs("error: ", stderr);
-    put_text(stderr, error->message, error->message_len, 0);
+    print_text(stderr, error->message, error->message_len);
     if (error->will_retry) fprintf(stderr, "; next attempt in %.1f s", (double)error->delay_ms / 1000);
     putc('\n', stderr);
     if (error->body_len > 0) { /* its first line often tells more than the status */
         fputs("    ", stderr);
-        put_text(stderr, error->body, strcspn(error->body, "\r\n"), 0);
+        print_text(stderr, error->body, strcspn(error->body, "\r\n"));
         putc('\n', stderr);
     }
     return EVENTSOURCE_DEFAULT;

@@ -9,6 +9,8 @@
 
 #include <eventsource.h>
 
+#include "print.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -42,14 +44,14 @@ static void on_request(eventsource_t *es, eventsource_request_t *request, void *
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     (void)es;
     (void)user;
-    printf("%s: %s\n", event->type, event->data);
-    fflush(stdout);
+    print_event(event->type, event->type_len, event->data, event->data_len);
 }
 
 static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
     (void)es;
     (void)user;
-    fprintf(stderr, "%s%s\n", error->message, error->will_retry ? "" : "; giving up");
+    print_text(stderr, error->message, error->message_len);
+    fputs(error->will_retry ? "\n" : "; giving up\n", stderr);
     return EVENTSOURCE_DEFAULT;
 }
 

@@ -2,6 +2,7 @@
 //! a URL's user information or query.
 
 use crate::sync::PerProcess;
+use crate::words;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -57,15 +58,9 @@ pub fn write(level: Level, message: fmt::Arguments<'_>) {
     if level as i32 > WANTED.load(Ordering::Relaxed) || WRITING.replace(true) {
         return;
     }
-    // A NUL can only come from a peer's text; nothing is lost by ending the line there.
-    let mut line = message.to_string().into_bytes();
-    line.truncate(
-        line.iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(line.len()),
-    );
+    let message = message.to_string();
     if let (Ok(line), Some(sink)) = (
-        CString::new(line),
+        CString::new(&*words::one_line(&message)),
         &*SINK.get().read().unwrap_or_else(PoisonError::into_inner),
     ) {
         sink(level, &line);

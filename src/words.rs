@@ -1,6 +1,7 @@
-//! How the library writes numbers for people, in messages and log lines.
+//! How the library writes numbers and what others said for people, in messages and log lines.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 /// Writes a duration as `50 ms`, `1.1 s` or `2 min 30 s`: rounded to what a reader needs.
@@ -25,9 +26,103 @@ impl fmt::Display for Words {
     }
 }
 
+/// Writes what a server, a proxy or a certificate said: in quotes, whatever could steer a terminal escaped, and only its
+/// beginning where it is long. Nothing of a peer's stands in a message but by this, or as what it was checked to be.
+pub fn quoted(text: &[u8]) -> impl fmt::Display {
+    Quoted(text)
+}
+
+struct Quoted<'t>(&'t [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Enough to recognise what it is.
+        const MOST: usize = 80;
+        // So many bytes have as many characters at least, but for one that is cut at the end.
+        let beginning = &self.0[..self.0.len().min(4 * MOST + 4)];
+        let beginning = String::from_utf8_lossy(beginning);
+        let mut characters = beginning.chars();
+        f.write_char('"')?;
+        characters
+            .by_ref()
+            .take(MOST)
+            .try_for_each(|c| write_escaped(f, c))?;
+        f.write_char('"')?;
+        match characters.next() {
+            Some(_) => write!(f, "... ({} bytes)", self.0.len()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As Rust escapes it, but for the apostrophe, which is harmless between quotation marks.
+fn write_escaped(f: &mut impl Write, c: char) -> fmt::Result {
+    match c {
+        '\'' => f.write_char(c),
+        _ => write!(f, "{}", c.escape_debug()),
+    }
+}
+
+/// The most bytes of a message or a line of the log.
+pub const LONGEST: usize = 1024;
+
+/// A whole message on its way out: one line, without control characters, and not too long. So none can become a danger
+/// that quotes more than was thought of, such as a host's name out of a redirect.
+pub fn one_line(message: &str) -> Cow<'_, str> {
+    if message.len() <= LONGEST && !message.chars().any(char::is_control) {
+        return Cow::Borrowed(message);
+    }
+    let mut line = String::with_capacity(LONGEST);
+    for c in message.chars() {
+        let before = line.len();
+        let written = match c.is_control() {
+            true => write!(line, "{}", c.escape_default()),
+            false => line.write_char(c),
+        };
+        if written.is_err() || line.len() > LONGEST - 3 {
+            line.truncate(before);
+            line.push_str("...");
+            break;
+        }
+    }
+    Cow::Owned(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_peer_said_is_quoted_escaped_and_cut() {
+        let quoted = |text: &[u8]| super::quoted(text).to_string();
+        assert_eq!(quoted(b"gzip"), "\"gzip\"");
+        assert_eq!(quoted(b"don't \"\\"), "\"don't \\\"\\\\\"");
+        // ESC, which begins a terminal's commands, and CSI, a C1 character that does the same alone; a mark that turns the
+        // direction of writing; bytes that are no text.
+        assert_eq!(
+            quoted("\x1b[2J\u{9b}2J\u{202e}".as_bytes()),
+            r#""\u{1b}[2J\u{9b}2J\u{202e}""#
+        );
+        assert_eq!(quoted(b"\xff"), "\"\u{fffd}\"");
+        let long = quoted(&[b'x'; 16 * 1024]);
+        assert_eq!(long, format!("\"{}\"... (16384 bytes)", "x".repeat(80)));
+        let wide = quoted("\u{1d11e}".repeat(81).as_bytes());
+        assert_eq!(
+            wide,
+            format!("\"{}\"... (324 bytes)", "\u{1d11e}".repeat(80))
+        );
+    }
+
+    #[test]
+    fn a_message_is_one_line_and_not_too_long() {
+        assert!(matches!(one_line("as it is: \u{e9}"), Cow::Borrowed(_)));
+        assert_eq!(one_line("a\nb\0\u{9b}"), r"a\nb\u{0}\u{9b}");
+        for c in ["x", "\u{20ac}", "\n"] {
+            let long = one_line(&c.repeat(100_000)).into_owned();
+            assert!(long.len() <= LONGEST && long.len() > LONGEST - 10, "{c:?}");
+            assert!(long.ends_with("..."), "{c:?}");
+        }
+    }
 
     #[test]
     fn a_duration_is_rounded_and_has_its_unit() {

@@ -39,6 +39,38 @@ fn bytes_that_are_not_http_are_a_protocol_error() {
 }
 
 #[test]
+fn nothing_of_a_servers_reaches_a_message_raw_or_without_end() {
+    // CSI, which is one character to a terminal and two bytes that HTTP allows in a header's value.
+    let csi = "\u{9b}2J";
+    let long = "x".repeat(16 * 1024);
+    let answer = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+    let redirect = |to: &str| format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\n\r\n");
+    for said in [csi, &long] {
+        for answer in [
+            format!("HTTP/1.1 404 {said}\r\n\r\n"),
+            format!("{said}\r\n\r\n"),
+            answer(&format!("Content-Type: {said}")),
+            answer(&format!("Content-Type: text/{said}")),
+            answer(&format!(
+                "Content-Type: text/event-stream\r\nContent-Encoding: {said}"
+            )),
+            answer(&format!("Transfer-Encoding: {said}")),
+            answer(&format!("Content-Length: {said}")),
+            redirect(said),
+            redirect(&format!("{said}:x")),
+            redirect(&format!("http://{said}/")),
+            redirect(&format!("http://{said}:99999/")),
+            redirect(&format!("https://127.0.0.1:1/{said}")),
+        ] {
+            let (lost, _) = outcome(&raw(answer.clone()));
+            let beginning: String = answer.chars().take(60).collect();
+            assert!(!lost.message.chars().any(char::is_control), "{beginning:?}");
+            assert!(lost.message.len() <= 400, "{beginning:?}: {}", lost.message);
+        }
+    }
+}
+
+#[test]
 fn a_connection_that_ends_before_the_answer_is_a_disconnection() {
     for answer in ["", "HTTP/1.1 200 OK\r\nContent-Ty"] {
         assert_eq!(

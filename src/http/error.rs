@@ -84,6 +84,8 @@ pub struct Error {
     pub os_error: i32,
     /// The answer that was the error, if there was one.
     pub answer: Option<Box<Answer>>,
+    /// It lies in the program's own settings, so that no further attempt can end otherwise.
+    pub is_of_settings: bool,
 }
 
 /// An answer that is no event stream.
@@ -105,6 +107,7 @@ impl Error {
             message: message.into(),
             os_error: 0,
             answer: None,
+            is_of_settings: false,
         }
     }
 
@@ -135,7 +138,14 @@ impl Error {
             message,
             os_error,
             answer: None,
+            is_of_settings: false,
         }
+    }
+
+    /// The same error, as one that no further attempt can mend.
+    pub fn of_settings(mut self) -> Error {
+        self.is_of_settings = true;
+        self
     }
 
     /// The same error, with the answer that caused it.

@@ -2,14 +2,16 @@
 
 use super::coding;
 use super::error::{Error, ErrorKind};
+use crate::words;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
-    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT, HeaderName,
+    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT, HOST, HeaderName,
     HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
+use hyper::http::uri::Authority;
 use hyper::http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -51,6 +53,12 @@ impl Invalid {
         }
     }
 }
+
+/// The most headers of a request: as many as of a response. HTTP/2's map of them has a limit, too.
+const MOST_HEADERS: usize = 1000;
+
+/// The most bytes of a request's headers, names and values together. No server known takes as many.
+const MOST_HEADER_BYTES: usize = 256 * 1024;
 
 /// A header field.
 pub type Field = (HeaderName, HeaderValue);
@@ -172,15 +180,13 @@ impl Request {
     /// Sets a header in place of any of its name.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, value) = header(name, value)?;
-        self.put(name, value);
-        Ok(())
+        self.put(name, value)
     }
 
     /// Adds a header beside those of its name.
     pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, value) = header(name, value)?;
-        self.add(name, value);
-        Ok(())
+        self.add(name, value)
     }
 
     /// Removes the headers of a name.
@@ -194,14 +200,12 @@ impl Request {
     pub fn set_sensitive_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
         let (name, mut value) = header(name, value)?;
         value.set_sensitive(true);
-        self.put(name, value);
-        Ok(())
+        self.put(name, value)
     }
 
     /// Sets `Authorization` to basic authentication (RFC 7617).
     pub fn set_basic_auth(&mut self, user: &str, password: &str) -> Result<(), Invalid> {
-        self.put(AUTHORIZATION, basic(user, password)?);
-        Ok(())
+        self.put(AUTHORIZATION, basic(user, password)?)
     }
 
     /// Sets `Last-Event-ID`, or removes it for an empty id. False when the id cannot stand in a header: some control
@@ -230,7 +234,7 @@ impl Request {
     pub(super) fn uri(&self) -> Result<Uri, Error> {
         let what = "the URL cannot stand in a request";
         let uri = self.url.as_str().parse();
-        uri.map_err(|error| Error::caused(ErrorKind::Protocol, what, &error))
+        uri.map_err(|error| Error::caused(ErrorKind::Protocol, what, &error).of_settings())
     }
 
     /// All headers that are sent but for what the connection itself says.
@@ -253,16 +257,45 @@ impl Request {
     }
 
     /// Puts it where the first of its name is, in the place of all of them.
-    fn put(&mut self, name: HeaderName, value: HeaderValue) {
+    fn put(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Invalid> {
+        self.check_room(&name, &value, |known| *known != name)?;
         let first = self.headers.iter().position(|(known, _)| *known == name);
         self.remove(|(known, _)| *known == name);
         self.insert(first, (name, value));
+        Ok(())
     }
 
     /// Puts it behind the last of its name.
-    fn add(&mut self, name: HeaderName, value: HeaderValue) {
+    fn add(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Invalid> {
+        self.check_room(&name, &value, |_| true)?;
         let last = self.headers.iter().rposition(|(known, _)| *known == name);
         self.insert(last.map(|last| last + 1), (name, value));
+        Ok(())
+    }
+
+    /// Whether there is room for one more header beside those of the names that stay.
+    fn check_room(
+        &self,
+        name: &HeaderName,
+        value: &HeaderValue,
+        stays: impl Fn(&HeaderName) -> bool,
+    ) -> Result<(), Invalid> {
+        let staying = self.headers.iter().filter(|(name, _)| stays(name));
+        let size = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
+        let (count, bytes) = staying
+            .fold((1, size(name, value)), |(count, bytes), (name, value)| {
+                (count + 1, bytes + size(name, value))
+            });
+        if count > MOST_HEADERS || bytes > MOST_HEADER_BYTES {
+            return Err(Invalid::new(
+                InvalidKind::Header,
+                format!(
+                    "with {name} the request would have {count} headers of {bytes} bytes; it has room for \
+                     {MOST_HEADERS} of {MOST_HEADER_BYTES} bytes in all"
+                ),
+            ));
+        }
+        Ok(())
     }
 
     fn insert(&mut self, index: Option<usize>, field: Field) {
@@ -299,8 +332,8 @@ struct User {
 
 /// A URL as it is used, and the user that was in it.
 fn split_user(url: &str) -> Result<(Url, Option<User>), Invalid> {
-    let url = Url::parse(url)
-        .map_err(|error| Invalid::new(InvalidKind::Url, format!("invalid URL: {error}")))?;
+    let url =
+        Url::parse(url).map_err(|error| Invalid::new(InvalidKind::Url, misread(url, error)))?;
     let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let is_there = !url.username().is_empty() || url.password().is_some();
     let user = is_there.then(|| User {
@@ -310,19 +343,108 @@ fn split_user(url: &str) -> Result<(Url, Option<User>), Invalid> {
     Ok((connectable(url)?, user))
 }
 
-/// A URL as it is used: http or https, no user information, no fragment.
+/// The longest URL that hyper and h2 take.
+const LONGEST_URL: usize = u16::MAX as usize - 1;
+
+/// The longest name that a host can have (RFC 1035, section 2.3.4), written with dots.
+const LONGEST_HOST: usize = 253;
+
+/// A URL as it is used: http or https, no user information, no fragment, and nothing with which no attempt could succeed.
 fn connectable(mut url: Url) -> Result<Url, Invalid> {
+    let refuse = |why: String| Err(Invalid::new(InvalidKind::Url, why));
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Invalid::new(
-            InvalidKind::Url,
-            format!("the URL's scheme is {}, not http or https", url.scheme()),
-        ));
+        return refuse(wrong_scheme(&url));
     }
     url.set_fragment(None);
     // Both only fail for URLs without a host, which http and https have.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Ok(url)
+    let len = url.as_str().len();
+    if len > LONGEST_URL {
+        return refuse(format!(
+            "the URL has {len} bytes, more than the {LONGEST_URL} that fit into a request"
+        ));
+    }
+    let host = url.host_str().unwrap_or_default();
+    if host.trim_end_matches('.').len() > LONGEST_HOST {
+        return refuse(format!(
+            "the URL's host has {} bytes, more than the {LONGEST_HOST} of the longest name",
+            host.len()
+        ));
+    }
+    if url.port() == Some(0) {
+        return refuse("the URL's port is 0, where no server can be; 1 to 65535 can be".into());
+    }
+    match url.as_str().parse::<Uri>() {
+        Ok(_) => Ok(url),
+        // The URL standard allows some characters in hosts that HTTP does not.
+        Err(error) => refuse(format!("the URL cannot stand in a request: {error}")),
+    }
+}
+
+/// Why a text is no URL, and what would be one. Nothing of it is quoted that may be a secret: only what stands where a host
+/// and a port do, and where no user is before them.
+fn misread(text: &str, error: url::ParseError) -> String {
+    let text = text.trim();
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, text.trim_start_matches('/')),
+    };
+    let authority = authority(rest);
+    match (scheme, authority.rsplit_once(':')) {
+        _ if text.is_empty() => "the URL is empty".into(),
+        (None, _) => no_scheme(text),
+        (Some(_), _) if authority.matches(':').count() > 1 && !authority.contains(['[', '@']) => {
+            let address = words::quoted(authority.as_bytes());
+            format!("an IPv6 address stands in brackets in a URL: [::1], not {address}")
+        }
+        (Some(_), Some((_, port))) if error == url::ParseError::InvalidPort => format!(
+            "the URL's port is {}, not a number from 1 to 65535",
+            words::quoted(port.as_bytes())
+        ),
+        _ => format!("invalid URL: {error}"),
+    }
+}
+
+/// What a URL without a scheme lacks. What stands before a colon reads as one: `localhost:8080` is no host and port by the
+/// standard.
+fn no_scheme(text: &str) -> String {
+    let text = text.trim_start_matches('/');
+    let authority = authority(text);
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    match !authority.is_empty() && authority.len() <= LONGEST_HOST && authority.chars().all(is_host)
+    {
+        true => {
+            // The path may hold a secret.
+            let more = match text.len() > authority.len() + 1 {
+                true => "/...",
+                false => "",
+            };
+            format!("the URL has no scheme; did you mean http://{authority}{more}?")
+        }
+        false => "the URL has no scheme; it begins with http:// or https://".into(),
+    }
+}
+
+fn wrong_scheme(url: &Url) -> String {
+    // With slashes, it is a scheme.
+    if url.cannot_be_a_base() {
+        let behind = url.path().bytes().next();
+        if behind.is_some_and(|byte| byte.is_ascii_digit()) && !url.path().contains('@') {
+            let (scheme, path) = (url.scheme(), url.path());
+            return no_scheme(&format!("{scheme}:{path}"));
+        }
+    }
+    format!(
+        "the URL's scheme is {}, not http or https",
+        words::quoted(url.scheme().as_bytes())
+    )
+}
+
+/// Where host and port are in what follows a scheme.
+fn authority(text: &str) -> &str {
+    let end = text.find(['/', '?', '#', '\\']).unwrap_or(text.len());
+    &text[..end]
 }
 
 fn header_name(name: &str) -> Result<HeaderName, Invalid> {
@@ -364,5 +486,118 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid>
             format!("the value of {name} has control characters"),
         )
     })?;
+    // Over HTTP/2 it stands where the URL's host does.
+    if name == HOST && Authority::try_from(value.as_bytes()).is_err() {
+        return Err(Invalid::new(
+            InvalidKind::Header,
+            "the value of host is not a host with or without a port",
+        ));
+    }
     Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(url: &str) -> String {
+        match Request::new(url) {
+            Ok(_) => format!("{url} is taken"),
+            Err(invalid) => invalid.message,
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_told_what_is_wrong_and_what_would_be_right() {
+        for (url, said) in [
+            ("", "is empty"),
+            (
+                "localhost:18080/x",
+                "no scheme; did you mean http://localhost:18080/...?",
+            ),
+            (
+                "localhost:18080",
+                "no scheme; did you mean http://localhost:18080?",
+            ),
+            (
+                "127.0.0.1:80/",
+                "no scheme; did you mean http://127.0.0.1:80?",
+            ),
+            (
+                "example.com/x",
+                "no scheme; did you mean http://example.com/...?",
+            ),
+            (
+                "//example.com/x",
+                "no scheme; did you mean http://example.com/...?",
+            ),
+            ("[::1]:80/", "no scheme; did you mean http://[::1]:80?"),
+            ("/path", "did you mean http://path?"),
+            ("?query", "it begins with http:// or https://"),
+            (
+                "http://host:99999/",
+                "port is \"99999\", not a number from 1 to 65535",
+            ),
+            ("http://host:8o/", "port is \"8o\", not a number"),
+            ("http://host:0/", "port is 0"),
+            (
+                "http://::1/",
+                "stands in brackets in a URL: [::1], not \"::1\"",
+            ),
+            ("ftp://host/", "scheme is \"ftp\", not http or https"),
+            ("mailto:me@host", "scheme is \"mailto\", not http or https"),
+            ("http://ho{st/", "cannot stand in a request"),
+        ] {
+            let message = refusal(url);
+            assert!(message.contains(said), "{url}: {message}");
+        }
+    }
+
+    #[test]
+    fn no_refusal_of_a_url_tells_what_may_be_a_secret() {
+        for url in [
+            "SECRET@host",
+            "user:SECRET@host/",
+            "user:1SECRET@host",
+            "localhost:80/SECRET",
+            "localhost?SECRET",
+            "http://user:SECRET@ho st/?SECRET",
+            "http://user:SECRET@host:99999/SECRET",
+            "http://SECRET:SECRET@::1/",
+            "http://::1/SECRET",
+            "http://user:SECRET@host:0/SECRET",
+        ] {
+            let message = refusal(url);
+            assert!(!message.contains("SECRET"), "{url}: {message}");
+            assert!(!message.contains("is taken"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_could_only_fail_at_every_attempt_is_refused_at_the_call() {
+        let long = format!("http://host/{}", "x".repeat(70_000));
+        assert!(refusal(&long).contains("70012 bytes, more than the 65534"));
+        let longest = format!(
+            "http://host/{}",
+            "x".repeat(LONGEST_URL - "http://host/".len())
+        );
+        assert!(Request::new(&longest).is_ok_and(|request| request.uri().is_ok()));
+        let name = vec!["x".repeat(49); 6].join(".");
+        assert!(refusal(&format!("http://{name}/")).contains("299 bytes, more than the 253"));
+        assert!(Request::new("http://user:password@host/?{}|^`'").is_ok());
+
+        let mut request = Request::new("http://host/").expect("a URL");
+        let refused = |result: Result<(), Invalid>| result.expect_err("refused").message;
+        let large = "x".repeat(MOST_HEADER_BYTES);
+        assert!(refused(request.set_header("a", &large)).contains("262144 bytes in all"));
+        assert!(refused(request.set_basic_auth("a", &large)).contains("262144 bytes in all"));
+        assert!(refused(request.set_header("Host", "a b")).contains("not a host"));
+        for _ in request.headers.len()..MOST_HEADERS {
+            request.add_header("a", "b").expect("room");
+        }
+        assert!(refused(request.add_header("a", "b")).contains("1001 headers"));
+        request
+            .set_header("a", "b")
+            .expect("in place of all others");
+    }
 }

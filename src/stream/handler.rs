@@ -92,6 +92,8 @@ pub struct Failure {
     pub body: Vec<u8>,
     /// Failed attempts in a row, this one included; 0 when an open stream was lost.
     pub attempt: u32,
+    /// It lies in the program's own settings: final, as no further attempt can end otherwise.
+    pub is_of_settings: bool,
     /// When the next attempt comes; `None` when this failure is final.
     pub retry_in: Option<Duration>,
 }

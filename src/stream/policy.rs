@@ -1,6 +1,7 @@
 //! What an answer means: the design's table of answers, as pure functions.
 
 use crate::http::{self, Error, ErrorKind, HeaderMap};
+use crate::words;
 use hyper::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
@@ -34,11 +35,18 @@ pub fn judge(status: u16, headers: &HeaderMap, check_content_type: bool) -> Verd
 fn unreadable(headers: &HeaderMap, check_content_type: bool) -> Option<Error> {
     if check_content_type {
         let mime_type = mime_type(headers);
-        let said = mime_type.as_deref().unwrap_or("of no type");
+        let said = mime_type.as_deref().unwrap_or_default();
         if !said.eq_ignore_ascii_case("text/event-stream") {
+            let said = match said {
+                "" => "the response has no content type".into(),
+                said => format!(
+                    "the response's content type is {}",
+                    words::quoted(said.as_bytes())
+                ),
+            };
             return Some(Error::new(
                 ErrorKind::ContentType,
-                format!("the response is {said}, not text/event-stream"),
+                format!("{said}, not text/event-stream"),
             ));
         }
     }

@@ -420,12 +420,13 @@ impl Run {
         };
         Failure {
             kind: error.kind,
-            message: error.message,
+            message: words::one_line(&error.message).into_owned(),
             os_error: error.os_error,
             http_status,
             headers,
             body,
             attempt: self.failed_attempts,
+            is_of_settings: error.is_of_settings,
             retry_in: None,
         }
     }
@@ -443,6 +444,7 @@ impl Run {
         policy.enabled
             && !given_up
             && !initial
+            && !failure.is_of_settings
             && policy::is_transient(failure.kind, failure.http_status)
     }
 

@@ -17,7 +17,7 @@ function(list_runtime result)
     set(${result} "${LIBDIR}/libeventsource.so.${VERSION}" "${LIBDIR}/libeventsource.so.0" PARENT_SCOPE)
 endfunction()
 function(list_development result)
-    file(GLOB examples RELATIVE "${SOURCE}/examples-c" "${SOURCE}/examples-c/*.c")
+    file(GLOB examples RELATIVE "${SOURCE}/examples-c" "${SOURCE}/examples-c/*.[ch]")
     list(APPEND examples CMakeLists.txt)
     list(TRANSFORM examples PREPEND "${DOCDIR}/examples/")
     set(${result}

@@ -122,7 +122,8 @@ class Suite(unittest.TestCase):
         client = self.client(*options, url)
         (answer,) = client.take(1)
         self.check([line(answer)], [opened()])
-        return answer["headers"].get(name)
+        values = answer["headers"].get(name)
+        return values and ", ".join(values)
 
     def echo(self, base, *options, environment=()):
         """The request as the origin has seen it, by the names of its headers."""

@@ -21,7 +21,7 @@ trap 'exit 1' HUP INT TERM
 
 # What --json prints when test-server's /events, /echo and the like answer.
 # shellcheck disable=SC2034
-open='{"kind":"open","status":200,"headers":{"content-type":"text/event-stream","cache-control":"no-store","transfer-encoding":"chunked","connection":"close"}}'
+open='{"kind":"open","status":200,"headers":{"content-type":["text/event-stream"],"cache-control":["no-store"],"transfer-encoding":["chunked"],"connection":["close"]}}'
 
 # run ARGUMENTS...: runs the program, for at most 10 seconds.
 run() {

@@ -5,6 +5,7 @@ mod codec;
 use super::HeaderMap;
 use super::content::Content;
 use super::error::{Error, ErrorKind};
+use crate::words;
 use codec::Codec;
 use hyper::http::HeaderValue;
 use hyper::http::header::CONTENT_ENCODING;
@@ -78,7 +79,10 @@ pub fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Error> {
                 continue;
             }
             let Some(coding) = Coding::named(name) else {
-                return refuse(format!("the response is encoded as {name}"));
+                let name = words::quoted(name.as_bytes());
+                return refuse(format!(
+                    "the response has the unknown content coding {name}"
+                ));
             };
             if codings.len() == MOST {
                 return refuse(format!("the response has more than {MOST} codings"));

@@ -145,7 +145,7 @@ impl Network {
             return Ok(Route::Direct);
         }
         // Never without a proxy that was meant to be used.
-        let proxy = proxy.map_err(|why| Error::new(ErrorKind::Proxy, why.clone()))?;
+        let proxy = proxy.map_err(|why| Error::new(ErrorKind::Proxy, why.clone()).of_settings())?;
         Ok(match scheme {
             "http" if !proxy.protocol().is_socks() => Route::Forward(proxy),
             _ => Route::Tunnel(proxy),

@@ -81,6 +81,9 @@ impl Proxy {
         let host = url.host_str().unwrap_or_default();
         let host = Host::parse(host).map_err(|error| invalid(&error.to_string()))?;
         let port = url.port().unwrap_or(protocol.default_port());
+        if port == 0 {
+            return Err(invalid("its port is 0, where no proxy can be"));
+        }
         Ok(Proxy {
             protocol,
             uri: format!("http://{host}:{port}")

@@ -104,6 +104,6 @@ mod nowhere {
     pub type Socket = super::super::tcp::Socket;
 
     pub async fn connect(_: &Path) -> Result<Socket, Error> {
-        Err(Error::new(ErrorKind::Connect, "no Unix sockets here"))
+        Err(Error::new(ErrorKind::Connect, "no Unix sockets here").of_settings())
     }
 }

@@ -61,13 +61,13 @@ fn head(request: &Request) -> Result<http::Request<()>, Error> {
     if let Some(host) = request.header(&HOST) {
         let authority = Authority::try_from(host.as_bytes()).map_err(|error| {
             let what = "the header Host cannot stand in a request over HTTP/2";
-            Error::caused(ErrorKind::Protocol, what, &error)
+            Error::caused(ErrorKind::Protocol, what, &error).of_settings()
         })?;
         uri.authority = Some(authority);
     }
     let invalid = |error: http::Error| {
         let what = "the request cannot be made over HTTP/2";
-        Error::caused(ErrorKind::Protocol, what, &error)
+        Error::caused(ErrorKind::Protocol, what, &error).of_settings()
     };
     let mut head = http::Request::new(());
     *head.version_mut() = Version::HTTP_2;

@@ -164,7 +164,7 @@ impl Tls {
             Some(name) => name.clone(),
             None => server_name(host).map_err(|error| {
                 let what = format_args!("{host} is no name for TLS");
-                Error::caused(ErrorKind::Tls, what, &error)
+                Error::caused(ErrorKind::Tls, what, &error).of_settings()
             })?,
         };
         Ok(Box::new(Connector {
