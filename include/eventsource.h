@@ -960,12 +960,16 @@ const char *eventsource_status_text(int32_t status);
 /**
  * Makes a client for a URL. Nothing is connected until `eventsource_start`.
  *
+ * A URL with which no attempt could succeed is refused: one of more than 65,534 bytes, a host of more than 253, the port 0.
+ * The log says at the level WARNING why a URL is refused, and what would be right.
+ *
  * @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
  *        dropped
  * @param out receives the client, which the caller owns and gives to `eventsource_free`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
  */
-eventsource_status_t eventsource_new(const char *url, struct eventsource_t **out);
+eventsource_status_t eventsource_new(const char *url,
+                                     struct eventsource_t **out);
 
 /**
  * Starts the client: it connects, delivers events, and reconnects until it is stopped or an error is final.
@@ -1189,6 +1193,8 @@ eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *
  * `Proxy-Authorization` (from what `eventsource_set_proxy` is given), `Proxy-Connection`, `TE`, `Trailer`,
  * `Transfer-Encoding` and `Upgrade`.
  *
+ * A request has room for 1,000 headers, and for 256 KiB of names and values in all.
+ *
  * @param es the client
  * @param name an HTTP field name
  * @param value without CR, LF, NUL and other control characters
@@ -1224,7 +1230,7 @@ eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, 
  * @param user without a colon
  * @param password any, also none: `""`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
- *         `ERR_STATE` while the client runs
+ *         `ERR_HEADER` if there is no room for it, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const char *user, const char *password);
 
@@ -1355,8 +1361,8 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  *
  * The environment is read by `eventsource_start`, in its thread: `http_proxy` or `https_proxy`, by the scheme of the
  * requested URL, else `all_proxy`; each also in upper case, which counts less, and for `HTTP_PROXY` not at all where
- * `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. One that holds no proxy's URL makes attempts
- * fail with `ERR_PROXY`. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
+ * `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. One that holds no proxy's URL makes the first
+ * attempt fail with `ERR_PROXY`, which is final. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
  * programs in which another thread may call `setenv` meanwhile.
  *
  * @param es the client

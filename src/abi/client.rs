@@ -2,11 +2,13 @@
 
 use super::delivery::Delivery;
 use super::guard::{
-    Process, Refusal, call, client_call, contain, in_callback, may_wait, out, text, time_limit,
+    Process, Refusal, client_call, contain, in_callback, logged_call, may_wait, out, text,
+    time_limit,
 };
 use super::registry::{Registered, UserData, UserDataCell};
 use super::runtime::eventsource_runtime_t;
 use super::status::{eventsource_status_t, *};
+use crate::log::Level;
 use crate::stream::Client;
 use crate::sync::lock;
 use std::ffi::c_char;
@@ -63,6 +65,9 @@ impl eventsource_t {
 
 /// Makes a client for a URL. Nothing is connected until `eventsource_start`.
 ///
+/// A URL with which no attempt could succeed is refused: one of more than 65,534 bytes, a host of more than 253, the port 0.
+/// The log says at the level WARNING why a URL is refused, and what would be right.
+///
 /// @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
 ///        dropped
 /// @param out receives the client, which the caller owns and gives to `eventsource_free`
@@ -72,7 +77,7 @@ pub unsafe extern "C" fn eventsource_new(
     url: *const c_char,
     out: *mut *mut eventsource_t,
 ) -> eventsource_status_t {
-    call(|| {
+    logged_call(Level::Warning, || {
         // SAFETY: the header's rules for pointers.
         let (out, url) = unsafe { (self::out(out, "out")?, text(url, "the URL")?) };
         let es = Arc::new(eventsource_t {

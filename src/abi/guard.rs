@@ -66,13 +66,18 @@ impl From<Refused> for Refusal {
 
 /// Runs the body of a call that has no client to remember the text.
 pub fn call(body: impl FnOnce() -> Result<(), Refusal>) -> eventsource_status_t {
+    logged_call(Level::Debug, body)
+}
+
+/// The same, where the log is the only place in which the text can be found.
+pub fn logged_call(
+    level: Level,
+    body: impl FnOnce() -> Result<(), Refusal>,
+) -> eventsource_status_t {
     match contained(body) {
         Ok(()) => EVENTSOURCE_OK,
         Err(refusal) => {
-            log::write(
-                Level::Debug,
-                format_args!("call refused: {}", refusal.message),
-            );
+            log::write(level, format_args!("call refused: {}", refusal.message));
             refusal.status
         }
     }

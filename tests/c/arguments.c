@@ -244,7 +244,7 @@ static void text_that_is_not_utf8_is_refused(void) {
 static void a_url_that_is_not_absolute_http_is_refused(void) {
     static const char *const BAD[] = {"", " ", "example.com", "/path", "//example.com/", "?query", "#fragment", "http:",
         "http://", "http://:80/", "http://[::1/", "http://exa mple.com/", "http://example.com:99999/",
-        "ftp://example.com/",
+        "ftp://example.com/", "localhost:18080/x", "http://example.com:0/", "http://exa{mple.com/",
         "file:///etc/passwd", "ws://example.com/", "data:text/event-stream,data", "javascript:alert(1)", "\x01\x02",
         /* a user and password that cannot be basic authentication */
         "http://us%3Aer:password@example.com/", "http://user:pass%0Aword@example.com/"};
@@ -256,6 +256,22 @@ static void a_url_that_is_not_absolute_http_is_refused(void) {
         if (status == EVENTSOURCE_OK) eventsource_free(es);
         CHECK(status == EVENTSOURCE_OK || es == untouched);
     }
+}
+
+static void a_url_with_which_no_attempt_could_succeed_is_refused_at_the_call(void) {
+    static char long_url[70000] = "http://127.0.0.1/";
+    static char long_value[300000];
+    memset(long_url + strlen(long_url), 'x', sizeof long_url - 1 - strlen(long_url));
+    memset(long_value, 'x', sizeof long_value - 1);
+    eventsource_t *es = NULL;
+    CHECK_STATUS(eventsource_new(long_url, &es), EVENTSOURCE_ERR_URL);
+    CHECK(es == NULL);
+    es = new_client();
+    REFUSED(es, eventsource_set_header(es, "X-Long", long_value), EVENTSOURCE_ERR_HEADER, "room for 1000");
+    REFUSED(es, eventsource_set_basic_auth(es, "user", long_value), EVENTSOURCE_ERR_HEADER, "room for 1000");
+    REFUSED(es, eventsource_set_header(es, "Host", "not a host"), EVENTSOURCE_ERR_HEADER, "not a host");
+    REFUSED(es, eventsource_set_proxy(es, "http://127.0.0.1:0"), EVENTSOURCE_ERR_URL, "port is 0");
+    eventsource_free(es);
 }
 
 static void a_url_may_have_any_form_that_browsers_take(void) {
@@ -936,6 +952,7 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(null_is_fine_where_the_manual_says_so),
            TEST(text_that_is_not_utf8_is_refused),
            TEST(a_url_that_is_not_absolute_http_is_refused),
+           TEST(a_url_with_which_no_attempt_could_succeed_is_refused_at_the_call),
            TEST(a_url_may_have_any_form_that_browsers_take),
            TEST(a_header_with_a_bad_name_is_refused),
            TEST(a_header_with_a_bad_value_is_refused),

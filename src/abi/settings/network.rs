@@ -14,8 +14,8 @@ use std::ffi::c_char;
 ///
 /// The environment is read by `eventsource_start`, in its thread: `http_proxy` or `https_proxy`, by the scheme of the
 /// requested URL, else `all_proxy`; each also in upper case, which counts less, and for `HTTP_PROXY` not at all where
-/// `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. One that holds no proxy's URL makes attempts
-/// fail with `ERR_PROXY`. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
+/// `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. One that holds no proxy's URL makes the first
+/// attempt fail with `ERR_PROXY`, which is final. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
 /// programs in which another thread may call `setenv` meanwhile.
 ///
 /// @param es the client

@@ -75,6 +75,8 @@ pub unsafe extern "C" fn eventsource_set_body(
 /// `Proxy-Authorization` (from what `eventsource_set_proxy` is given), `Proxy-Connection`, `TE`, `Trailer`,
 /// `Transfer-Encoding` and `Upgrade`.
 ///
+/// A request has room for 1,000 headers, and for 256 KiB of names and values in all.
+///
 /// @param es the client
 /// @param name an HTTP field name
 /// @param value without CR, LF, NUL and other control characters
@@ -128,7 +130,7 @@ pub unsafe extern "C" fn eventsource_set_sensitive_header(
 /// @param user without a colon
 /// @param password any, also none: `""`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a colon in `user` or control characters in either,
-///         `ERR_STATE` while the client runs
+///         `ERR_HEADER` if there is no room for it, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_basic_auth(
     es: *mut eventsource_t,
