@@ -1437,7 +1437,21 @@ eventsource_status_t eventsource_set_http_version(struct eventsource_t *es,
  * Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.
  *
  * What the settings for TLS say holds for every connection of the client to a server: also after redirects, to other
- * hosts, too, when it reconnects, and through proxies.
+ * hosts, too, when it reconnects, and through proxies. For an https proxy hold the authorities and the lowest version of
+ * TLS. Pinned keys, the server name, the client's certificate and `eventsource_set_insecure_skip_verification` are for
+ * servers alone.
+ *
+ * A certificate that is given here and that a server shows as its own is trusted for its names and dates, also when it is
+ * self-signed, as `openssl req -x509` makes it. It needs a subjectAltName.
+ *
+ * Authorities are read as a whole or not at all. If the operating system's cannot be read, for example because no
+ * descriptor is free, the attempt fails with `EVENTSOURCE_ERR_TLS`, also if the authorities given here would be enough; the
+ * next attempt reads them again. An operating system that has none is no error if others are given. After
+ * `EVENTSOURCE_ERR_CERTIFICATE` the next attempt reads them anew, at most once a minute for clients with equal settings, so
+ * that renewed authorities need no restart. If that fails, what was read before stays trusted, and the log says so.
+ *
+ * On systems that keep their authorities in files, the environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` say where
+ * these are; not in a program that has more rights than whoever started it (set-user-id), for which no variable counts.
  *
  * @param es the client
  * @param pem one or more certificates in PEM form, copied; a later call, or one of `eventsource_set_ca_file`, replaces an
@@ -1450,7 +1464,8 @@ eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es,
                                             size_t len);
 
 /**
- * The same as `eventsource_set_ca_pem`, from a file, which is read now and not again.
+ * The same as `eventsource_set_ca_pem`, from a file. It is read now, and again when the authorities are read anew; if it
+ * cannot be read then, or holds no certificate, what it held before stays trusted.
  *
  * @param es the client
  * @param path of a file with one or more certificates in PEM form
@@ -1523,8 +1538,8 @@ eventsource_status_t eventsource_set_server_name(struct eventsource_t *es,
                                                  const char *name);
 
 /**
- * INSECURE: accepts any certificate from anybody, so that whoever sits on the network path can read and forge the
- * stream and the credentials. For tests only. Pinned keys still count.
+ * INSECURE: accepts any certificate of a server, so that whoever sits on the network path can read and forge the
+ * stream and the credentials. For tests only. Pinned keys still count, and an https proxy is still verified.
  *
  * @param es the client
  * @param skip 1: verify nothing; 0: verify (default)

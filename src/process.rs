@@ -6,6 +6,42 @@ pub fn id() -> u32 {
     page::id().unwrap_or_else(std::process::id)
 }
 
+/// Whether this process has rights that whoever started it has not, as a set-user-id program: then its environment is a
+/// stranger's, and nothing of that counts.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn is_privileged() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Whether this process has rights that whoever started it has not, as a set-user-id program: then its environment is a
+/// stranger's, and nothing of that counts.
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+pub fn is_privileged() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::issetugid() != 0 }
+}
+
+/// Whether this process has rights that whoever started it has not. Nobody tells.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+pub fn is_privileged() -> bool {
+    false
+}
+
 /// A page that the system wipes in each new child (Linux 4.14): what a process has noted there is its own.
 #[cfg(target_os = "linux")]
 mod page {

@@ -4,8 +4,9 @@ mod common;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{Lost, Subject};
+use common::{Lost, Subject, Told};
 use eventsource::http::{ErrorKind, Invalid, InvalidKind, MinVersion, Tls};
+use eventsource::stream::Decision;
 use ring::digest::{SHA256, digest};
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -175,17 +176,113 @@ fn an_authority_between_the_trusted_one_and_the_server_may_vouch_for_it() {
     );
 }
 
+/// A policy that trusts an identity's authority, beside the system's or alone, with one version of TLS or two.
+fn each_policy() -> impl Iterator<Item = impl FnOnce(&mut Tls)> {
+    let versions = [MinVersion::Tls12, MinVersion::Tls13];
+    versions.into_iter().flat_map(|version| {
+        [false, true].map(|is_exclusive| {
+            move |tls: &mut Tls| {
+                tls.set_exclusive_roots(is_exclusive);
+                tls.set_min_version(version);
+            }
+        })
+    })
+}
+
 #[test]
-fn a_certificate_that_is_an_authoritys_own_is_refused_even_if_it_is_trusted() {
-    let identity = Identity::generate_as_authority(&["localhost"]);
-    let message = "the certificate of localhost is not trusted: \
-                   it is an authority's own, and no server may have such a one";
+fn a_servers_own_certificate_that_is_given_as_an_authority_is_trusted() {
+    for identity in [
+        Identity::generate_as_authority(&["localhost"]),
+        Identity::generate_self_signed(&["localhost"]),
+    ] {
+        let only_tls12 = server(&identity.clone().only_tls12());
+        assert_reads(&only_tls12, &identity, as_it_is);
+        let server = server(&identity);
+        for policy in each_policy() {
+            assert_reads(&server, &identity, policy);
+        }
+        assert_reads(&server, &identity, pinning(&pin(&identity)));
+    }
+}
+
+#[test]
+fn it_is_trusted_for_its_names_and_dates_and_with_its_key_alone() {
+    let refused = |identity: &Identity, given: &Identity, (kind, reason): (ErrorKind, &str)| {
+        for policy in each_policy() {
+            assert_fails(&server(identity).url("/"), given, policy, (kind, reason));
+        }
+    };
+    let another = Identity::generate_as_authority(&["example.org"]);
+    let reason =
+        "the certificate of localhost is not trusted: it is for example.org, not for localhost";
+    refused(&another, &another, (ErrorKind::Certificate, reason));
+    let nameless = Identity::generate_as_authority(&[]);
+    let reason = "the certificate of localhost is not trusted: it is for no name, not for localhost. \
+                  Names count in its subjectAltName alone";
+    refused(&nameless, &nameless, (ErrorKind::Certificate, reason));
+    let old = Identity::generate_expired_authority(&["localhost"]);
+    let reason =
+        "the certificate of localhost is not trusted: it, or one that vouches for it, expired on ";
+    refused(&old, &old, (ErrorKind::Certificate, reason));
+    let [good, stranger] = [(); 2].map(|()| Identity::generate_as_authority(&["localhost"]));
+    let forged = good.clone().signing_as(&stranger);
+    let reason = "the certificate of localhost is not trusted: a signature is wrong";
+    refused(&forged, &good, (ErrorKind::Certificate, reason));
+    let reason = "the certificate of localhost is not trusted: \
+                  it is an authority's own, and was not given as one";
+    refused(&good, &stranger, (ErrorKind::Certificate, reason));
+    let reason = "the certificate of localhost is not trusted: its public key";
     assert_fails(
-        &server(&identity).url("/"),
-        &identity,
-        as_it_is,
-        (ErrorKind::Certificate, message),
+        &server(&good).url("/"),
+        &good,
+        pinning(&pin(&stranger)),
+        (ErrorKind::Certificate, reason),
     );
+}
+
+#[test]
+fn neither_pins_nor_the_insecure_switch_stand_in_for_the_key_that_signs() {
+    let [good, stranger] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+    for forged in [good.clone(), good.clone().only_tls12()] {
+        let forged = forged.signing_as(&stranger);
+        assert_fails(
+            &server(&forged).url("/"),
+            &good,
+            |tls| {
+                tls.set_insecure(true);
+                pinning(&pin(&good))(tls);
+            },
+            (
+                ErrorKind::Certificate,
+                "the certificate of localhost is not trusted: a signature is wrong",
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_file_of_authorities_that_is_renewed_needs_no_restart() {
+    let [old, new] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+    let server = server(&new);
+    let name = format!("renewed-{}.pem", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, old.ca_pem()).expect("a file");
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| {
+        let tls = &mut settings.http.tls;
+        tls.set_extra_roots_file(&path).expect("an authority");
+    });
+    let renewed = path.clone();
+    subject.on_told(move |told| {
+        if let Told::Error(lost) = told {
+            assert_eq!(lost.kind, ErrorKind::Certificate, "{}", lost.message);
+            std::fs::write(&renewed, new.ca_pem()).expect("a file");
+        }
+        Decision::Default
+    });
+    subject.start();
+    assert_eq!(subject.events(1), ["secret"]);
+    std::fs::remove_file(&path).expect("the file");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 ca=$3
 
 expect 'an authority that is not trusted is refused' --json "$url/events" <<'END'
-{"kind":"error","code":"EVENTSOURCE_ERR_CERTIFICATE","status":0,"message":"the certificate of localhost is not trusted: no trusted authority vouches for it","will_retry":false,"delay_ms":0}
+{"kind":"error","code":"EVENTSOURCE_ERR_CERTIFICATE","status":0,"message":"the certificate of localhost is not trusted: no trusted authority vouches for it; eventsource_set_ca_file can trust its own","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
 END

@@ -1,6 +1,7 @@
 //! Proxies: what a proxy's URL says, and what the environment says of proxies.
 
 use crate::http::request::{Invalid, InvalidKind, basic};
+use crate::process;
 use hyper::Uri;
 use hyper::http::HeaderValue;
 use percent_encoding::percent_decode_str;
@@ -176,8 +177,11 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the process's environment; `None` when it says nothing.
+    /// Reads the process's environment; `None` when it says nothing, or does not count.
     pub fn read() -> Option<Arc<Environment>> {
+        if process::is_privileged() {
+            return None;
+        }
         let environment = Environment::of(|name| {
             let value = std::env::var_os(name)?;
             Some(value.to_string_lossy().into_owned())

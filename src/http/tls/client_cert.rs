@@ -1,5 +1,6 @@
 //! The certificate that the client shows, with its key.
 
+use super::failure::reason;
 use super::{bad_pem, certificates};
 use crate::http::request::Invalid;
 use memchr::memmem;
@@ -29,7 +30,10 @@ impl ClientCert {
         }
         for certificate in &chain {
             ParsedCertificate::try_from(certificate).map_err(|error| {
-                bad_pem(format!("the client certificate cannot be used: {error}"))
+                bad_pem(format!(
+                    "the client certificate cannot be used: {}",
+                    reason(&error)
+                ))
             })?;
         }
         let certified =
@@ -38,7 +42,10 @@ impl ClientCert {
                     Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                         bad_pem("the private key does not belong to the client certificate")
                     }
-                    error => bad_pem(format!("the private key cannot be used: {error}")),
+                    error => bad_pem(format!(
+                        "the private key cannot be used: {}",
+                        reason(&error)
+                    )),
                 }
             })?;
         Ok(ClientCert(Arc::new(certified)))

@@ -41,7 +41,8 @@ fn find(error: &io::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-fn reason(error: &rustls::Error) -> String {
+/// Why TLS failed.
+pub fn reason(error: &rustls::Error) -> String {
     match error {
         rustls::Error::AlertReceived(alert) => format!("the server refused: {}", describe(*alert)),
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
@@ -51,8 +52,48 @@ fn reason(error: &rustls::Error) -> String {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => "the server speaks no version of TLS that is allowed".into(),
+        rustls::Error::PeerMisbehaved(why) => {
+            format!("the server broke the rules of TLS: {}", spoken(why))
+        }
+        rustls::Error::PeerIncompatible(why) => {
+            format!(
+                "the server and the library have too little in common: {}",
+                spoken(why)
+            )
+        }
+        rustls::Error::InvalidMessage(why) => {
+            format!("the server's message cannot be read: {}", spoken(why))
+        }
+        rustls::Error::InappropriateMessage { .. }
+        | rustls::Error::InappropriateHandshakeMessage { .. } => {
+            "the server sent a message when another was due".into()
+        }
+        rustls::Error::InvalidCertificate(error) => {
+            format!("the certificate is not trusted: {}", distrust(error))
+        }
+        rustls::Error::InconsistentKeys(_) => {
+            "the private key does not belong to the certificate".into()
+        }
+        rustls::Error::General(why) => why.clone(),
+        rustls::Error::Other(why) => why.to_string(),
         _ => error.to_string(),
     }
+}
+
+/// What a library calls one of its reasons, in words: those of the name, without what is in it.
+fn spoken(reason: &impl fmt::Debug) -> String {
+    let name = format!("{reason:?}");
+    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
+    let mut words = String::new();
+    let mut is_after_small = false;
+    for c in name.unwrap_or_default().chars() {
+        if is_after_small && c.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+        is_after_small = !c.is_ascii_uppercase();
+    }
+    words
 }
 
 /// An alert by its name in RFC 8446, section 6, with what it usually means.
@@ -108,24 +149,55 @@ fn distrust(error: &CertificateError) -> String {
             presented,
         } => {
             let (expected, presented) = (expected.to_str(), names(presented));
-            format!("it is for {presented}, not for {expected}")
+            match presented {
+                Some(presented) => format!("it is for {presented}, not for {expected}"),
+                None => format!(
+                    "it is for no name, not for {expected}. Names count in its subjectAltName alone, not in its \
+                     common name: make it with one (openssl req -addext subjectAltName=DNS:{expected})"
+                ),
+            }
         }
-        CertificateError::UnknownIssuer => "no trusted authority vouches for it".into(),
+        CertificateError::UnknownIssuer => {
+            "no trusted authority vouches for it; eventsource_set_ca_file can trust its own"
+                .into()
+        }
         CertificateError::Revoked => "it has been revoked".into(),
         CertificateError::BadSignature => "a signature is wrong".into(),
         CertificateError::BadEncoding => "it cannot be read".into(),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it, or one that vouches for it, has a key or a signature of a kind that is not supported. \
+             Supported are RSA of 2048 bits and more, and ECDSA on P-256 and P-384, with SHA-256 and more; and Ed25519"
+                .into()
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for servers: its extended key usage lacks serverAuth".into()
+        }
         CertificateError::Other(reason) => match reason.0.downcast_ref() {
-            Some(webpki::Error::CaUsedAsEndEntity) => {
-                "it is an authority's own, and no server may have such a one".into()
-            }
-            _ => reason.to_string(),
+            Some(error) => broken_rule(error),
+            None => reason.to_string(),
         },
-        _ => error.to_string(),
+        _ => format!("it breaks a rule: {}", spoken(error)),
+    }
+}
+
+/// A rule that the verifier alone knows.
+fn broken_rule(error: &webpki::Error) -> String {
+    match error {
+        webpki::Error::CaUsedAsEndEntity => {
+            "it is an authority's own, and was not given as one. If the server is the right one, trust this \
+             certificate with eventsource_set_ca_file, or give the server one that an authority has issued"
+                .into()
+        }
+        webpki::Error::UnsupportedCertVersion => {
+            "it is of an old version, which has no names. Make it of version 3, with a subjectAltName".into()
+        }
+        _ => format!("it breaks a rule: {}", spoken(error)),
     }
 }
 
 /// The names in a certificate; only so much, and only if they are names, since it is a stranger who wrote them.
-fn names(presented: &[String]) -> String {
+fn names(presented: &[String]) -> Option<String> {
     const MOST: usize = 8;
     let is_name = |name: &&str| {
         (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
@@ -138,9 +210,9 @@ fn names(presented: &[String]) -> String {
         .filter(is_name);
     let first: Vec<_> = names.by_ref().take(MOST).collect();
     match (first.as_slice(), names.count()) {
-        ([], _) => "no name".into(),
-        (first, 0) => first.join(", "),
-        (first, more) => format!("{} and {more} more", first.join(", ")),
+        ([], _) => None,
+        (first, 0) => Some(first.join(", ")),
+        (first, more) => Some(format!("{} and {more} more", first.join(", "))),
     }
 }
 

@@ -4,7 +4,9 @@ mod client_cert;
 mod failure;
 mod patient;
 mod pins;
+mod platform;
 mod policy;
+mod trusted;
 mod verifier;
 
 pub use failure::broken;
@@ -18,14 +20,13 @@ use hyper_util::rt::TokioIo;
 use patient::Patient;
 use pins::Pins;
 use policy::{Configured, Policy};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use trusted::ExtraRoots;
 
 /// A connection with TLS over another.
 pub type Secured<S> = TokioIo<TlsStream<Patient<S>>>;
@@ -55,29 +56,23 @@ impl PartialEq for Tls {
 impl Tls {
     /// Trusts certificates beside the platform's, or alone where those are exclusive.
     pub fn set_extra_roots(&mut self, pem: &[u8]) -> Result<(), Invalid> {
-        let roots = certificates(pem)?;
-        if roots.is_empty() && !pem.is_empty() {
+        let certificates = trusted::authorities(pem).map_err(bad_pem)?;
+        if certificates.is_empty() && !pem.is_empty() {
             return Err(bad_pem("the PEM text holds no certificate"));
         }
-        for root in &roots {
-            RootCertStore::empty().add(root.clone()).map_err(|error| {
-                bad_pem(format!(
-                    "a certificate in the PEM text cannot be used: {error}"
-                ))
-            })?;
-        }
+        let roots = ExtraRoots {
+            certificates,
+            file: None,
+        };
         self.change(|policy| policy.extra_roots = roots);
         Ok(())
     }
 
-    /// Likewise, from a file.
+    /// Likewise, from a file, which is read now, and anew when it has not been enough.
     pub fn set_extra_roots_file(&mut self, path: &Path) -> Result<(), Invalid> {
-        let pem = fs::read(path)
-            .map_err(|error| bad_pem(format!("cannot read {}: {error}", path.display())))?;
-        if pem.is_empty() {
-            return Err(bad_pem(format!("{} is empty", path.display())));
-        }
-        self.set_extra_roots(&pem)
+        let roots = ExtraRoots::read(path).map_err(bad_pem)?;
+        self.change(|policy| policy.extra_roots = roots);
+        Ok(())
     }
 
     /// Trusts the extra roots alone.
@@ -119,7 +114,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Trusts anybody.
+    /// Trusts any server; a proxy is still verified.
     pub fn set_insecure(&mut self, insecure: bool) {
         self.change(|policy| policy.insecure = insecure);
     }
@@ -143,12 +138,14 @@ impl Tls {
         }))
     }
 
-    /// The policy for an https proxy: it is trusted as servers are, but is shown nothing and has keys and a name of its own.
+    /// The policy for an https proxy. It is always verified, by the same authorities, because it gets credentials of its own
+    /// and sees where the client goes; but is shown nothing and has keys and a name of its own.
     pub fn for_proxy(&self) -> Tls {
         let for_proxy = || {
             let policy = Policy {
                 client_cert: None,
                 pins: None,
+                insecure: false,
                 alpn: Alpn::Http1Only,
                 ..self.0.policy.clone()
             };
@@ -167,19 +164,21 @@ impl Tls {
                 Error::caused(ErrorKind::Tls, what, &error).of_settings()
             })?,
         };
+        let configured = self.configured()?;
         Ok(Box::new(Connector {
             host: host.to_owned(),
             name,
-            connector: self.config()?.into(),
+            connector: configured.config().into(),
+            configured: configured.clone(),
         }))
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+    fn configured(&self) -> Result<&Arc<Configured>, Error> {
         if let Some(configured) = self.0.configured.get() {
-            return Ok(configured.config.clone());
+            return Ok(configured);
         }
         let configured = self.0.policy.configured()?;
-        Ok(self.0.configured.get_or_init(|| configured).config.clone())
+        Ok(self.0.configured.get_or_init(|| configured))
     }
 }
 
@@ -188,6 +187,7 @@ pub struct Connector {
     host: String,
     name: ServerName<'static>,
     connector: TlsConnector,
+    configured: Arc<Configured>,
 }
 
 impl Connector {
@@ -201,7 +201,13 @@ impl Connector {
         let handshake = Box::pin(self.connector.connect(self.name.clone(), stream));
         match handshake.await {
             Ok(stream) => Ok(Box::new(TokioIo::new(stream))),
-            Err(error) => Err(failure::handshake(&error, &self.host)),
+            Err(error) => {
+                let error = failure::handshake(&error, &self.host);
+                if error.kind == ErrorKind::Certificate {
+                    self.configured.failed();
+                }
+                Err(error)
+            }
         }
     }
 }
@@ -214,7 +220,18 @@ fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Invalid> {
     CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
-        .map_err(|error| bad_pem(format!("the PEM text is damaged: {error}")))
+        .map_err(|error| bad_pem(format!("the PEM text is damaged: {}", damage(&error))))
+}
+
+/// What is damaged. The text itself may be long, and is not quoted.
+fn damage(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has a BEGIN line and no END line",
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is not whole",
+        pem::Error::Base64Decode(_) => "what is between BEGIN and END is not base64",
+        pem::Error::SectionTooLarge => "a section is too long",
+        _ => "it cannot be read",
+    }
 }
 
 fn bad_pem(message: impl Into<String>) -> Invalid {
@@ -224,7 +241,14 @@ fn bad_pem(message: impl Into<String>) -> Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::ClientConfig;
     use test_server::Identity;
+
+    impl Tls {
+        fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+            Ok(self.configured()?.config())
+        }
+    }
 
     fn trusting(identity: &Identity) -> Tls {
         let mut tls = Tls::default();
@@ -312,6 +336,68 @@ mod tests {
         assert!(config.strong_count() > 0);
         drop(other);
         assert_eq!(config.strong_count(), 0);
+    }
+
+    /// A file with authorities, which goes with this.
+    struct AuthorityFile(std::path::PathBuf);
+
+    impl AuthorityFile {
+        fn of(identity: &Identity) -> AuthorityFile {
+            let name = format!("authority-{}.pem", std::process::id());
+            let file = AuthorityFile(std::env::temp_dir().join(name));
+            file.write(identity.ca_pem());
+            file
+        }
+
+        fn write(&self, text: &str) {
+            std::fs::write(&self.0, text).expect("a file");
+        }
+    }
+
+    impl Drop for AuthorityFile {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trust_that_has_failed_is_read_anew_once_a_minute_and_as_a_whole() {
+        const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
+        let [one, other] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+        let file = AuthorityFile::of(&one);
+        let mut tls = Tls::default();
+        tls.set_extra_roots_file(&file.0).expect("an authority");
+        let config = || tls.config().expect("one");
+        let failed = || tls.configured().expect("one").failed();
+        let same = |a: &Arc<ClientConfig>, b: &Arc<ClientConfig>| Arc::ptr_eq(a, b);
+        let first = config();
+
+        file.write(other.ca_pem());
+        assert!(same(&config(), &first), "nothing has failed");
+        failed();
+        let second = config();
+        assert!(!same(&second, &first), "it is read anew");
+
+        file.write(one.ca_pem());
+        failed();
+        assert!(same(&config(), &second), "but not at once again");
+        tokio::time::advance(MINUTE).await;
+        let third = config();
+        assert!(!same(&third, &second), "a minute later it is");
+
+        tokio::time::advance(MINUTE).await;
+        failed();
+        assert!(same(&config(), &third), "what is the same is kept");
+
+        for damaged in ["", "-----BEGIN CERTIFICATE-----\n"] {
+            file.write(damaged);
+            tokio::time::advance(MINUTE).await;
+            failed();
+            assert!(same(&config(), &third), "what is damaged is not taken");
+        }
+        file.write(other.ca_pem());
+        tokio::time::advance(MINUTE).await;
+        assert!(!same(&config(), &third), "what was damaged is read again");
     }
 
     #[test]

@@ -1,29 +1,33 @@
 //! What a policy says, and the configurations made of it.
 
 use super::client_cert::ClientCert;
+use super::failure::reason;
 use super::pins::Pins;
+use super::trusted::{ExtraRoots, Fingerprints, Trusted};
 use super::verifier::{AcceptAnybody, Pinned};
 use crate::http::error::{Error, ErrorKind};
+use crate::log::{self, Level};
 use crate::sync::{PerProcess, lock};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::ring;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use rustls_platform_verifier::Verifier;
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a policy says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    pub extra_roots: Vec<CertificateDer<'static>>,
+    pub extra_roots: ExtraRoots,
     /// Only the extra roots are trusted.
     pub exclusive_roots: bool,
     pub client_cert: Option<ClientCert>,
     pub pins: Option<Pins>,
     pub min_version: MinVersion,
+    /// Anybody is trusted.
     pub insecure: bool,
     pub alpn: Alpn,
 }
@@ -50,11 +54,22 @@ pub enum Alpn {
     Http2Only,
 }
 
+/// How often what is trusted is read anew for one policy: a server that is not to be trusted may be asked every second.
+const READ_ANEW: Duration = Duration::from_secs(60);
+
 /// A policy with its configuration. They go together, the client's key with them, when the last client does that has the
 /// policy.
 pub struct Configured {
     policy: Policy,
-    pub config: Arc<ClientConfig>,
+    current: Mutex<Current>,
+    /// A certificate was not trusted since what is trusted was read.
+    has_failed: AtomicBool,
+}
+
+struct Current {
+    config: Arc<ClientConfig>,
+    trusted: Fingerprints,
+    read_anew: Option<Instant>,
 }
 
 impl fmt::Debug for Configured {
@@ -63,11 +78,56 @@ impl fmt::Debug for Configured {
     }
 }
 
+impl Configured {
+    /// The configuration, with what is trusted as it is now, if it may be other than it was.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        let mut current = lock(&self.current);
+        if self.has_failed.load(Ordering::Relaxed) {
+            self.renew(&mut current);
+        }
+        current.config.clone()
+    }
+
+    /// A certificate was not trusted. It may be that its authority has come since.
+    pub fn failed(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+
+    fn renew(&self, current: &mut Current) {
+        let now = Instant::now();
+        if current.read_anew.is_some_and(|then| now - then < READ_ANEW) {
+            return;
+        }
+        current.read_anew = Some(now);
+        let renewed = Trusted::read(&self.policy, true).and_then(|trusted| {
+            let fingerprints = trusted.fingerprints();
+            if fingerprints == current.trusted {
+                return Ok(None);
+            }
+            let config = self.policy.build(Some(trusted))?;
+            Ok(Some((Arc::new(config), fingerprints)))
+        });
+        match renewed {
+            // That all is as it was keeps the sessions.
+            Ok(None) => self.has_failed.store(false, Ordering::Relaxed),
+            Ok(Some((config, trusted))) => {
+                self.has_failed.store(false, Ordering::Relaxed);
+                (current.config, current.trusted) = (config, trusted);
+            }
+            // What was read before was whole. This is tried again.
+            Err(error) => log::write(
+                Level::Warning,
+                format_args!("what is trusted stays as it was: {error}"),
+            ),
+        }
+    }
+}
+
 /// Every policy of a client that lives and has connected.
 static CONFIGURED: PerProcess<Mutex<Vec<Weak<Configured>>>> = PerProcess::new();
 
 impl Policy {
-    /// The configuration that is shared by all who say the same.
+    /// The configuration that is shared by all who say the same. Where it cannot be made as a whole, nothing is kept.
     pub fn configured(&self) -> Result<Arc<Configured>, Error> {
         let mut all = lock(CONFIGURED.get());
         all.retain(|configured| configured.strong_count() > 0);
@@ -75,22 +135,41 @@ impl Policy {
         if let Some(known) = living.find(|configured| configured.policy == *self) {
             return Ok(known);
         }
+        let trusted = match self.insecure {
+            true => None,
+            false => Some(Trusted::read(self, false)?),
+        };
+        let fingerprints = trusted.as_ref().map(Trusted::fingerprints);
         let configured = Arc::new(Configured {
             policy: self.clone(),
-            config: Arc::new(self.build()?),
+            current: Mutex::new(Current {
+                config: Arc::new(self.build(trusted)?),
+                trusted: fingerprints.unwrap_or_default(),
+                read_anew: None,
+            }),
+            has_failed: AtomicBool::new(false),
         });
         all.push(Arc::downgrade(&configured));
         Ok(configured)
     }
 
-    fn build(&self) -> Result<ClientConfig, Error> {
+    /// The configuration that trusts these; anybody, if there is nobody to trust.
+    fn build(&self, trusted: Option<Trusted>) -> Result<ClientConfig, Error> {
         // Named, not installed as the process's default: that belongs to the host.
         let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
+        let verifier: Arc<dyn ServerCertVerifier> = match trusted {
+            Some(trusted) => trusted.verifier(provider.clone())?,
+            None => Arc::new(AcceptAnybody(provider.clone())),
+        };
+        let verifier = match &self.pins {
+            Some(pins) => Arc::new(Pinned::new(pins.clone(), verifier)),
+            None => verifier,
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(self.min_version.and_above())
             .map_err(|error| impossible(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(self.verifier(provider)?);
+            .with_custom_certificate_verifier(verifier);
         let mut config = match &self.client_cert {
             Some(client_cert) => builder.with_client_cert_resolver(client_cert.resolver()),
             None => builder.with_no_client_auth(),
@@ -98,44 +177,12 @@ impl Policy {
         config.alpn_protocols = self.alpn.protocols();
         Ok(config)
     }
-
-    fn verifier(
-        &self,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        let verifier = self.chain_verifier(provider)?;
-        Ok(match &self.pins {
-            Some(pins) => Arc::new(Pinned::new(pins.clone(), verifier)),
-            None => verifier,
-        })
-    }
-
-    /// The verifier of all but the pins.
-    fn chain_verifier(
-        &self,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        if self.insecure {
-            return Ok(Arc::new(AcceptAnybody(provider)));
-        }
-        let extra_roots = self.extra_roots.iter().cloned();
-        if !self.exclusive_roots {
-            let verifier = Verifier::new_with_extra_roots(extra_roots, provider);
-            return Ok(Arc::new(verifier.map_err(|error| impossible(&error))?));
-        }
-        if self.extra_roots.is_empty() {
-            let message = "no certificate is trusted: the platform's authorities are excluded, and no other is set";
-            return Err(Error::new(ErrorKind::Certificate, message));
-        }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(extra_roots);
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
-        Ok(verifier.map_err(|error| impossible(&error))?)
-    }
 }
 
-fn impossible(error: &(dyn std::error::Error + 'static)) -> Error {
-    Error::caused(ErrorKind::Tls, "TLS cannot be set up", error)
+/// TLS itself will not do.
+pub fn impossible(error: &rustls::Error) -> Error {
+    let why = reason(error);
+    Error::new(ErrorKind::Tls, format!("TLS cannot be set up: {why}"))
 }
 
 impl MinVersion {

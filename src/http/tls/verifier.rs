@@ -1,13 +1,119 @@
 //! Who verifies a server's certificate, beside rustls and the platform.
 
 use super::pins::{Pin, Pins};
+use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::verify_server_name;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use std::fmt;
 use std::sync::Arc;
+use webpki::{EndEntityCert, KeyUsage};
+
+/// The SHA-256 of a certificate.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest(&SHA256, certificate).as_ref());
+    fingerprint
+}
+
+/// Trusts a certificate that was given as an authority, and that a server shows as its own, for its names and dates; whether
+/// it says that it is an authority's, as those do that OpenSSL's shortest command makes, or not. Of others another verifier
+/// says whether they are trusted.
+#[derive(Debug)]
+pub struct Presented {
+    given: Vec<[u8; 32]>,
+    algorithms: WebPkiSupportedAlgorithms,
+    verifier: Arc<dyn ServerCertVerifier>,
+}
+
+impl Presented {
+    pub fn new(
+        given: Vec<[u8; 32]>,
+        algorithms: WebPkiSupportedAlgorithms,
+        verifier: Arc<dyn ServerCertVerifier>,
+    ) -> Presented {
+        Presented {
+            given,
+            algorithms,
+            verifier,
+        }
+    }
+
+    /// Everything but that somebody vouches for it.
+    fn is_in_order(
+        &self,
+        certificate: &CertificateDer<'_>,
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        let certificate = EndEntityCert::try_from(certificate).map_err(unusable)?;
+        let (algorithms, usage) = (self.algorithms.all, KeyUsage::server_auth());
+        // Nobody is there to vouch for it; and that is looked at last.
+        match certificate.verify_for_usage(algorithms, &[], &[], now, usage, None, None) {
+            Ok(_) | Err(webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity) => Ok(()),
+            Err(error) => Err(unusable(error)),
+        }
+    }
+}
+
+fn unusable(error: webpki::Error) -> CertificateError {
+    match error {
+        webpki::Error::CertExpired { time, not_after } => {
+            CertificateError::ExpiredContext { time, not_after }
+        }
+        webpki::Error::CertNotValidYet { time, not_before } => {
+            CertificateError::NotValidYetContext { time, not_before }
+        }
+        error => CertificateError::Other(OtherError(Arc::new(error))),
+    }
+}
+
+impl ServerCertVerifier for Presented {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.given.contains(&fingerprint(end_entity)) {
+            self.is_in_order(end_entity, now)?;
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.verifier
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier
+            .verify_tls12_signature(message, cert, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier
+            .verify_tls13_signature(message, cert, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
 
 /// Wants one of the pinned keys of whom another verifier trusts.
 #[derive(Debug)]

@@ -9,8 +9,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
@@ -42,8 +44,10 @@ enum Issuance {
     Direct,
     /// Another authority, for which that one vouches.
     Indirect,
-    /// Nobody else.
+    /// Nobody else; it is an authority's.
     Itself,
+    /// Nobody else; it is a server's.
+    ItselfAsServer,
 }
 
 impl Identity {
@@ -72,6 +76,24 @@ impl Identity {
     /// makes it.
     pub fn generate_as_authority(names: &[&str]) -> Identity {
         Identity::valid(names, -1, 90, Issuance::Itself)
+    }
+
+    /// The same, but it says nothing of an authority.
+    pub fn generate_self_signed(names: &[&str]) -> Identity {
+        Identity::valid(names, -1, 90, Issuance::ItselfAsServer)
+    }
+
+    /// A certificate that is an authority's own and was valid until yesterday.
+    pub fn generate_expired_authority(names: &[&str]) -> Identity {
+        Identity::valid(names, -30, -1, Issuance::Itself)
+    }
+
+    /// The same, but a server with it has another's private key.
+    pub fn signing_as(self, other: &Identity) -> Identity {
+        Identity {
+            key: other.key.clone(),
+            ..self
+        }
     }
 
     /// The same, but a server with it wants certificates of the authority of `clients`.
@@ -150,7 +172,10 @@ impl Identity {
             }
             None => builder.with_no_client_auth(),
         };
-        Ok(builder.with_single_cert(self.chain.clone(), self.key.clone_key())?)
+        // Not checked whether they belong together: that is for clients to find out.
+        let key = any_supported_type(&self.key)?;
+        let certified = CertifiedKey::new(self.chain.clone(), key);
+        Ok(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified))))
     }
 
     /// Validity in days from now. It is kept short because Apple's verifier takes no leaf of more
@@ -191,8 +216,10 @@ impl Identity {
         set_validity(&mut leaf, from, until);
         let key = KeyPair::generate()?;
         let certificate = match issuance {
-            Issuance::Itself => {
-                leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            Issuance::Itself | Issuance::ItselfAsServer => {
+                if issuance == Issuance::Itself {
+                    leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                }
                 root_certificate = leaf.self_signed(&key)?;
                 root_certificate.clone()
             }

@@ -1,0 +1,132 @@
+//! Whom a policy trusts: read as a whole or not at all, and read anew when it has not been enough.
+
+use super::platform;
+use super::policy::Policy;
+use super::verifier::{Presented, fingerprint};
+use crate::http::error::{Error, ErrorKind};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{env, fs};
+
+/// Authorities beside the platform's, or in their place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExtraRoots {
+    /// As they were when they were set.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// The file that they are from, an absolute path, to read them anew.
+    pub file: Option<PathBuf>,
+}
+
+impl ExtraRoots {
+    /// From a file.
+    pub fn read(path: &Path) -> Result<ExtraRoots, String> {
+        let unreadable = |error| format!("cannot read {}: {error}", path.display());
+        let pem = fs::read(path).map_err(unreadable)?;
+        let wrong = |why| format!("{}: {why}", path.display());
+        let certificates = authorities(&pem).map_err(wrong)?;
+        if certificates.is_empty() {
+            return Err(wrong("it holds no certificate in PEM form".into()));
+        }
+        // The process may change its directory before this is read again.
+        let file = env::current_dir().unwrap_or_default().join(path);
+        Ok(ExtraRoots {
+            certificates,
+            file: Some(file),
+        })
+    }
+
+    fn renewed(&self) -> Result<ExtraRoots, Error> {
+        match &self.file {
+            Some(file) => ExtraRoots::read(file).map_err(|why| Error::new(ErrorKind::Tls, why)),
+            None => Ok(self.clone()),
+        }
+    }
+}
+
+/// The certificates of a PEM text, each of which can be an authority's.
+pub fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = super::certificates(pem).map_err(|invalid| invalid.message)?;
+    for certificate in &certificates {
+        RootCertStore::empty()
+            .add(certificate.clone())
+            .map_err(|error| {
+                let why = super::failure::reason(&error);
+                format!("a certificate in the PEM text cannot be used: {why}")
+            })?;
+    }
+    Ok(certificates)
+}
+
+/// All whom a policy trusts.
+pub struct Trusted {
+    extra: Vec<CertificateDer<'static>>,
+    /// `None` where they are excluded.
+    platform: Option<platform::Authorities>,
+}
+
+/// The fingerprints of whom a policy trusts.
+pub type Fingerprints = Vec<[u8; 32]>;
+
+impl Trusted {
+    /// Reads whom a policy trusts: the platform's authorities, and if it is `anew` the extra ones, too.
+    pub fn read(policy: &Policy, anew: bool) -> Result<Trusted, Error> {
+        let extra = match anew {
+            true => policy.extra_roots.renewed()?.certificates,
+            false => policy.extra_roots.certificates.clone(),
+        };
+        let platform = match policy.exclusive_roots {
+            true => None,
+            false => Some(platform::read()?),
+        };
+        Ok(Trusted { extra, platform })
+    }
+
+    /// Of each certificate.
+    pub fn fingerprints(&self) -> Fingerprints {
+        let platform = self.platform.iter().flatten();
+        self.extra.iter().chain(platform).map(fingerprint).collect()
+    }
+
+    /// Trusts them.
+    pub fn verifier(
+        self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        let given = self.fingerprints();
+        let nobody = |why: &str| {
+            let message = format!("no certificate is trusted: {why}, and no other is set");
+            Err(Error::new(ErrorKind::Certificate, message))
+        };
+        let algorithms = provider.signature_verification_algorithms;
+        let verifier = match self.platform {
+            None if given.is_empty() => {
+                return nobody("the platform's authorities are excluded");
+            }
+            None => only(self.extra, provider),
+            Some(_) if given.is_empty() && platform::ARE_FILES => {
+                return nobody(
+                    "the system has no certificate authorities (often in a package ca-certificates)",
+                );
+            }
+            Some(platform) => platform::verifier(platform, self.extra, provider),
+        };
+        let verifier = verifier.map_err(|error| super::policy::impossible(&error))?;
+        Ok(Arc::new(Presented::new(given, algorithms, verifier)))
+    }
+}
+
+/// A verifier that trusts these alone.
+pub fn only(
+    authorities: impl IntoIterator<Item = CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
+    Ok(verifier.map_err(|error| rustls::Error::General(error.to_string()))?)
+}
