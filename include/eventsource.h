@@ -1362,14 +1362,16 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  * The environment is read by `eventsource_start`, in its thread: `http_proxy` or `https_proxy`, by the scheme of the
  * requested URL, else `all_proxy`; each also in upper case, which counts less, and for `HTTP_PROXY` not at all where
  * `REQUEST_METHOD` is set, as in a CGI program. An empty variable is none. One that holds no proxy's URL makes the first
- * attempt fail with `ERR_PROXY`, which is final. It is not read when the program has set both the proxy and the exceptions, or no proxy: for
- * programs in which another thread may call `setenv` meanwhile.
+ * attempt fail with `ERR_PROXY`, which is final. It is not read when the program has set both the proxy and the
+ * exceptions, or no proxy: for programs in which another thread may call `setenv` meanwhile. Nor is it read in a program
+ * that has more rights than whoever started it (set-user-id).
  *
  * @param es the client
  * @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a
  *        scheme. The port is 443 for `https`, else 1080, unless given. For `socks5` this machine resolves the server's
- *        name, else the proxy does. TLS with an `https` proxy trusts whom TLS with the server trusts, and nothing else that
- *        is set for the server holds for it. Empty for no proxy, whatever the environment says; NULL for what it says.
+ *        name, else the proxy does. TLS with an `https` proxy trusts the authorities that are set for the server, in the
+ *        same versions; nothing else that is set for the server holds for it, and it is verified also when the server
+ *        is not. Empty for no proxy, whatever the environment says; NULL for what it says.
  * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_URL`, also for a user or password that the
  *         protocol has no room for, `ERR_STATE` while the client runs
  */

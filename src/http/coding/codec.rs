@@ -178,7 +178,12 @@ impl Engine {
                     has_ended: match result {
                         BrotliResult::ResultSuccess => Ok(true),
                         BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok(false),
-                        BrotliResult::ResultFailure => Err(format!("{:?}", state.error_code)),
+                        BrotliResult::ResultFailure => {
+                            // The name of a constant, of which the end says why.
+                            let name = format!("{:?}", state.error_code).to_lowercase();
+                            let why = name.trim_start_matches("brotli_decoder_error_");
+                            Err(why.replace('_', " "))
+                        }
                     },
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::transport::Broken;
 use crate::http::error::{Error, ErrorKind};
+use h2::Reason;
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub fn of_stream(error: &h2::Error) -> Option<Error> {
 fn broken(error: &h2::Error) -> Error {
     let reason = error
         .reason()
-        .map_or_else(|| error.to_string(), |reason| format!("{reason:?}"));
+        .map_or_else(|| error.to_string(), |reason| name(reason));
     let what = match (error.is_remote(), error.is_reset()) {
         (true, true) => "the server has reset the stream",
         (true, false) => "the server closes the connection",
@@ -40,6 +41,14 @@ fn broken(error: &h2::Error) -> Error {
         (false, false) => "the server breaks the rules of HTTP/2",
     };
     Error::new(ErrorKind::Http2, format!("{what}: {reason}"))
+}
+
+/// An error code by its name in RFC 9113, section 7.
+fn name(reason: Reason) -> String {
+    match u32::from(reason) {
+        0..=13 => format!("{reason:?}"),
+        unknown => format!("error code {unknown}"),
+    }
 }
 
 /// How a connection ended.
@@ -98,5 +107,21 @@ impl Ended {
             os_error: self.os_error,
             ..Error::new(self.kind, self.message.clone())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_code_has_a_name_or_is_a_number() {
+        for code in 0..14 {
+            let name = name(Reason::from(code));
+            let is_name = |c: char| c.is_ascii_uppercase() || "_12.".contains(c);
+            assert!(name.chars().all(is_name), "{name}");
+        }
+        assert_eq!(name(Reason::from(14)), "error code 14");
+        assert_eq!(name(Reason::from(u32::MAX)), "error code 4294967295");
     }
 }

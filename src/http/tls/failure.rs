@@ -229,3 +229,82 @@ impl fmt::Display for Date<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{ContentType, HandshakeType, InconsistentKeys, OtherError, PeerMisbehaved};
+    use std::sync::Arc;
+
+    /// What Rust's debug text has, and no sentence.
+    fn assert_words(text: &str) {
+        for mark in ["{", "}", "::", "Some(", "None", "\"", "[", "Context", " ns"] {
+            assert!(!text.contains(mark), "{mark} in {text}");
+        }
+        let is_camel = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+        let known = text.replace("serverAuth", "").replace("subjectAltName", "");
+        assert!(!known.as_bytes().windows(2).any(is_camel), "{text}");
+    }
+
+    #[test]
+    fn every_reason_is_in_words() {
+        let context = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: vec![1, 2],
+            public_key_algorithm_id: vec![3],
+        };
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(1));
+        let webpki = |error: webpki::Error| CertificateError::Other(OtherError(Arc::new(error)));
+        for error in [
+            context,
+            CertificateError::UnknownIssuer,
+            CertificateError::Revoked,
+            CertificateError::BadSignature,
+            CertificateError::BadEncoding,
+            CertificateError::InvalidPurpose,
+            CertificateError::UnhandledCriticalExtension,
+            CertificateError::UnknownRevocationStatus,
+            CertificateError::ApplicationVerificationFailure,
+            CertificateError::ExpiredContext {
+                time,
+                not_after: time,
+            },
+            CertificateError::InvalidPurposeContext {
+                required: rustls::ExtendedKeyPurpose::ServerAuth,
+                presented: Vec::new(),
+            },
+            webpki(webpki::Error::CaUsedAsEndEntity),
+            webpki(webpki::Error::UnsupportedCertVersion),
+            webpki(webpki::Error::EndEntityUsedAsCa),
+            webpki(webpki::Error::NameConstraintViolation),
+        ] {
+            assert_words(&distrust(&error));
+            assert_words(&reason(&error.into()));
+        }
+        for error in [
+            rustls::Error::from(PeerMisbehaved::MissingKeyShare),
+            PeerIncompatible::NoCipherSuitesInCommon.into(),
+            InvalidMessage::MissingData("a message").into(),
+            InconsistentKeys::KeyMismatch.into(),
+            rustls::Error::InappropriateMessage {
+                expect_types: vec![ContentType::Handshake],
+                got_type: ContentType::Alert,
+            },
+            rustls::Error::InappropriateHandshakeMessage {
+                expect_types: vec![HandshakeType::Finished],
+                got_type: HandshakeType::ClientHello,
+            },
+            rustls::Error::DecryptError,
+            rustls::Error::PeerSentOversizedRecord,
+            rustls::Error::NoCertificatesPresented,
+            rustls::Error::AlertReceived(AlertDescription::DecodeError),
+            rustls::Error::AlertReceived(AlertDescription::Unknown(99)),
+        ] {
+            assert_words(&reason(&error));
+        }
+        let example = reason(&PeerMisbehaved::MissingKeyShare.into());
+        assert_eq!(
+            example,
+            "the server broke the rules of TLS: missing key share"
+        );
+    }
+}
