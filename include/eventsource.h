@@ -188,7 +188,8 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_READ_TIMEOUT = 37,
     /**
-     * The server's bytes are not HTTP, or break its framing, or the response's head has more than 16 KiB or 100 fields.
+     * The server's bytes are not HTTP, or break its framing, or the response's head has more than 256 KiB or
+     * 1,000 fields, or more than 100 interim responses come before it; or there is a transfer coding other than chunked.
      */
     EVENTSOURCE_ERR_PROTOCOL = 38,
     /**
@@ -204,11 +205,11 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CONTENT_TYPE = 41,
     /**
-     * The response has a content coding that the library does not decode.
+     * The response has more than two content codings.
      */
     EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
     /**
-     * A redirect has no usable `Location`, or leads from https to http.
+     * A redirect has no usable `Location` or two different ones, or leads from https to http.
      */
     EVENTSOURCE_ERR_REDIRECT = 43,
     /**
@@ -228,7 +229,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CERTIFICATE = 47,
     /**
-     * The response's content does not follow its content coding.
+     * The response's content does not follow its content coding, or is decoded to far more than it is.
      */
     EVENTSOURCE_ERR_DECODING = 48,
     /**
@@ -1195,6 +1196,9 @@ eventsource_status_t eventsource_set_body(struct eventsource_t *es, const void *
  *
  * A request has room for 1,000 headers, and for 256 KiB of names and values in all.
  *
+ * Over HTTP/1 a name is written as the caller spells it, and the library's own as above; over HTTP/2 all are in lower
+ * case.
+ *
  * @param es the client
  * @param name an HTTP field name
  * @param value without CR, LF, NUL and other control characters
@@ -1239,10 +1243,17 @@ eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const 
  * sent; servers do not compress then, although HTTP allows it. An `Accept-Encoding` of the program's own comes in its place.
  *
  * Whatever was asked for, a response is decoded by its `Content-Encoding`, as a stream: an event that the server flushes is
- * delivered at once. Up to five codings on top of each other are decoded. One that the library does not know is a final
- * error, `EVENTSOURCE_ERR_CONTENT_ENCODING`; content that does not follow its coding is one that is retried,
- * `EVENTSOURCE_ERR_DECODING`. While the stream is open its decoder holds, beside events, up to some 100 KiB and the coding's
- * window: gzip and deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB.
+ * delivered at once. Two codings on top of each other are decoded; more are a final error,
+ * `EVENTSOURCE_ERR_CONTENT_ENCODING`. If the library does not know one of them, for example `none` or `utf-8`, it reads the
+ * bytes as they are, as browsers do, and logs a warning. Content that does not follow its coding is an error that is
+ * retried, `EVENTSOURCE_ERR_DECODING`.
+ *
+ * While the stream is open each coding's decoder holds, beside events, up to some 100 KiB and the coding's window: gzip and
+ * deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB. Two codings hold 34 MiB at most.
+ *
+ * Content that is decoded without end is an error, too, `EVENTSOURCE_ERR_DECODING`: without an event, more than 1,032 bytes
+ * for each byte that has come since the last event; at all, more than 64 KiB for each byte that has come. Eight times the
+ * event limit is free in both cases.
  *
  * @param es the client
  * @param on 1: ask; 0: do not
@@ -1314,8 +1325,9 @@ eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es,
 
 /**
  * Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
- * same time, counted from the sending of the request. Default: no limit. A server that sends comments as heartbeats
- * allows for a little more than their interval.
+ * same time, counted from the sending of the request. Silence is counted on the wire, also while what has come is still
+ * being decoded. Default: no limit. A server that sends comments as heartbeats allows for a little more than their
+ * interval.
  *
  * @param es the client
  * @param timeout_ms milliseconds; 0 for no limit

@@ -97,6 +97,86 @@ fn a_bomb_in_a_bomb_stops_at_the_event_limit() {
     assert_stops_at_the_limit(&server, "zstd, zstd");
 }
 
+/// A server that sends this under two codings, and then nothing more.
+fn silent_after(codings: &'static str, body: Vec<u8>) -> Server {
+    Server::start(move |exchange| {
+        send_head(exchange, codings);
+        exchange.send(&body);
+        exchange.wait_for_disconnect();
+    })
+}
+
+/// A client whose events hold 64 KiB at the most, and that tries once.
+fn once(server: &Server) -> Subject {
+    let mut subject = Subject::with_defaults(&server.url("/"));
+    subject.configure(|settings| {
+        settings.set_max_event_size(64 << 10).expect("a size");
+        settings.reconnect.enabled = false;
+    });
+    subject.start();
+    subject
+}
+
+/// So many times this text under zstd, in few bytes.
+fn repeated(text: &[u8], times: usize) -> Vec<u8> {
+    let mut encoder = encoder("zstd");
+    let first = encoder.encode(text);
+    [first, encoder.encode(text).repeat(times - 1)].concat()
+}
+
+/// No server makes a client busy for ever, whatever it has made of few bytes: nothing, blank lines, unknown fields,
+/// comments, or events.
+#[test]
+fn what_few_bytes_are_decoded_to_has_an_end() {
+    let comments = b": nothing\n".repeat(10_000);
+    let event = [&b"data: "[..], &[b'a'; 60_000], b"\n\n"].concat();
+    let member = encoder("gzip").finish();
+    let nothing = member.repeat((1 << 20) / member.len());
+    let twice = |text: &[u8], times| encoder("zstd").encode(&repeated(text, times));
+    for (codings, body, what) in [
+        (
+            "zstd, zstd",
+            twice(&[b'\n'; 1 << 20], 64),
+            "without an event",
+        ),
+        ("zstd, zstd", twice(&comments, 640), "without an event"),
+        ("gzip, zstd", repeated(&nothing, 64), "without an event"),
+        ("zstd, zstd", twice(&event, 4000), "in all"),
+    ] {
+        let len = body.len();
+        assert!(len < 8000, "{codings}: {len} bytes");
+        let server = silent_after(codings, body);
+        let lost = once(&server).error();
+        assert_eq!(lost.kind, ErrorKind::Decoding, "{}", lost.message);
+        assert!(lost.message.contains(what), "{}", lost.message);
+        assert!(
+            lost.message.contains(&len.to_string()),
+            "{len}: {}",
+            lost.message
+        );
+        server.wait_for_no_connections();
+    }
+}
+
+/// A dashboard that sends the same large snapshot again and again: a few bytes each for zstd and br.
+#[test]
+fn events_that_say_the_same_again_are_no_bomb() {
+    const EVENTS: usize = 1000;
+    let event = [&b"data: "[..], &[b'a'; 60_000], b"\n\n"].concat();
+    for codings in ["br", "zstd"] {
+        let event = event.clone();
+        let server = Server::start(move |exchange| {
+            let mut encoder = encoder(codings);
+            send_head(exchange, codings);
+            for _ in 0..EVENTS {
+                exchange.send(encoder.encode(&event));
+            }
+            exchange.wait_for_disconnect();
+        });
+        assert_eq!(once(&server).events(EVENTS).len(), EVENTS, "{codings}");
+    }
+}
+
 #[test]
 fn a_bomb_of_what_nobody_wants_neither_grows_nor_holds_up_others_nor_a_stop() {
     const SOON: Duration = Duration::from_millis(100);

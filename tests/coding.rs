@@ -1,11 +1,18 @@
 //! Content codings: what a server compresses is decoded as it comes, and nothing that it sends does harm.
 
+#[path = "common/allocations.rs"]
+mod allocations;
 mod common;
 
+use allocations::Allocations;
 use common::{LIMIT, Subject, Told, outcome};
-use eventsource::http::ErrorKind;
+use eventsource::abi::{eventsource_set_log_callback, eventsource_status_t};
+use eventsource::http::{Coding, Decoder, ErrorKind};
 use eventsource::stream::{Close, Decision};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::null_mut;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use test_server::{Encoder, Exchange, Server};
 
@@ -17,7 +24,7 @@ const CODINGS: [&str; 8] = [
     "br",
     "zstd",
     "deflate, br",
-    "gzip, zstd, deflate, br, gzip",
+    "zstd, gzip",
 ];
 
 /// Those of which there is an engine each.
@@ -301,25 +308,80 @@ fn windows_larger_than_http_allows_are_refused() {
     assert_eq!(lost.kind, ErrorKind::Decoding, "br: {}", lost.message);
 }
 
+static WARNINGS: AtomicUsize = AtomicUsize::new(0);
+
+unsafe extern "C-unwind" fn count_warnings(_: i32, message: *const c_char, _: *mut c_void) {
+    // SAFETY: the log's messages are strings.
+    let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+    WARNINGS.fetch_add(message.contains("Content-Encoding").into(), Relaxed);
+}
+
+/// As the Fetch standard has it: codings that are not supported leave the bytes as they are. The log warns of each.
 #[test]
-fn a_coding_that_is_not_known_is_a_final_error() {
-    let six = ["gzip"; 6].join(", ");
-    for (codings, told) in [
-        ("compress", "compress"),
-        ("gzip, exi", "exi"),
-        ("utf-8", "utf-8"),
-        (&six, "more than 5 codings"),
-    ] {
+fn under_a_coding_that_is_not_known_the_bytes_are_read_as_they_are() {
+    // SAFETY: the callback is there for ever.
+    let set = unsafe { eventsource_set_log_callback(Some(count_warnings), 2, null_mut()) };
+    assert_eq!(set, eventsource_status_t::EVENTSOURCE_OK);
+    let unknown = [
+        "none",
+        "utf-8",
+        "binary",
+        "8bit",
+        "aws-chunked",
+        "compress",
+        "gzip, none",
+        "none, gzip",
+        "none, gzip, gzip, gzip",
+        "\"gzip\"",
+        "gzip;q=1",
+    ];
+    for codings in unknown {
+        let (lost, events) = outcome(&serving(codings, "data: one\n\n"));
+        assert_eq!(events, ["one"], "{codings}");
+        assert_eq!(lost.kind, ErrorKind::EndOfStream, "{codings}");
+    }
+    // A client that comes again is warned again.
+    assert!(WARNINGS.load(Relaxed) >= unknown.len());
+}
+
+#[test]
+fn more_than_two_codings_are_a_final_error() {
+    for codings in ["gzip, br, gzip", "gzip,gzip,gzip,gzip,gzip"] {
         let server = serving(codings, "data: one\n\n");
         let mut subject = Subject::new(&server.url("/"));
         subject.start();
         let lost = subject.error();
         assert_eq!(lost.kind, ErrorKind::ContentEncoding, "{codings}");
         assert_eq!((lost.http_status, lost.retry_in), (200, None), "{codings}");
-        assert!(lost.message.contains(told), "{}", lost.message);
+        assert!(lost.message.contains("content codings"), "{}", lost.message);
         let close = subject.close();
         assert_eq!(close, Close::Failed(ErrorKind::ContentEncoding));
     }
+}
+
+/// Windows of brotli are what of a stream's decoders is largest. What has no window that large is measured by this, too.
+#[test]
+fn what_a_streams_decoders_hold_is_bounded() {
+    const WINDOW: usize = 16 << 20;
+    // A window of 24 bits, and a meta-block of 16 MiB that is not compressed.
+    let stored = |bytes: &[u8]| [&[0xCF, 0xFF, 0xFF, 0xFF], bytes].concat();
+    let bytes = stored(&stored(&vec![b'\n'; WINDOW - 4]));
+    let mut made = 0;
+    let all = Allocations::during(|| {
+        let mut decoder = Decoder::new(&[Coding::Brotli; 2]);
+        for piece in bytes.chunks(1024) {
+            let mut room = usize::MAX;
+            let mut take = |data: &[u8]| made += data.len();
+            decoder.decode(piece, &mut room, &mut take).expect("brotli");
+            while decoder.has_more() {
+                decoder.go_on(&mut room, &mut take).expect("brotli");
+            }
+        }
+    });
+    assert!(made > WINDOW - 1024, "{made}");
+    assert!(all.peak > 2 * WINDOW, "{}", all.peak);
+    assert!(all.peak < 2 * WINDOW + (2 << 20), "{}", all.peak);
+    assert_eq!(Allocations::held_now(), 0, "it is given back");
 }
 
 #[test]

@@ -101,6 +101,52 @@ fn broken_chunk_framing_is_a_protocol_error_and_what_came_before_counts() {
 }
 
 #[test]
+fn transfer_codings_that_nobody_asked_for_are_a_protocol_error_and_no_events() {
+    for coding in ["gzip, chunked", "gzip", "xchunked", "chunked, gzip"] {
+        let stream = format!("{HEAD}Transfer-Encoding: {coding}\r\n\r\n9\r\ndata: a\n\n\r\n");
+        let (lost, events) = outcome(&raw(stream));
+        let message = lost.message;
+        assert_eq!(
+            (lost.kind, events.len()),
+            (ErrorKind::Protocol, 0),
+            "{coding}"
+        );
+        assert!(message.contains("transfer coding"), "{message}");
+    }
+}
+
+#[test]
+fn a_chunks_size_has_as_many_digits_as_a_number_needs() {
+    let sized = |zeros: usize| {
+        let size = "0".repeat(zeros);
+        let chunks = format!("9\r\ndata: a\n\n\r\n{size}9\r\ndata: b\n\n\r\n");
+        outcome(&raw(format!(
+            "{HEAD}Transfer-Encoding: chunked\r\n\r\n{chunks}"
+        )))
+    };
+    assert_eq!(sized(15).1, ["a", "b"]);
+    let (lost, events) = sized(100_000);
+    assert_eq!(
+        (lost.kind, events),
+        (ErrorKind::Protocol, vec!["a".to_owned()])
+    );
+}
+
+#[test]
+fn interim_responses_without_end_are_a_protocol_error() {
+    for head in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 103 x\r\nLink: y\r\n\r\n",
+    ] {
+        let server =
+            Server::start_raw(move |mut socket| while socket.write_all(head.as_bytes()).is_ok() {});
+        let lost = outcome(&server).0;
+        assert_eq!(lost.kind, ErrorKind::Protocol, "{}", lost.message);
+        assert!(lost.message.contains("100 interim"), "{}", lost.message);
+    }
+}
+
+#[test]
 fn a_body_that_is_shorter_than_it_says_is_a_disconnection() {
     for framing in [
         "Content-Length: 100\r\n\r\ndata: a\n\n",

@@ -134,7 +134,7 @@ fn of_an_https_stream_a_proxy_sees_nothing_but_host_and_port() {
             .iter()
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(names, ["host", "user-agent", "proxy-authorization"]);
+        assert_eq!(names, ["Host", "User-Agent", "Proxy-Authorization"]);
         // proxy-user:proxy-password
         let value = connect.header("proxy-authorization");
         assert_eq!(value, Some("Basic cHJveHktdXNlcjpwcm94eS1wYXNzd29yZA=="));

@@ -228,6 +228,30 @@ fn a_redirect_without_a_usable_location_is_a_final_error() {
     }
 }
 
+/// The Fetch standard's "location URL" fails for several values; browsers let the same one be said twice.
+#[test]
+fn two_different_locations_are_a_final_error_and_the_same_one_twice_is_one() {
+    let goal = goal();
+    let (one, other) = (goal.url("/one"), goal.url("/other"));
+    for status in [301, 302, 303, 307, 308] {
+        let (one, other) = (one.clone(), other.clone());
+        let server = Server::start(move |exchange| {
+            exchange.respond(status, &[("Location", &one), ("Location", &other)], b"");
+        });
+        let lost = refused(&server);
+        assert_eq!(lost.kind, ErrorKind::Redirect, "{status}");
+        assert!(lost.message.contains("different"), "{}", lost.message);
+    }
+    assert_eq!(goal.requests().len(), 0);
+    let server = Server::start(move |exchange| {
+        exchange.respond(302, &[("Location", &one), ("Location", &one)], b"");
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.start();
+    subject.close();
+    assert_eq!(goal.requests()[0].target, "/one");
+}
+
 #[test]
 fn https_never_falls_back_to_http() {
     let plain = goal();

@@ -54,7 +54,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_DISCONNECTED = 36,
     /// The server sent nothing for longer than the read timeout.
     EVENTSOURCE_ERR_READ_TIMEOUT = 37,
-    /// The server's bytes are not HTTP, or break its framing, or the response's head has more than 16 KiB or 100 fields.
+    /// The server's bytes are not HTTP, or break its framing, or the response's head has more than 256 KiB or
+    /// 1,000 fields, or more than 100 interim responses come before it; or there is a transfer coding other than chunked.
     EVENTSOURCE_ERR_PROTOCOL = 38,
     /// The server ended the stream.
     EVENTSOURCE_ERR_END_OF_STREAM = 39,
@@ -62,9 +63,9 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_HTTP_STATUS = 40,
     /// The response is not `text/event-stream`.
     EVENTSOURCE_ERR_CONTENT_TYPE = 41,
-    /// The response has a content coding that the library does not decode.
+    /// The response has more than two content codings.
     EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
-    /// A redirect has no usable `Location`, or leads from https to http.
+    /// A redirect has no usable `Location` or two different ones, or leads from https to http.
     EVENTSOURCE_ERR_REDIRECT = 43,
     /// More redirects than allowed.
     EVENTSOURCE_ERR_TOO_MANY_REDIRECTS = 44,
@@ -74,7 +75,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_PROXY = 46,
     /// The server's certificate is not to be trusted: it has expired, has another name, comes from an unknown authority, …
     EVENTSOURCE_ERR_CERTIFICATE = 47,
-    /// The response's content does not follow its content coding.
+    /// The response's content does not follow its content coding, or is decoded to far more than it is.
     EVENTSOURCE_ERR_DECODING = 48,
     /// The server, or what is between, broke off an HTTP/2 stream or connection, or broke the rules of HTTP/2.
     EVENTSOURCE_ERR_HTTP2 = 49,
@@ -151,7 +152,7 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_END_OF_STREAM "the server ended the stream"
         EVENTSOURCE_ERR_HTTP_STATUS "the server's status is no event stream's"
         EVENTSOURCE_ERR_CONTENT_TYPE "the response is not text/event-stream"
-        EVENTSOURCE_ERR_CONTENT_ENCODING "the response's content coding is not supported"
+        EVENTSOURCE_ERR_CONTENT_ENCODING "the response has too many content codings"
         EVENTSOURCE_ERR_REDIRECT "the redirect cannot be followed"
         EVENTSOURCE_ERR_TOO_MANY_REDIRECTS "too many redirects"
         EVENTSOURCE_ERR_EVENT_TOO_LARGE "an event is over the size limit"

@@ -21,6 +21,8 @@ pub struct Body {
     /// None where nothing is encoded, or in a way that is not decoded.
     decoder: Option<Box<Decoder>>,
     silence: Option<Patience>,
+    /// What was read last had come before. Silence is counted on the wire: it goes on meanwhile.
+    is_behind: bool,
 }
 
 impl Body {
@@ -34,12 +36,29 @@ impl Body {
             content,
             decoder: Decoder::of(headers),
             silence: read_timeout.map(Patience::new),
+            is_behind: false,
+        }
+    }
+
+    /// Sets how large an event may be. What is decoded without end is an error; so much is not.
+    pub fn allow(&mut self, event_size: usize) {
+        if let Some(decoder) = &mut self.decoder {
+            decoder.allow(event_size);
+        }
+    }
+
+    /// An event has come of what was read.
+    pub fn brought_event(&mut self) {
+        if let Some(decoder) = &mut self.decoder {
+            decoder.brought_event();
         }
     }
 
     /// Whoever reads wants to go on: from here on, silence counts.
     pub fn listen(&mut self) {
-        if let Some(silence) = &mut self.silence {
+        if let Some(silence) = &mut self.silence
+            && !self.is_behind
+        {
             silence.begin();
         }
     }
@@ -60,6 +79,7 @@ impl Body {
         let Body {
             content, decoder, ..
         } = self;
+        self.is_behind = decoder.as_ref().is_some_and(|decoder| decoder.has_more());
         let read = match decoder {
             None => content.poll_read(cx, limit, take),
             Some(decoder) => decoder.poll_read(content, cx, limit, take),
@@ -78,6 +98,8 @@ impl Body {
     pub(super) async fn excerpt(&mut self) -> Vec<u8> {
         let (limit, patience) = EXCERPT;
         let mut excerpt = Vec::new();
+        // Nothing else gets a turn while what has come is decoded.
+        self.allow(limit);
         let reading = async {
             while excerpt.len() < limit {
                 self.listen();

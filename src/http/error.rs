@@ -33,7 +33,7 @@ pub enum ErrorKind {
     Status,
     /// The type is not `text/event-stream`.
     ContentType,
-    /// The body has a content coding that is not decoded.
+    /// The body has more content codings than are decoded.
     ContentEncoding,
     /// The body cannot be decoded.
     Decoding,
@@ -63,7 +63,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::EndOfStream => "end of stream",
             ErrorKind::Status => "status refused",
             ErrorKind::ContentType => "wrong content type",
-            ErrorKind::ContentEncoding => "unknown content coding",
+            ErrorKind::ContentEncoding => "too many content codings",
             ErrorKind::Decoding => "content not decoded",
             ErrorKind::Redirect => "bad redirect",
             ErrorKind::TooManyRedirects => "too many redirects",

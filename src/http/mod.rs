@@ -20,7 +20,7 @@ mod request;
 mod tls;
 
 pub use body::Body;
-pub use coding::{Coding, Decoder, codings};
+pub use coding::{Coding, Decoder, codings, has_unknown_coding};
 pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;
@@ -114,7 +114,7 @@ pub async fn open(request: &mut Request, options: &Options) -> Result<Response, 
                 format!("more redirects than the limit of {}", options.max_redirects),
             ))
         } else {
-            redirect::follow(request, response.status, response.headers.get(LOCATION))
+            redirect::follow(request, response.status, response.headers.get_all(LOCATION))
         };
         if let Err(error) = followed {
             // In a box: this future waits for most of its time, for a head.

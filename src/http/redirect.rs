@@ -4,7 +4,7 @@ use super::error::{Error, ErrorKind};
 use super::origin;
 use super::request::{Field, Request};
 use hyper::http::Method;
-use hyper::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue};
+use hyper::http::header::{AUTHORIZATION, COOKIE, GetAll, HOST, HeaderValue};
 
 /// Whether a status redirects.
 pub fn is_redirect(status: u16) -> bool {
@@ -15,11 +15,18 @@ pub fn is_redirect(status: u16) -> bool {
 pub fn follow(
     request: &mut Request,
     status: u16,
-    location: Option<&HeaderValue>,
+    locations: GetAll<'_, HeaderValue>,
 ) -> Result<(), Error> {
     let refuse =
         |reason: String| Error::new(ErrorKind::Redirect, format!("redirect {status}: {reason}"));
-    let location = location.ok_or_else(|| refuse("it has no Location".into()))?;
+    let mut locations = locations.iter();
+    let location = locations
+        .next()
+        .ok_or_else(|| refuse("it has no Location".into()))?;
+    // Which of them is meant is not known; whoever added the other may want to lead elsewhere. Said twice is no more.
+    if locations.any(|other| other != location) {
+        return Err(refuse("it has two different Locations".into()));
+    }
     let location = std::str::from_utf8(location.as_bytes())
         .map_err(|_| refuse("its Location is not UTF-8".into()))?;
     let from = request.url().clone();
@@ -37,7 +44,7 @@ pub fn follow(
     if !same_origin {
         request.remove(is_secret);
         // A name that the caller gave to the first host is not the next one's.
-        request.remove(|(name, _)| *name == HOST);
+        request.remove(|field| field.name == HOST);
     }
     if becomes_get(status, &request.method) {
         request.become_get();
@@ -55,6 +62,6 @@ fn becomes_get(status: u16, method: &Method) -> bool {
 }
 
 /// What another origin must not see.
-fn is_secret((name, value): &Field) -> bool {
-    value.is_sensitive() || [AUTHORIZATION, COOKIE].contains(name)
+fn is_secret(field: &Field) -> bool {
+    field.value.is_sensitive() || [AUTHORIZATION, COOKIE].contains(&field.name)
 }

@@ -60,8 +60,72 @@ const MOST_HEADERS: usize = 1000;
 /// The most bytes of a request's headers, names and values together. No server known takes as many.
 const MOST_HEADER_BYTES: usize = 256 * 1024;
 
-/// A header field.
-pub type Field = (HeaderName, HeaderValue);
+/// A header field of a request.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name, by which it is found.
+    pub name: HeaderName,
+    /// The name as it is written over HTTP/1: some servers know only the usual spelling. HTTP/2 has lower case alone.
+    pub spelling: Bytes,
+    /// Its value.
+    pub value: HeaderValue,
+}
+
+impl Field {
+    /// One of the library's own.
+    const fn own(name: HeaderName, spelling: &'static str, value: HeaderValue) -> Field {
+        Field {
+            name,
+            spelling: Bytes::from_static(spelling.as_bytes()),
+            value,
+        }
+    }
+
+    /// One of the caller's, spelled as the caller has it.
+    fn of_caller(name: &str, value: &str) -> Result<Field, Invalid> {
+        let known = header_name(name)?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            Invalid::new(
+                InvalidKind::Header,
+                format!("the value of {known} has control characters"),
+            )
+        })?;
+        // Over HTTP/2 it stands where the URL's host does.
+        if known == HOST && Authority::try_from(value.as_bytes()).is_err() {
+            return Err(Invalid::new(
+                InvalidKind::Header,
+                "the value of host is not a host with or without a port",
+            ));
+        }
+        Ok(Field {
+            name: known,
+            spelling: Bytes::copy_from_slice(name.as_bytes()),
+            value,
+        })
+    }
+
+    fn size(&self) -> usize {
+        self.spelling.len() + self.value.len()
+    }
+
+    fn to_send(&self) -> Sent<'_> {
+        Sent {
+            name: &self.name,
+            spelling: &self.spelling,
+            value: &self.value,
+        }
+    }
+}
+
+/// A header field that is sent.
+pub struct Sent<'r> {
+    /// See [`Field`].
+    pub name: &'r HeaderName,
+    /// See [`Field`].
+    pub spelling: &'r [u8],
+    /// See [`Field`].
+    pub value: &'r HeaderValue,
+}
 
 /// `User-Agent` where nothing else is said.
 pub const OWN_USER_AGENT: HeaderValue =
@@ -69,9 +133,17 @@ pub const OWN_USER_AGENT: HeaderValue =
 
 /// The headers of every request that says nothing else.
 static DEFAULT_HEADERS: [Field; 3] = [
-    (ACCEPT, HeaderValue::from_static("text/event-stream")),
-    (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    (USER_AGENT, OWN_USER_AGENT),
+    Field::own(
+        ACCEPT,
+        "Accept",
+        HeaderValue::from_static("text/event-stream"),
+    ),
+    Field::own(
+        CACHE_CONTROL,
+        "Cache-Control",
+        HeaderValue::from_static("no-cache"),
+    ),
+    Field::own(USER_AGENT, "User-Agent", OWN_USER_AGENT),
 ];
 
 /// Method, URL, headers and body. `HeaderValue::is_sensitive` marks what another origin must not see.
@@ -169,7 +241,7 @@ impl Request {
         ];
         self.method = Method::GET;
         self.body.clear();
-        self.remove(|(name, _)| OF_BODY.contains(name));
+        self.remove(|field| OF_BODY.contains(&field.name));
     }
 
     /// Sets whether to ask for content codings, where no header says which.
@@ -179,33 +251,32 @@ impl Request {
 
     /// Sets a header in place of any of its name.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
-        let (name, value) = header(name, value)?;
-        self.put(name, value)
+        self.put(Field::of_caller(name, value)?)
     }
 
     /// Adds a header beside those of its name.
     pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
-        let (name, value) = header(name, value)?;
-        self.add(name, value)
+        self.add(Field::of_caller(name, value)?)
     }
 
     /// Removes the headers of a name.
     pub fn remove_header(&mut self, name: &str) -> Result<(), Invalid> {
         let name = header_name(name)?;
-        self.remove(|(known, _)| *known == name);
+        self.remove(|field| field.name == name);
         Ok(())
     }
 
     /// Sets a header that another origin must not see.
     pub fn set_sensitive_header(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
-        let (name, mut value) = header(name, value)?;
-        value.set_sensitive(true);
-        self.put(name, value)
+        let mut field = Field::of_caller(name, value)?;
+        field.value.set_sensitive(true);
+        self.put(field)
     }
 
     /// Sets `Authorization` to basic authentication (RFC 7617).
     pub fn set_basic_auth(&mut self, user: &str, password: &str) -> Result<(), Invalid> {
-        self.put(AUTHORIZATION, basic(user, password)?)
+        let value = basic(user, password)?;
+        self.put(Field::own(AUTHORIZATION, "Authorization", value))
     }
 
     /// Sets `Last-Event-ID`, or removes it for an empty id. False when the id cannot stand in a header: some control
@@ -226,8 +297,7 @@ impl Request {
     /// The first header of that name.
     pub(super) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
         let mut headers = self.headers.iter();
-        let (_, value) = headers.find(|(known, _)| known == name)?;
-        Some(value)
+        Some(&headers.find(|field| field.name == *name)?.value)
     }
 
     /// The URL as hyper and h2 take it.
@@ -238,14 +308,22 @@ impl Request {
     }
 
     /// All headers that are sent but for what the connection itself says.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = Sent<'_>> {
         // Constants, which cannot be lent.
         static OWN: [HeaderName; 2] = [ACCEPT_ENCODING, LAST_EVENT_ID];
         let [accept_encoding, last_event_id] = &OWN;
         let asks = self.asks_for_compression && self.header(accept_encoding).is_none();
-        let codings = asks.then_some((accept_encoding, &coding::ACCEPTED));
-        let last_event_id = self.last_event_id.as_ref().map(|id| (last_event_id, id));
-        let headers = self.headers.iter().map(|(name, value)| (name, value));
+        let codings = asks.then_some(Sent {
+            name: accept_encoding,
+            spelling: b"Accept-Encoding",
+            value: &coding::ACCEPTED,
+        });
+        let last_event_id = self.last_event_id.as_ref().map(|id| Sent {
+            name: last_event_id,
+            spelling: b"Last-Event-ID",
+            value: id,
+        });
+        let headers = self.headers.iter().map(Field::to_send);
         headers.chain(codings).chain(last_event_id)
     }
 
@@ -257,36 +335,32 @@ impl Request {
     }
 
     /// Puts it where the first of its name is, in the place of all of them.
-    fn put(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Invalid> {
-        self.check_room(&name, &value, |known| *known != name)?;
-        let first = self.headers.iter().position(|(known, _)| *known == name);
-        self.remove(|(known, _)| *known == name);
-        self.insert(first, (name, value));
+    fn put(&mut self, field: Field) -> Result<(), Invalid> {
+        self.check_room(&field, |known| known.name != field.name)?;
+        let mut headers = self.headers.iter();
+        let first = headers.position(|known| known.name == field.name);
+        self.remove(|known| known.name == field.name);
+        self.insert(first, field);
         Ok(())
     }
 
     /// Puts it behind the last of its name.
-    fn add(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Invalid> {
-        self.check_room(&name, &value, |_| true)?;
-        let last = self.headers.iter().rposition(|(known, _)| *known == name);
-        self.insert(last.map(|last| last + 1), (name, value));
+    fn add(&mut self, field: Field) -> Result<(), Invalid> {
+        self.check_room(&field, |_| true)?;
+        let mut headers = self.headers.iter();
+        let last = headers.rposition(|known| known.name == field.name);
+        self.insert(last.map(|last| last + 1), field);
         Ok(())
     }
 
-    /// Whether there is room for one more header beside those of the names that stay.
-    fn check_room(
-        &self,
-        name: &HeaderName,
-        value: &HeaderValue,
-        stays: impl Fn(&HeaderName) -> bool,
-    ) -> Result<(), Invalid> {
-        let staying = self.headers.iter().filter(|(name, _)| stays(name));
-        let size = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
-        let (count, bytes) = staying
-            .fold((1, size(name, value)), |(count, bytes), (name, value)| {
-                (count + 1, bytes + size(name, value))
-            });
+    /// Whether there is room for one more header beside those that stay.
+    fn check_room(&self, field: &Field, stays: impl Fn(&Field) -> bool) -> Result<(), Invalid> {
+        let staying = self.headers.iter().filter(|field| stays(field));
+        let (count, bytes) = staying.fold((1, field.size()), |(count, bytes), field| {
+            (count + 1, bytes + field.size())
+        });
         if count > MOST_HEADERS || bytes > MOST_HEADER_BYTES {
+            let name = &field.name;
             return Err(Invalid::new(
                 InvalidKind::Header,
                 format!(
@@ -476,24 +550,6 @@ fn header_name(name: &str) -> Result<HeaderName, Invalid> {
         ));
     }
     Ok(name)
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid> {
-    let name = header_name(name)?;
-    let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-        Invalid::new(
-            InvalidKind::Header,
-            format!("the value of {name} has control characters"),
-        )
-    })?;
-    // Over HTTP/2 it stands where the URL's host does.
-    if name == HOST && Authority::try_from(value.as_bytes()).is_err() {
-        return Err(Invalid::new(
-            InvalidKind::Header,
-            "the value of host is not a host with or without a port",
-        ));
-    }
-    Ok((name, value))
 }
 
 #[cfg(test)]

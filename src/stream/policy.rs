@@ -198,13 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_is_not_decoded_is_an_error() {
+    fn more_codings_than_are_decoded_are_an_error_and_others_are_not() {
         let stream = ("content-type", "text/event-stream");
         assert_eq!(
-            kind(200, &[stream, ("content-encoding", "compress")]),
+            kind(200, &[stream, ("content-encoding", "gzip, br, gzip")]),
             Some(ErrorKind::ContentEncoding)
         );
-        assert_eq!(kind(200, &[stream, ("content-encoding", "gzip")]), None);
+        for coding in ["gzip", "gzip, br", "none", "compress"] {
+            assert_eq!(kind(200, &[stream, ("content-encoding", coding)]), None);
+        }
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Run {
                 .await;
         }
         self.shared.counters.attempt();
-        let response = http::open(&mut attempt.request, &self.settings.http).await?;
+        let mut response = http::open(&mut attempt.request, &self.settings.http).await?;
         match policy::judge(
             response.status,
             &response.headers,
@@ -193,6 +193,15 @@ impl Run {
         }
 
         self.log(Level::Info, format_args!("open"));
+        if http::has_unknown_coding(&response.headers) {
+            self.log(
+                Level::Warning,
+                format_args!(
+                    "the response's Content-Encoding is not known; its bytes are read as they are"
+                ),
+            );
+        }
+        response.body.allow(self.settings.max_event_size());
         self.first_attempt = false;
         self.has_been_open = true;
         self.failed_attempts = 0;
@@ -219,9 +228,13 @@ impl Run {
         let error = loop {
             self.resumed().await;
             body.listen();
+            let events = self.shared.counters.events();
             let read = self.read(&mut body).await;
             // What came before an error counts.
             let delivered = self.deliver_held().await;
+            if self.shared.counters.events() != events {
+                body.brought_event();
+            }
             match read.and_then(|more| delivered.map(|()| more)) {
                 Ok(true) => {}
                 Ok(false) => {

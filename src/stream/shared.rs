@@ -193,6 +193,11 @@ impl Counters {
         add(&self.bytes, bytes as u64);
     }
 
+    /// How many events have been delivered.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
     /// An event is delivered.
     pub fn event(&self) {
         add(&self.events, 1);

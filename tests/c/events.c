@@ -643,9 +643,16 @@ static void another_type_is_a_final_error_unless_the_check_is_off(void) {
     recorder_end(r);
 }
 
-static void an_answer_in_an_unknown_coding_is_a_final_error(void) {
-    recorder_t *r = recorder_new("/status/200?header=Content-Type:text/event-stream&header=Content-Encoding:compress"
-                                 "&body=x");
+static void an_answer_in_an_unknown_coding_is_read_as_it_is(void) {
+    recorder_t *r = recorder_new("/status/200?header=Content-Type:text/event-stream&header=Content-Encoding:none"
+                                 "&body=data:x%0A%0A");
+    r->then = stop_on_error;
+    run(r);
+    CHECK_LINES(r, "open 200\nevent message [x]\nerror END_OF_STREAM, again\nclose stopped\n");
+    recorder_end(r);
+
+    r = recorder_new("/status/200?header=Content-Type:text/event-stream&header=Content-Encoding:gzip,br,gzip"
+                     "&body=x");
     retry_initial(r);
     run(r);
     CHECK_LINES(r, "error CONTENT_ENCODING 200, final\nclose failed CONTENT_ENCODING\n");
@@ -1195,7 +1202,7 @@ CHECK_MAIN(TEST(everything_comes_in_the_order_of_the_stream),
            TEST(retry_after_is_honoured_up_to_the_maximum),
            TEST(a_204_closes_for_good),
            TEST(another_type_is_a_final_error_unless_the_check_is_off),
-           TEST(an_answer_in_an_unknown_coding_is_a_final_error),
+           TEST(an_answer_in_an_unknown_coding_is_read_as_it_is),
            TEST(redirects_are_followed_and_the_method_changes_as_in_browsers),
            TEST(on_open_tells_the_url_after_redirects),
            TEST(each_reconnect_starts_from_the_original_url),

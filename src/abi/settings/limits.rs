@@ -31,8 +31,9 @@ pub unsafe extern "C" fn eventsource_set_connect_timeout(
 }
 
 /// Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
-/// same time, counted from the sending of the request. Default: no limit. A server that sends comments as heartbeats
-/// allows for a little more than their interval.
+/// same time, counted from the sending of the request. Silence is counted on the wire, also while what has come is still
+/// being decoded. Default: no limit. A server that sends comments as heartbeats allows for a little more than their
+/// interval.
 ///
 /// @param es the client
 /// @param timeout_ms milliseconds; 0 for no limit

@@ -77,6 +77,9 @@ pub unsafe extern "C" fn eventsource_set_body(
 ///
 /// A request has room for 1,000 headers, and for 256 KiB of names and values in all.
 ///
+/// Over HTTP/1 a name is written as the caller spells it, and the library's own as above; over HTTP/2 all are in lower
+/// case.
+///
 /// @param es the client
 /// @param name an HTTP field name
 /// @param value without CR, LF, NUL and other control characters
@@ -151,10 +154,17 @@ pub unsafe extern "C" fn eventsource_set_basic_auth(
 /// sent; servers do not compress then, although HTTP allows it. An `Accept-Encoding` of the program's own comes in its place.
 ///
 /// Whatever was asked for, a response is decoded by its `Content-Encoding`, as a stream: an event that the server flushes is
-/// delivered at once. Up to five codings on top of each other are decoded. One that the library does not know is a final
-/// error, `EVENTSOURCE_ERR_CONTENT_ENCODING`; content that does not follow its coding is one that is retried,
-/// `EVENTSOURCE_ERR_DECODING`. While the stream is open its decoder holds, beside events, up to some 100 KiB and the coding's
-/// window: gzip and deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB.
+/// delivered at once. Two codings on top of each other are decoded; more are a final error,
+/// `EVENTSOURCE_ERR_CONTENT_ENCODING`. If the library does not know one of them, for example `none` or `utf-8`, it reads the
+/// bytes as they are, as browsers do, and logs a warning. Content that does not follow its coding is an error that is
+/// retried, `EVENTSOURCE_ERR_DECODING`.
+///
+/// While the stream is open each coding's decoder holds, beside events, up to some 100 KiB and the coding's window: gzip and
+/// deflate 32 KiB, zstd as the server chose it, at most 8 MiB, br likewise, at most 16 MiB. Two codings hold 34 MiB at most.
+///
+/// Content that is decoded without end is an error, too, `EVENTSOURCE_ERR_DECODING`: without an event, more than 1,032 bytes
+/// for each byte that has come since the last event; at all, more than 64 KiB for each byte that has come. Eight times the
+/// event limit is free in both cases.
 ///
 /// @param es the client
 /// @param on 1: ask; 0: do not

@@ -5,7 +5,6 @@ mod codec;
 use super::HeaderMap;
 use super::content::Content;
 use super::error::{Error, ErrorKind};
-use crate::words;
 use codec::Codec;
 use hyper::http::HeaderValue;
 use hyper::http::header::CONTENT_ENCODING;
@@ -15,8 +14,22 @@ use std::task::{Context, Poll, ready};
 /// What `Accept-Encoding` says where codings are wanted: all that are decoded.
 pub static ACCEPTED: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
 
-/// The most codings on top of each other. Nobody means more than one; each costs its memory.
-const MOST: usize = 5;
+/// The most codings on top of each other. Nobody means more than one, but a proxy may put its own on a server's. Each has
+/// its memory: up to 16 MiB for br, 8 MiB for zstd, 32 KiB for the others, and a few hundred KiB for their tables.
+const MOST: usize = 2;
+
+/// How much a byte on the wire may become, on average, while no event comes of it: as much as DEFLATE can make of one.
+const BARREN: u64 = 1032;
+
+/// How much it may become with events: a large event that says the same as the last one is a few bytes for zstd and br.
+const FERTILE: u64 = 64 * 1024;
+
+/// How much may come of few bytes before that counts, for each byte that an event may hold: a `data` line with nothing in it
+/// is one byte of its event.
+const LINE: u64 = b"data: \r\n".len() as u64;
+
+/// How large an event may be, unless [`Decoder::allow`] says otherwise.
+const EVENT: usize = 16 * 1024 * 1024;
 
 /// How much is read in one go of what is to be decoded: so much of it may have to wait, where it is decoded to much more.
 const READ: usize = 16 * 1024;
@@ -44,7 +57,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    fn named(name: &str) -> Option<Coding> {
+    fn named(name: &[u8]) -> Option<Coding> {
         const NAMES: [(&str, Coding); 5] = [
             ("gzip", Coding::Gzip),
             ("x-gzip", Coding::Gzip),
@@ -53,7 +66,10 @@ impl Coding {
             ("zstd", Coding::Zstd),
         ];
         let mut names = NAMES.into_iter();
-        names.find_map(|(known, coding)| known.eq_ignore_ascii_case(name).then_some(coding))
+        names.find_map(|(known, coding)| {
+            let is_it = known.as_bytes().eq_ignore_ascii_case(name);
+            is_it.then_some(coding)
+        })
     }
 }
 
@@ -68,29 +84,35 @@ impl fmt::Display for Coding {
     }
 }
 
-/// The codings of a response's content, in the order in which they were applied.
+/// The codings of a response's content that are to be decoded, in the order in which they were applied. None if there is
+/// one that is not known, such as `none` or `utf-8`: then the bytes are taken as they are, as the Fetch standard has it.
 pub fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Error> {
-    let refuse = |message| Err(Error::new(ErrorKind::ContentEncoding, message));
-    let mut codings = Vec::new();
-    for value in headers.get_all(CONTENT_ENCODING) {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        for name in value.split(',').map(str::trim) {
-            if name.is_empty() || name.eq_ignore_ascii_case("identity") {
-                continue;
-            }
-            let Some(coding) = Coding::named(name) else {
-                let name = words::quoted(name.as_bytes());
-                return refuse(format!(
-                    "the response has the unknown content coding {name}"
-                ));
-            };
-            if codings.len() == MOST {
-                return refuse(format!("the response has more than {MOST} codings"));
-            }
-            codings.push(coding);
-        }
+    if has_unknown_coding(headers) {
+        return Ok(Vec::new());
+    }
+    let codings: Vec<_> = names(headers).filter_map(Coding::named).collect();
+    if codings.len() > MOST {
+        let codings = codings.len();
+        return Err(Error::new(
+            ErrorKind::ContentEncoding,
+            format!("the response has {codings} content codings, and {MOST} are the most"),
+        ));
     }
     Ok(codings)
+}
+
+/// Whether one of a response's content codings is not known.
+pub fn has_unknown_coding(headers: &HeaderMap) -> bool {
+    names(headers).any(|name| Coding::named(name).is_none())
+}
+
+/// The names of a response's content codings.
+fn names(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let entries = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    entries
+        .map(<[u8]>::trim_ascii)
+        .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Decodes the content of one response.
@@ -103,6 +125,25 @@ pub struct Decoder {
     has_more: bool,
     /// What comes after that.
     error: Option<Error>,
+    /// What has come and what has been made of it: at all, and since the last event.
+    all: Yield,
+    since_event: Yield,
+    /// How much may be made of nothing.
+    allowance: u64,
+}
+
+/// How much has come, and how much all layers together have made of it: few bytes that stand for many can keep a client as
+/// busy within as without.
+#[derive(Default)]
+struct Yield {
+    came: u64,
+    made: u64,
+}
+
+impl Yield {
+    fn is_over(&self, allowance: u64, per_byte: u64) -> bool {
+        self.made > allowance.saturating_add(self.came.saturating_mul(per_byte))
+    }
 }
 
 struct Layer {
@@ -133,7 +174,20 @@ impl Decoder {
             rest: Vec::new(),
             has_more: false,
             error: None,
+            all: Yield::default(),
+            since_event: Yield::default(),
+            allowance: EVENT as u64 * LINE,
         }
+    }
+
+    /// Sets how large an event may be: so much may come of few bytes.
+    pub fn allow(&mut self, event_size: usize) {
+        self.allowance = (event_size as u64).saturating_mul(LINE);
+    }
+
+    /// An event has come of what was decoded.
+    pub fn brought_event(&mut self) {
+        self.since_event = Yield::default();
     }
 
     /// As [`Content::poll_read`], with `limit` for what is decoded, too: what has come beyond that waits for the next time.
@@ -174,25 +228,62 @@ impl Decoder {
     /// [`go_on`](Self::go_on).
     pub fn decode(
         &mut self,
+        bytes: &[u8],
+        room: &mut usize,
+        take: &mut impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        for count in [&mut self.all, &mut self.since_event] {
+            count.came += bytes.len() as u64;
+        }
+        if self.has_more {
+            self.rest.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.make(bytes, room, take)
+    }
+
+    fn make(
+        &mut self,
         mut bytes: &[u8],
         room: &mut usize,
         take: &mut impl FnMut(&[u8]),
     ) -> Result<(), Error> {
-        if !self.has_more {
-            let mut piece = [0; PIECE];
-            while *room > 0 {
-                let piece = &mut piece[..PIECE.min(*room)];
-                let len = pull(&mut self.layers, &mut bytes, piece)?;
-                if len == 0 {
-                    return Ok(());
-                }
+        // What a layer makes for the next one, which may make nothing of it.
+        let mut within = DECODED;
+        let mut piece = [0; PIECE];
+        while *room > 0 && within > 0 {
+            let piece = &mut piece[..PIECE.min(*room)];
+            let before = within;
+            let len = pull(&mut self.layers, &mut bytes, piece, &mut within)?;
+            for count in [&mut self.all, &mut self.since_event] {
+                count.made += (before - within + len) as u64;
+            }
+            if len > 0 {
                 take(&piece[..len]);
                 *room -= len;
+            } else if within > 0 {
+                return self.check();
             }
-            self.has_more = true;
         }
+        self.has_more = true;
         self.rest.extend_from_slice(bytes);
-        Ok(())
+        self.check()
+    }
+
+    /// Ends what would go on for ever, or as good as that.
+    fn check(&self) -> Result<(), Error> {
+        let (count, events) = if self.since_event.is_over(self.allowance, BARREN) {
+            (&self.since_event, "without an event")
+        } else if self.all.is_over(self.allowance, FERTILE) {
+            (&self.all, "in all")
+        } else {
+            return Ok(());
+        };
+        let Yield { came, made } = count;
+        Err(Error::new(
+            ErrorKind::Decoding,
+            format!("{came} bytes of the response are decoded to {made} and more, {events}"),
+        ))
     }
 
     /// Whether [`go_on`](Self::go_on) comes next.
@@ -204,7 +295,7 @@ impl Decoder {
     pub fn go_on(&mut self, room: &mut usize, take: &mut impl FnMut(&[u8])) -> Result<(), Error> {
         self.has_more = false;
         let rest = std::mem::take(&mut self.rest);
-        self.decode(&rest, room, take)
+        self.make(&rest, room, take)
     }
 
     /// The content is complete; so must be what was decoded.
@@ -220,26 +311,34 @@ impl Decoder {
     }
 }
 
-/// Decodes through all layers into `to`, and answers how many bytes; none when that needs more than `bytes`.
-fn pull(layers: &mut [Layer], bytes: &mut &[u8], to: &mut [u8]) -> Result<usize, Error> {
+/// Decodes through all layers into `to`, and answers how many bytes; none when that needs more than `bytes`, or when what
+/// layers may make for each other, which is `within`, is used up.
+fn pull(
+    layers: &mut [Layer],
+    bytes: &mut &[u8],
+    to: &mut [u8],
+    within: &mut usize,
+) -> Result<usize, Error> {
     let [before @ .., last] = layers else {
         return Ok(0);
     };
     if before.is_empty() {
         return last.codec.decode(bytes, to);
     }
-    loop {
+    while *within > 0 {
         let mut input = &last.input[last.waiting.clone()];
         let len = last.codec.decode(&mut input, to)?;
         last.waiting.start = last.waiting.end - input.len();
         if len > 0 {
             return Ok(len);
         }
-        last.waiting = 0..pull(before, bytes, &mut last.input)?;
+        last.waiting = 0..pull(before, bytes, &mut last.input, within)?;
         if last.waiting.is_empty() {
             return Ok(0);
         }
+        *within = within.saturating_sub(last.waiting.len());
     }
+    Ok(0)
 }
 
 impl fmt::Debug for Decoder {

@@ -7,8 +7,8 @@ use super::{Stream, tcp};
 use crate::http::Options;
 use crate::http::clock::Clock;
 use crate::http::error::{Answer, Error, ErrorKind};
-use crate::http::head::{Head, LARGEST};
-use crate::http::http1;
+use crate::http::head::Head;
+use crate::http::http1::{self, HeadReader};
 use hyper::Uri;
 use hyper::http::StatusCode;
 use hyper_util::rt::TokioIo;
@@ -67,24 +67,26 @@ pub async fn open(
     stream.write_all(&request).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     let refuse = |message: String| Error::new(ErrorKind::Proxy, message);
-    let mut bytes = Vec::new();
+    let (mut reader, mut bytes) = (HeadReader::default(), Vec::new());
     loop {
-        let mut reading = (&mut stream).take((LARGEST - bytes.len()) as u64);
+        bytes.clear();
+        let mut reading = (&mut stream).take(reader.room() as u64);
         if reading.read_buf(&mut bytes).await.map_err(broken)? == 0 {
             return Err(refuse(format!(
                 "the proxy {proxy} hung up without an answer"
             )));
         }
-        let read = http1::read_head(&bytes)
+        let read = reader
+            .take(&bytes)
             .map_err(|error| refuse(format!("the proxy {proxy}: {}", error.message)))?;
-        let Some((head, len)) = read else {
+        let Some((head, rest)) = read else {
             continue;
         };
         if !(200..300).contains(&head.status) {
             return Err(refused(proxy, head));
         }
         // Nobody is behind it yet who would speak unasked.
-        if len < bytes.len() {
+        if !rest.is_empty() {
             return Err(refuse(format!(
                 "the proxy {proxy} sent more than its answer"
             )));

@@ -2,6 +2,7 @@
 //! and 7). Pure: bytes in, slices of them out.
 
 use crate::http::error::{Error, ErrorKind};
+use crate::words::quoted;
 use hyper::http::HeaderMap;
 use hyper::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use std::ops::Range;
@@ -10,6 +11,9 @@ use std::ops::Range;
 const LONGEST_SKIPPED: u32 = 16 * 1024;
 
 const CRLF: &[u8] = b"\r\n";
+
+/// The most digits of a chunk's size. Some servers write leading zeros; 16 digits are as much as there can be of others.
+const MOST_DIGITS: u32 = 32;
 
 /// The data of chunks up to this size is moved together, because most servers send each event in a chunk of its own, and
 /// many pieces cost more than the move.
@@ -29,8 +33,11 @@ pub enum Framing {
 /// Within a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunked {
-    /// The digits of a chunk's size; `None` before the first.
-    Size(Option<u64>),
+    /// The digits of a chunk's size, of which so many have come.
+    Size {
+        size: u64,
+        digits: u32,
+    },
     /// What may follow the size on its line, of which so many bytes have been skipped.
     Extension {
         size: u64,
@@ -63,18 +70,9 @@ impl Framing {
         if is_head || status < 200 || status == 204 || status == 304 {
             return Ok(Framing::Length(0));
         }
-        let mut codings = headers.get_all(TRANSFER_ENCODING).iter().peekable();
-        if codings.peek().is_some() {
-            // Chunked counts only as the last coding; without it the connection's end is the body's.
-            let last = codings.last().map(|value| value.as_bytes());
-            let last = last.and_then(|value| value.rsplit(|byte| *byte == b',').next());
-            let is_chunked =
-                last.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+        if is_chunked(headers)? {
             // A Content-Length beside it does not count.
-            return Ok(match is_chunked {
-                true => Framing::Chunked(Chunked::Size(None)),
-                false => Framing::UntilClose,
-            });
+            return Ok(Framing::Chunked(Chunked::BEGIN));
         }
         let mut length = None;
         // Several are fine if they all say the same.
@@ -112,7 +110,31 @@ impl Framing {
     }
 }
 
+/// Whether there is the transfer coding chunked. Others were not asked for (RFC 9110, section 10.1.4), and none is decoded:
+/// what they make of an event stream is none. `identity` was one once, and says nothing; a second `chunked` comes from a
+/// proxy that added the field to the server's, and stands for the same chunks.
+fn is_chunked(headers: &HeaderMap) -> Result<bool, Error> {
+    let mut is_chunked = false;
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        for coding in value.as_bytes().split(|byte| *byte == b',') {
+            match coding.trim_ascii() {
+                coding if coding.eq_ignore_ascii_case(b"chunked") => is_chunked = true,
+                coding if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") => {}
+                coding => {
+                    return Err(broken(&format!(
+                        "the transfer coding {} was not asked for and is not decoded",
+                        quoted(coding)
+                    )));
+                }
+            }
+        }
+    }
+    Ok(is_chunked)
+}
+
 impl Chunked {
+    const BEGIN: Chunked = Chunked::Size { size: 0, digits: 0 };
+
     fn decode(&mut self, bytes: &mut [u8], mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         let mut content = 0..0;
         let decoded = self.gather(bytes, |bytes, data| {
@@ -163,8 +185,8 @@ impl Chunked {
     #[inline]
     fn after_plain(&self, bytes: &[u8]) -> Option<(Chunked, usize)> {
         match self {
-            Chunked::DataCr if bytes.starts_with(CRLF) => Some((Chunked::Size(None), CRLF.len())),
-            Chunked::Size(None) => {
+            Chunked::DataCr if bytes.starts_with(CRLF) => Some((Chunked::BEGIN, CRLF.len())),
+            Chunked::Size { digits: 0, .. } => {
                 let (size, digits) = plain_size(bytes)?;
                 let is_plain = size > 0 && bytes[digits..].starts_with(CRLF);
                 is_plain.then_some((Chunked::Data(size), digits + CRLF.len()))
@@ -177,17 +199,20 @@ impl Chunked {
     fn after(self, byte: u8) -> Result<Chunked, Error> {
         use Chunked::*;
         Ok(match (self, byte) {
-            (Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            (Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = (byte as char).to_digit(16).map_or(0, u64::from);
-                let size = size.unwrap_or(0);
-                if size >> 60 != 0 {
+                if size >> 60 != 0 || digits == MOST_DIGITS {
                     return Err(broken("a chunk's size is too large"));
                 }
-                Size(Some(size << 4 | digit))
+                Size {
+                    size: size << 4 | digit,
+                    digits: digits + 1,
+                }
             }
-            (Size(Some(size)), b'\r') => SizeLf(size),
-            (Size(Some(size)), b' ' | b'\t' | b';') => Extension { size, skipped: 1 },
-            (Size(_), _) => return Err(broken("a chunk's size is not a number")),
+            (Size { digits: 0, .. }, _) => return Err(broken("a chunk's size is not a number")),
+            (Size { size, .. }, b'\r') => SizeLf(size),
+            (Size { size, .. }, b' ' | b'\t' | b';') => Extension { size, skipped: 1 },
+            (Size { .. }, _) => return Err(broken("a chunk's size is not a number")),
 
             (Extension { size, .. }, b'\r') => SizeLf(size),
             (Extension { .. }, b'\n') => return Err(broken("a chunk's line has no CR")),
@@ -204,7 +229,7 @@ impl Chunked {
             (SizeLf(_), _) => return Err(broken("a chunk's line has no LF")),
 
             (DataCr, b'\r') => DataLf,
-            (DataLf, b'\n') => Size(None),
+            (DataLf, b'\n') => Chunked::BEGIN,
             (DataCr | DataLf, _) => return Err(broken("a chunk's data is longer than its size")),
 
             (Trailer { is_empty, skipped }, b'\r') => TrailerLf { is_empty, skipped },
@@ -227,9 +252,9 @@ impl Chunked {
 
 /// The number that begins here, and how many digits it has; `None` if it does not end soon.
 fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
-    const MOST_DIGITS: usize = 6;
+    const PLAIN: usize = 6;
     let mut size = 0;
-    for (digits, byte) in bytes.iter().take(MOST_DIGITS + 1).enumerate() {
+    for (digits, byte) in bytes.iter().take(PLAIN + 1).enumerate() {
         match (*byte as char).to_digit(16) {
             Some(digit) => size = size << 4 | u64::from(digit),
             None => return Some((size, digits)),
@@ -285,7 +310,7 @@ mod tests {
         Framing::of(200, false, &map).map_err(|error| error.message)
     }
 
-    const CHUNKED: Framing = Framing::Chunked(Chunked::Size(None));
+    const CHUNKED: Framing = Framing::Chunked(Chunked::BEGIN);
 
     #[test]
     fn the_framing_is_that_of_rfc_9112() {
@@ -298,30 +323,37 @@ mod tests {
                 Framing::Length(7),
             ),
             (&[("transfer-encoding", "chunked")], CHUNKED),
-            (&[("transfer-encoding", "gzip, Chunked ")], CHUNKED),
+            (&[("transfer-encoding", "identity, Chunked ,")], CHUNKED),
             (
                 &[
-                    ("transfer-encoding", "gzip"),
+                    ("transfer-encoding", "chunked"),
                     ("transfer-encoding", "chunked"),
                 ],
                 CHUNKED,
+            ),
+            (&[("transfer-encoding", "identity")], Framing::UntilClose),
+            (
+                &[("transfer-encoding", "identity"), ("content-length", "7")],
+                Framing::Length(7),
             ),
             (
                 &[("transfer-encoding", "chunked"), ("content-length", "7")],
                 CHUNKED,
             ),
-            (
-                &[
-                    ("transfer-encoding", "chunked, gzip"),
-                    ("content-length", "7"),
-                ],
-                Framing::UntilClose,
-            ),
         ] {
             assert_eq!(framing(headers), Ok(expected), "{headers:?}");
         }
         for headers in [
-            &[("content-length", "x")][..],
+            &[("transfer-encoding", "gzip")][..],
+            &[("transfer-encoding", "gzip, chunked")],
+            &[("transfer-encoding", "chunked, gzip")],
+            &[("transfer-encoding", "xchunked")],
+            &[
+                ("transfer-encoding", "deflate"),
+                ("transfer-encoding", "chunked"),
+            ],
+            &[("transfer-encoding", "\"chunked\"")],
+            &[("content-length", "x")],
             &[("content-length", "")],
             &[("content-length", "+7")],
             &[("content-length", "-7")],
@@ -370,6 +402,11 @@ mod tests {
             (b"5\r\nhello\r\n0\r\n\r\nbehind", b"hello", true),
             (b"0005\r\nhello\r\n1\r\n!\r\n", b"hello!", false),
             (
+                b"00000000000000000000000000000005\r\nhello\r\n",
+                b"hello",
+                false,
+            ),
+            (
                 b"a\r\n0123456789\r\nA\r\n0123456789\r\n",
                 b"01234567890123456789",
                 false,
@@ -402,6 +439,8 @@ mod tests {
             ";a\r\n",
             "5;a\nhello",
             "10000000000000000\r\n",
+            "000000000000000000000000000000000\r\n",
+            "000000000000000000000000000000005\r\nhello\r\n",
             "1\r\nab",
             "1\r\na\n",
             "1\r\na\rb",

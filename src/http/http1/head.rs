@@ -2,15 +2,13 @@
 
 use crate::http::connect::Proxy;
 use crate::http::error::{Error, ErrorKind};
-use crate::http::head::{Head, LARGEST};
+use crate::http::head::{Head, LARGEST, MOST_FIELDS, MOST_INTERIM};
 use crate::http::request::{OWN_USER_AGENT, Request};
-use hyper::http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::http::header::HOST;
 use hyper::http::{HeaderMap, HeaderName, HeaderValue};
-use std::mem::MaybeUninit;
+use memchr::memchr;
+use std::borrow::Cow;
 use url::Position::{AfterPort, AfterQuery, BeforeHost, BeforePath, BeforeScheme};
-
-/// The most fields of a head.
-const MOST_FIELDS: usize = 100;
 
 /// A request's head, in origin form; in absolute form for a proxy that makes the request in its own name. What follows it
 /// on the wire is the request's body.
@@ -25,21 +23,19 @@ pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
     };
     line([method.as_bytes(), b" ", target, b" HTTP/1.1"]);
     if let Some(value) = forwarder.and_then(Proxy::authorization) {
-        let name = PROXY_AUTHORIZATION.as_str().as_bytes();
-        line([name, b": ", value.as_bytes(), b""]);
+        line([b"Proxy-Authorization: ", value.as_bytes(), b"", b""]);
     }
     if request.header(&HOST).is_none() {
         // No port that is the scheme's own: the URL has none then.
         let host = url[BeforeHost..AfterPort].as_bytes();
-        line([b"host", b": ", host, b""]);
+        line([b"Host: ", host, b"", b""]);
     }
-    for (name, value) in request.fields() {
-        line([name.as_str().as_bytes(), b": ", value.as_bytes(), b""]);
+    for field in request.fields() {
+        line([field.spelling, b": ", field.value.as_bytes(), b""]);
     }
     if let Some(length) = request.content_length() {
         let length = length.to_string();
-        let name = CONTENT_LENGTH.as_str().as_bytes();
-        line([name, b": ", length.as_bytes(), b""]);
+        line([b"Content-Length: ", length.as_bytes(), b"", b""]);
     }
     line([b""; 4]);
     head
@@ -50,12 +46,10 @@ pub fn write_connect(target: &str, authorization: Option<&HeaderValue>) -> Vec<u
     let mut head = Vec::with_capacity(256);
     let mut line = |parts: [&[u8]; 4]| write_line(&mut head, parts);
     line([b"CONNECT ", target.as_bytes(), b" HTTP/1.1", b""]);
-    line([b"host", b": ", target.as_bytes(), b""]);
-    let user_agent = USER_AGENT.as_str().as_bytes();
-    line([user_agent, b": ", OWN_USER_AGENT.as_bytes(), b""]);
+    line([b"Host: ", target.as_bytes(), b"", b""]);
+    line([b"User-Agent: ", OWN_USER_AGENT.as_bytes(), b"", b""]);
     if let Some(value) = authorization {
-        let name = PROXY_AUTHORIZATION.as_str().as_bytes();
-        line([name, b": ", value.as_bytes(), b""]);
+        line([b"Proxy-Authorization: ", value.as_bytes(), b"", b""]);
     }
     line([b""; 4]);
     head
@@ -68,31 +62,111 @@ fn write_line(head: &mut Vec<u8>, parts: [&[u8]; 4]) {
     head.extend_from_slice(b"\r\n");
 }
 
-/// Reads a response's head, and answers how many bytes it has; `None` while it is incomplete. Interim responses before it
-/// (RFC 9110, section 15.2) are skipped.
-pub fn read(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
-    let mut start = 0;
-    loop {
-        let Some((head, len)) = read_one(&bytes[start..])? else {
-            if bytes.len() >= LARGEST {
-                return Err(broken("the response's head is too large"));
+/// How much is read in one go while a head is incomplete. So much of what follows the head may come with it, and is kept
+/// then until somebody wants it.
+const READ: usize = 16 * 1024;
+
+/// Reads a response's head as it comes. However few bytes come at a time, each of them costs the same.
+#[derive(Default)]
+pub struct Reader {
+    bytes: Vec<u8>,
+    /// Up to here there is no end of the head.
+    searched: usize,
+    /// Where the line begins that has not ended yet.
+    line: usize,
+    /// How many lines have ended, but for empty ones.
+    lines: usize,
+    /// How much there was when it was parsed last.
+    parsed: usize,
+    /// How many interim responses have come before.
+    interim: usize,
+}
+
+impl Reader {
+    /// How much may come next.
+    pub fn room(&self) -> usize {
+        READ.min(LARGEST - self.bytes.len())
+    }
+
+    /// Takes the next bytes. Answers the head when it is complete, and what came behind it. Interim responses before it
+    /// (RFC 9110, section 15.2) are skipped.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<(Head, Vec<u8>)>, Error> {
+        self.bytes.extend_from_slice(bytes);
+        while let Some((head, len)) = self.parse()? {
+            let rest = self.bytes.split_off(len);
+            // 101 is no interim response, but the end of HTTP; nobody has asked for that.
+            if !(100..200).contains(&head.status) || head.status == 101 {
+                return Ok(Some((head, rest)));
             }
-            return Ok(None);
-        };
-        start += len;
-        // 101 is no interim response, but the end of HTTP; nobody has asked for that.
-        if !(100..200).contains(&head.status) || head.status == 101 {
-            return Ok(Some((head, start)));
+            *self = Reader {
+                bytes: rest,
+                interim: self.interim + 1,
+                ..Reader::default()
+            };
+            if self.interim > MOST_INTERIM {
+                let message = format!("the server sent more than {MOST_INTERIM} interim responses");
+                return Err(Error::new(ErrorKind::Protocol, message));
+            }
         }
+        if self.bytes.len() >= LARGEST {
+            let message = format!("the response's head is over {} KiB", LARGEST / 1024);
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        Ok(None)
+    }
+
+    /// The connection has ended before the head has.
+    pub fn ended(&self) -> Error {
+        // Rather because of what it is than because there is no more of it.
+        parse(&self.bytes, self.lines).err().unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::Disconnected,
+                "the connection ended before the response's head was complete",
+            )
+        })
+    }
+
+    /// Parses what has come if its end has; and if it has doubled since the last time, so that what is no head is found out
+    /// before it is as large as one may be.
+    fn parse(&mut self) -> Result<Option<(Head, usize)>, Error> {
+        if !self.has_ended() && self.bytes.len() / 2 < self.parsed {
+            return Ok(None);
+        }
+        self.parsed = self.bytes.len();
+        parse(&self.bytes, self.lines)
+    }
+
+    /// Whether there is an empty line behind one that is not.
+    fn has_ended(&mut self) -> bool {
+        while let Some(found) = memchr(b'\n', &self.bytes[self.searched..]) {
+            self.searched += found + 1;
+            let is_empty = matches!(&self.bytes[self.line..self.searched], b"\n" | b"\r\n");
+            self.line = self.searched;
+            if !is_empty {
+                self.lines += 1;
+            } else if self.lines > 0 {
+                return true;
+            }
+        }
+        self.searched = self.bytes.len();
+        false
     }
 }
 
-fn read_one(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
-    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+/// Parses a head of so many lines, and answers how many bytes it has; `None` while it is incomplete.
+fn parse(bytes: &[u8], lines: usize) -> Result<Option<(Head, usize)>, Error> {
+    let mut fields = Vec::with_capacity(lines.min(MOST_FIELDS));
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()
-        .parse_response_with_uninit_headers(&mut response, bytes, &mut fields)
-        .map_err(|error| broken(&error.to_string()))?;
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, bytes, fields.spare_capacity_mut())
+        .map_err(|error| match error {
+            httparse::Error::TooManyHeaders => Error::new(
+                ErrorKind::Protocol,
+                format!("the response's head has more than {MOST_FIELDS} fields"),
+            ),
+            error => broken(&error.to_string()),
+        })?;
     let httparse::Status::Complete(len) = parsed else {
         return Ok(None);
     };
@@ -103,7 +177,7 @@ fn read_one(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for field in response.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes());
-        let value = HeaderValue::from_bytes(field.value);
+        let value = HeaderValue::from_bytes(&unfolded(field.value));
         let (Ok(name), Ok(value)) = (name, value) else {
             return Err(broken("a header is not legal"));
         };
@@ -117,6 +191,16 @@ fn read_one(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
         },
         len,
     )))
+}
+
+/// A field's value in one line: where it was folded, there is a space (RFC 9112, section 5.2).
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr(b'\n', value).is_none() {
+        return value.into();
+    }
+    let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join(&b' ').into()
 }
 
 fn broken(message: &str) -> Error {
@@ -139,12 +223,12 @@ mod tests {
         let mut request = Request::new("http://example.com:8080/a?b#c").expect("a URL");
         let head = written(&request);
         assert!(
-            head.starts_with("GET /a?b HTTP/1.1\r\nhost: example.com:8080\r\n"),
+            head.starts_with("GET /a?b HTTP/1.1\r\nHost: example.com:8080\r\n"),
             "{head}"
         );
-        assert!(head.contains("\r\naccept: text/event-stream\r\n"), "{head}");
+        assert!(head.contains("\r\nAccept: text/event-stream\r\n"), "{head}");
         assert!(
-            head.ends_with("\r\n\r\n") && !head.contains("content-length"),
+            head.ends_with("\r\n\r\n") && !head.contains("Content-Length"),
             "{head}"
         );
 
@@ -153,10 +237,10 @@ mod tests {
         let head = written(&request);
         assert!(head.starts_with("POST "), "{head}");
         assert!(
-            head.contains("\r\nhost: other\r\n") && !head.contains("example"),
+            head.contains("\r\nHost: other\r\n") && !head.contains("example"),
             "{head}"
         );
-        assert!(head.contains("\r\ncontent-length: 0\r\n"), "{head}");
+        assert!(head.contains("\r\nContent-Length: 0\r\n"), "{head}");
 
         for (name, value) in [("X-One", "a"), ("X-Two", "b"), ("x-one", "c")] {
             request.add_header(name, value).expect("a header");
@@ -164,14 +248,36 @@ mod tests {
         request.set_header("User-Agent", "me").expect("a header");
         assert!(request.set_last_event_id("7"));
         let head = written(&request);
-        let fields = "user-agent: me\r\nhost: other\r\nx-one: a\r\nx-one: c\r\nx-two: b\r\nlast-event-id: 7\r\n";
+        let fields = "User-Agent: me\r\nHost: other\r\nX-One: a\r\nx-one: c\r\nX-Two: b\r\nLast-Event-ID: 7\r\n";
         assert!(head.contains(fields), "{head}");
         request.set_header("X-One", "d").expect("a header");
         let head = written(&request);
-        assert!(head.contains("\r\nx-one: d\r\nx-two: b\r\n"), "{head}");
+        assert!(head.contains("\r\nX-One: d\r\nX-Two: b\r\n"), "{head}");
 
         request.set_body(b"12345");
-        assert!(written(&request).contains("\r\ncontent-length: 5\r\n"));
+        assert!(written(&request).contains("\r\nContent-Length: 5\r\n"));
+    }
+
+    /// The head, and how many bytes it has; the same however they are split. Or the error's words.
+    fn read(bytes: &[u8]) -> Result<Option<(Head, usize)>, String> {
+        let feed = |size: usize| {
+            let (mut reader, mut fed) = (Reader::default(), 0);
+            while fed < bytes.len() {
+                let more = size.min(reader.room()).min(bytes.len() - fed);
+                let read = reader.take(&bytes[fed..fed + more]);
+                fed += more;
+                if let Some((head, rest)) = read.map_err(|error| error.message)? {
+                    return Ok(Some((head, fed - rest.len())));
+                }
+            }
+            Ok(None)
+        };
+        let whole = feed(READ);
+        let few = bytes.len() / 4096 + 1;
+        for size in [few, 2 * few, 3 * few] {
+            assert!(feed(size) == whole, "{size} at a time");
+        }
+        whole
     }
 
     #[test]
@@ -196,17 +302,97 @@ mod tests {
     }
 
     #[test]
-    fn a_head_has_its_limits() {
+    fn a_fold_is_a_space_wherever_it_is() {
+        for (folded, value) in [
+            ("a\r\n b", "a b"),
+            ("a \t\r\n\t  b", "a b"),
+            ("a\n b", "a b"),
+            ("\r\n a", "a"),
+            ("a\r\n \r\n b\r\n\t", "a b"),
+            ("\r\n ", ""),
+            ("a\r\n Content-Type: b", "a Content-Type: b"),
+        ] {
+            let bytes = format!("HTTP/1.1 200 OK\r\nX: {folded}\r\nY: z\r\n\r\nbody");
+            let (head, len) = read(bytes.as_bytes()).expect(folded).expect("complete");
+            assert_eq!(head.headers["x"], value, "{folded:?}");
+            assert_eq!(head.headers.len(), 2, "{folded:?}");
+            assert_eq!(&bytes[len..], "body", "{folded:?}");
+        }
+        // There is no field yet that it could belong to.
+        assert!(read(b"HTTP/1.1 200 OK\r\n X: y\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn a_head_has_its_limits_and_interim_heads_have_them_for_themselves() {
         let field = "X: y\r\n";
         let with = |fields: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", field.repeat(fields));
         assert!(read(with(MOST_FIELDS).as_bytes()).expect("HTTP").is_some());
-        assert!(read(with(MOST_FIELDS + 1).as_bytes()).is_err());
-        let long = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(LARGEST));
-        assert!(
-            read(&long.as_bytes()[..LARGEST - 1])
-                .expect("HTTP so far")
-                .is_none()
-        );
-        assert!(read(&long.as_bytes()[..LARGEST]).is_err());
+        let error = read(with(MOST_FIELDS + 1).as_bytes()).expect_err("too many");
+        assert!(error.ends_with("more than 1000 fields"), "{error}");
+
+        let sized = |status: u16, size: usize| {
+            let (start, end) = (format!("HTTP/1.1 {status} x\r\nX: "), "\r\n\r\n");
+            let filling = "y".repeat(size - start.len() - end.len());
+            start + &filling + end
+        };
+        let final_head = sized(200, LARGEST);
+        assert!(read(final_head.as_bytes()).expect("HTTP").is_some());
+        let with_interim = sized(103, LARGEST) + &sized(102, LARGEST) + &final_head;
+        assert!(read(with_interim.as_bytes()).expect("HTTP").is_some());
+        let error = read(sized(200, LARGEST + 1).as_bytes()).expect_err("too large");
+        assert!(error.ends_with("over 256 KiB"), "{error}");
+
+        let many = |interim: usize| "HTTP/1.1 103 x\r\n\r\n".repeat(interim) + &with(0);
+        assert!(read(many(MOST_INTERIM).as_bytes()).expect("HTTP").is_some());
+        let error = read(many(MOST_INTERIM + 1).as_bytes()).expect_err("too many");
+        assert!(error.ends_with("interim responses"), "{error}");
+    }
+
+    /// By the processor's time, of which a busy machine takes no more: eight times as much may cost eight times as much.
+    #[test]
+    fn a_head_that_drips_costs_no_more_than_linear_time() {
+        let now = || {
+            let mut now = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            // SAFETY: it writes to this timespec.
+            unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+            now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+        };
+        let drip = |size: usize, line: &str| {
+            let begun = now();
+            let mut reader = Reader::default();
+            for byte in "HTTP/1.1 200 OK\r\n"
+                .bytes()
+                .chain(line.bytes().cycle())
+                .take(size)
+            {
+                assert!(reader.take(&[byte]).expect("HTTP so far").is_none());
+            }
+            now() - begun
+        };
+        let lines = format!("X: {}\r\n", "y".repeat(300));
+        let folds = format!("X: y{}\r\n", "\r\n z".repeat(100));
+        for line in [&*lines, &folds, "endless"] {
+            let times = |size| (0..3).map(|_| drip(size, line)).fold(f64::MAX, f64::min);
+            let ratio = times(LARGEST - 1) / times(LARGEST / 8);
+            assert!(ratio < 24.0, "{line:?}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_head_is_found_out_before_it_ends() {
+        for bytes in ["SSH-2.0-OpenSSH_9", "HTTP/1.1 200 OK\r\nno field"] {
+            let endless = bytes.bytes().chain(std::iter::repeat(b'x'));
+            let mut reader = Reader::default();
+            let found = endless
+                .take(2 * bytes.len() + 2)
+                .any(|byte| reader.take(&[byte]).is_err());
+            assert!(
+                found || reader.ended().kind == ErrorKind::Protocol,
+                "{bytes}"
+            );
+        }
     }
 }

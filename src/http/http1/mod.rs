@@ -5,11 +5,11 @@ mod framing;
 mod head;
 mod wire;
 
-pub use head::{read as read_head, write_connect as connect_head};
+pub use head::{Reader as HeadReader, write_connect as connect_head};
 
 use super::connect::{Proxy, Stream};
 use super::error::{Error, ErrorKind};
-use super::head::{Head, LARGEST};
+use super::head::Head;
 use super::request::Request;
 use framing::Framing;
 use hyper::http::Method;
@@ -37,23 +37,17 @@ pub async fn exchange(
 
 /// The response's head, and what came together with it of the body.
 async fn receive_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
-    let mut bytes = Vec::new();
+    let mut reader = HeadReader::default();
     loop {
-        let room = LARGEST - bytes.len();
+        let room = reader.room();
         let read = poll_fn(|cx| {
-            wire.poll_read(cx, room, |read| {
-                bytes.extend_from_slice(read);
-                read.len()
+            wire.poll_read(cx, room, |read| match read.is_empty() {
+                true => Err(reader.ended()),
+                false => reader.take(read),
             })
         });
-        if read.await? == 0 {
-            return Err(Error::new(
-                ErrorKind::Disconnected,
-                "the connection ended before the response's head was complete",
-            ));
-        }
-        if let Some((head, len)) = head::read(&bytes)? {
-            return Ok((head, bytes.split_off(len)));
+        if let Some(head) = read.await?? {
+            return Ok(head);
         }
     }
 }

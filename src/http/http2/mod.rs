@@ -74,8 +74,8 @@ fn head(request: &Request) -> Result<http::Request<()>, Error> {
     *head.method_mut() = request.method.clone();
     *head.uri_mut() = Uri::from_parts(uri).map_err(|error| invalid(error.into()))?;
     let headers = head.headers_mut();
-    for (name, value) in request.fields().filter(|(name, _)| **name != HOST) {
-        headers.append(name, value.clone());
+    for field in request.fields().filter(|field| *field.name != HOST) {
+        headers.append(field.name, field.value.clone());
     }
     if let Some(length) = request.content_length() {
         headers.insert(CONTENT_LENGTH, length.into());
