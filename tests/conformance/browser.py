@@ -169,7 +169,7 @@ def show(case, judged, seed):
     """Everything about a case: how to replay it, what the server did, and what each client made of it."""
     lines = [f"browser.py --seed {seed} --case {case.number}" + " (with --retry-initial)" * case.retry_initial]
     for number, answer in enumerate(case.script):
-        lines += [f"-- answer {number}: {answer.status or 'hangs up'} {list(answer.headers)} {answer.ending}"]
+        lines += [f"-- answer {number}: {answer.status or 'hangs up'} {list(answer.headers)} {answer.ending} {answer.head}"]
         lines += [f"   after {redirect}" for redirect in answer.redirects]
         lines += [dump(b"".join(answer.chunks)), f"   in chunks of {[len(chunk) for chunk in answer.chunks]}"]
     text = predict(()).run(case.script, case.retry_initial)

@@ -8,6 +8,7 @@ nothing is let through for resembling a known difference.
 import codecs
 import re
 
+from heads import TRANSFER
 from standard import FAIL, RECONNECT, STREAM, Client, Parser
 
 
@@ -186,7 +187,35 @@ class OtherCharsetFails(Client):
         return FAIL if verdict == STREAM and other else verdict
 
 
-CHROMIUM = (LineEndAfterBomMissed, RedirectForgottenOnError, OtherSchemeFails, OtherCharsetFails)
+class OtherTransferCodingIgnored(Client):
+    """A transfer coding other than `chunked` is not looked at.
+
+    The text of RFC 9112, section 6.1, has an error for what a recipient does not understand. Chromium takes the content
+    for what it would be without, which for a body that is encoded indeed is not text.
+    """
+
+    def odd_head(self, head):
+        return None if head.startswith(TRANSFER) else super().odd_head(head)
+
+
+class LargestHead(Client):
+    """A head of more than 256 KiB is a network error.
+
+    The text has no limit, and memory has.
+    """
+
+    def odd_head(self, head):
+        return self.network_error() if head == "300 KiB" else super().odd_head(head)
+
+
+CHROMIUM = (
+    LineEndAfterBomMissed,
+    RedirectForgottenOnError,
+    OtherSchemeFails,
+    OtherCharsetFails,
+    OtherTransferCodingIgnored,
+    LargestHead,
+)
 
 
 # ---- The library, on purpose ----------------------------------------------------------------------------------------
@@ -264,6 +293,37 @@ class ControlCharactersNotSent(Client):
         return None if value and re.search("[\0-\x08\x0a-\x1f\x7f]", value) else value
 
 
+class ThousandFields(Client):
+    """A head of more than 1,000 fields is a network error.
+
+    The text has no limit, and Chromium has that of the size alone.
+    """
+
+    def odd_head(self, head):
+        return self.network_error() if head == "1100 fields" else super().odd_head(head)
+
+
+class NoFieldRefused(Client):
+    """A line of a head that is no field is a network error.
+
+    RFC 9112, section 5, has a name and a colon with nothing between. Chromium skips what is otherwise; but two readers
+    that make different things of a line are how fields are smuggled.
+    """
+
+    def odd_head(self, head):
+        return self.network_error() if head in ("space before colon", "no colon") else super().odd_head(head)
+
+
+class TwoCodings(Client):
+    """More than two content codings are a final error.
+
+    The text has no limit. Nobody means more than one, a proxy may add another; each costs its memory.
+    """
+
+    def odd_head(self, head):
+        return FAIL if head == "coding thrice" else super().odd_head(head)
+
+
 LIBRARY = (
     PassingErrorRetried,
     FirstFailureFinal,
@@ -271,4 +331,8 @@ LIBRARY = (
     SixteenRedirects,
     BadRedirectFinal,
     ControlCharactersNotSent,
+    LargestHead,
+    ThousandFields,
+    NoFieldRefused,
+    TwoCodings,
 )

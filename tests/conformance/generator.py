@@ -2,6 +2,7 @@
 
 import random
 
+from heads import HEADS
 from standard import BROKEN, CLEAN, Answer, Parser, Redirect
 
 BOM = b"\xef\xbb\xbf"
@@ -41,6 +42,8 @@ class Generator:
     def __init__(self, seed, number):
         self.random = random.Random(f"{seed}/{number}")
         self.choice = self.random.choice
+        # What is odd about heads has a chance of its own, so that cases of old stay what they were.
+        self.odd = random.Random(f"{seed}/{number}/heads")
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -138,13 +141,16 @@ class Generator:
         # Chance makes a good one of a bad one, or leaves the last line, which may be the small one, without an end.
         if any(sum(Parser().parse([stream, end]).retries[-1:]) > 1000 for end in (b"", b"\n")):
             stream += b"\n\nretry: 1\n"
-        ending = self.choice(CLEAN * 3 + BROKEN * 2)
+        head = self.odd.choice(list(HEADS)) if self.odd.random() < 0.15 else ""
+        ending = HEADS[head].ending or self.choice(CLEAN * 3 + BROKEN * 2)
         if ending in BROKEN:
             stream += sentinel(attempt) + self.choice([b"", b"data: lost\nid: lost\n", b"data", b"\xe2\x82", b"\r"])
         headers = [("Content-Type", self.choice(["text/event-stream"] * 6 + STREAM_TYPES))]
-        if self.chance(0.03):
+        if head:
+            headers = [("Content-Type", "text/event-stream")]
+        elif self.chance(0.03):
             headers.append(("Content-Encoding", self.choice(["identity", "gzip"])))
-        return Answer(200, tuple(headers), self.chunks(stream, most=6), ending, self.redirects())
+        return Answer(200, tuple(headers), self.chunks(stream, most=6), ending, self.redirects(), head)
 
     def other_answer(self):
         kind = self.random.randrange(-1, 10)
@@ -154,7 +160,9 @@ class Generator:
             types = self.choice(WRONG_TYPES + SEVERAL_TYPES)
             return Answer(200, types, (b"data: not everywhere an event\n\n",), "length", self.redirects())
         if kind < 4:
-            redirect = Redirect(self.choice(REDIRECTS), self.choice(["", "bad url", "bad scheme"]))
+            form = self.choice(["", "bad url", "bad scheme"])
+            form = "bad: different ones" if self.odd.random() < 0.3 else form
+            redirect = Redirect(self.choice(REDIRECTS), form)
             return Answer(200, redirects=self.redirects() + (redirect,))
         if kind < 5:
             count = self.choice([15, 16, 17, 19, 20, 21])
@@ -168,7 +176,8 @@ class Generator:
     def redirects(self):
         if not self.chance(0.12):
             return ()
-        return tuple(Redirect(self.choice(REDIRECTS), self.choice(LOCATIONS)) for _ in range(self.choice([1, 1, 2, 3])))
+        hops = [Redirect(self.choice(REDIRECTS), self.choice(LOCATIONS)) for _ in range(self.choice([1, 1, 2, 3]))]
+        return tuple(Redirect(hop.status, "twice") if self.odd.random() < 0.1 else hop for hop in hops)
 
 
 def sentinel(attempt):

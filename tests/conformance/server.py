@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from generator import sentinel_data
+from heads import HEADS
 from standard import BROKEN, END, Trace
 
 PAGE = Path(__file__).with_name("page.html")
@@ -51,9 +52,14 @@ class Session:
     async def redirect(self, redirect, path, hosts, writer):
         self.redirected_to = f"/{self.attempt}.{self.hop}"
         self.hop += 1
-        location = self.location(redirect.location, path, *hosts)
+        locations = [self.location(redirect.location, path, *hosts)]
+        if redirect.location == "twice":
+            locations *= 2
+        elif redirect.location == "bad: different ones":
+            locations.append(locations[0] + "-other")
         self.ended_at = time.monotonic()
-        writer.write(head(redirect.status, (("Location", location),) if location else (), "Content-Length: 0"))
+        fields = [("Location", location) for location in locations if location]
+        writer.write(head(redirect.status, fields, "Content-Length: 0"))
 
     def location(self, form, path, host, other_host):
         """A form of `generator.LOCATIONS`, filled in with the way from `path` to the next hop."""
@@ -65,6 +71,8 @@ class Session:
             "other origin": f"http://{other_host}{target}",
             "scheme-relative": f"//{host}{target}",
             "path": target,
+            "twice": target,
+            "bad: different ones": target,
             "relative": relative,
             "dots": f"./nowhere/../{relative}",
             "fragment": f"{target}#fragment",
@@ -80,6 +88,9 @@ class Session:
         chunks = answer.chunks
         if "gzip" in answer.values("content-encoding"):
             chunks = (gzip.compress(b"".join(chunks)),)
+        odd = HEADS[answer.head]
+        for _ in range(odd.gzip):
+            chunks = (gzip.compress(b"".join(chunks)),)
         length = sum(map(len, chunks))
         framing = {
             "length": f"Content-Length: {length}",
@@ -91,7 +102,9 @@ class Session:
             framing = ""  # they never have a body
         # Time is taken before whatever may tell the client of the end: what is measured is never less than its wait.
         self.ended_at = time.monotonic()
-        writer.write(head(answer.status, answer.headers, framing))
+        headers = [(name, odd.type) for name, _ in answer.headers] if odd.type else answer.headers
+        framing = "\r\n".join([odd.framing or framing, *odd.fields]).removeprefix("\r\n")
+        writer.write(odd.before.encode() + head(answer.status, headers, framing))
         for chunk in chunks:
             await writer.drain()
             await asyncio.sleep(PAUSE)

@@ -10,6 +10,8 @@ import re
 import sys
 from dataclasses import dataclass, field
 
+from heads import TRANSFER
+
 sys.set_int_max_str_digits(0)  # "an integer in base ten", however long
 
 
@@ -94,6 +96,7 @@ class Answer:
     chunks: tuple = ()
     ending: str = "chunked"  # how the body ends: see CLEAN and BROKEN
     redirects: tuple = ()
+    head: str = ""  # in which way its head is odd, see heads.py
 
     def values(self, name):
         return [value for key, value in self.headers if key.lower() == name]
@@ -171,9 +174,19 @@ class Client:
         """The steps given a response (9.2.2, step 15 of the constructor)."""
         if answer.status == 0:
             return self.network_error()
+        odd = self.odd_head(answer.head)
+        if odd is not None:
+            return odd
         if answer.status != 200 or self.essence(answer) != "text/event-stream":
             return FAIL
         return STREAM
+
+    def odd_head(self, head):
+        """What an odd head means, if not that there is a response as with any other. A fold is a space (RFC 9112, section
+        5.2). Interim responses end none, and there is no limit for them nor for a head. Of content codings of which one
+        is unknown, Fetch ("handle content codings") leaves the bytes as they are. A transfer coding that nobody can
+        decode is none of a message that can be read (RFC 9112, section 6.1)."""
+        return self.network_error() if head.startswith(TRANSFER) else None
 
     def essence(self, answer):
         """Fetch, "extract a MIME type", without its parameters: of several the last that is valid."""
