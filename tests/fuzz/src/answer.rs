@@ -9,6 +9,8 @@ pub struct Body {
     pub end: End,
     /// Whether the content is encoded: then nothing here reads it.
     pub is_encoded: bool,
+    /// Why nobody may take it for a stream, if so.
+    pub refused: Option<&'static str>,
 }
 
 /// How a body ends.
@@ -24,26 +26,43 @@ pub enum End {
 
 /// Reads the body of an answer whose head is good.
 pub fn read(mut answer: &[u8]) -> Body {
+    let mut interim = 0;
     loop {
         let (head, body) = split_head(answer);
+        let len = answer.len() - body.len();
         let status = head[0].split(|byte| *byte == b' ').nth(1);
         let is_interim = status.is_some_and(|status| status.starts_with(b"1") && status != b"101");
         if !is_interim {
-            return read_body(&head[1..], body);
+            let mut body = read_body(&head[1..], body);
+            for (is_too_much, what) in [
+                (interim > 100, "more than 100 interim responses"),
+                (len > 256 * 1024, "a head of more than 256 KiB"),
+                (head.len() > 1001, "more than 1000 fields"),
+            ] {
+                body.refused = is_too_much.then_some(what).or(body.refused);
+            }
+            return body;
         }
+        interim += 1;
         answer = body;
     }
 }
 
-/// The lines of a head, and what follows it.
-fn split_head(answer: &[u8]) -> (Vec<&[u8]>, &[u8]) {
-    let mut lines = Vec::new();
+/// The lines of a head, each fold of which is a space, and what follows it.
+fn split_head(answer: &[u8]) -> (Vec<Vec<u8>>, &[u8]) {
+    let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut rest = answer;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         rest = &rest[end + 1..];
-        if !line.is_empty() {
-            lines.push(line);
+        let is_fold = matches!(line.first(), Some(b' ' | b'\t'));
+        if let Some(last) = lines.last_mut()
+            && is_fold
+        {
+            last.push(b' ');
+            last.extend_from_slice(line.trim_ascii());
+        } else if !line.is_empty() {
+            lines.push(line.to_vec());
         } else if !lines.is_empty() {
             return (lines, rest);
         }
@@ -51,7 +70,7 @@ fn split_head(answer: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     crate::broken(format_args!("this has no head: {}", answer.escape_ascii()))
 }
 
-fn read_body(head: &[&[u8]], body: &[u8]) -> Body {
+fn read_body(head: &[Vec<u8>], body: &[u8]) -> Body {
     // The entries of all fields of a name; none if there is no such field.
     let entries = |wanted: &[u8]| -> Vec<Vec<u8>> {
         let fields = head.iter().filter_map(|line| {
@@ -67,25 +86,41 @@ fn read_body(head: &[&[u8]], body: &[u8]) -> Body {
             })
             .collect()
     };
-    let codings = entries(b"content-encoding");
-    let is_coding = |name: &Vec<u8>| !name.is_empty() && name != b"identity";
+    let says_something = |name: &Vec<u8>| !name.is_empty() && name != b"identity";
+    let is_known = |name: &Vec<u8>| {
+        const KNOWN: [&[u8]; 5] = [b"gzip", b"x-gzip", b"deflate", b"br", b"zstd"];
+        KNOWN.contains(&name.as_slice())
+    };
+    let mut codings = entries(b"content-encoding");
+    codings.retain(says_something);
+    let is_encoded = !codings.is_empty() && codings.iter().all(is_known);
+    let mut transfer = entries(b"transfer-encoding");
+    transfer.retain(says_something);
+    let refused = if transfer.iter().any(|coding| coding != b"chunked") {
+        Some("a transfer coding that is not decoded")
+    } else if is_encoded && codings.len() > 2 {
+        Some("more than two content codings")
+    } else {
+        None
+    };
     let (content, end) = read_framed(
-        entries(b"transfer-encoding").last().map(Vec::as_slice),
+        !transfer.is_empty(),
         entries(b"content-length").first().map(Vec::as_slice),
         body,
     );
     Body {
         content,
         end,
-        is_encoded: codings.iter().any(is_coding),
+        is_encoded,
+        refused,
     }
 }
 
-fn read_framed(coding: Option<&[u8]>, length: Option<&[u8]>, body: &[u8]) -> (Vec<u8>, End) {
-    match (coding, length) {
-        (Some(b"chunked"), _) => read_chunks(body),
-        (Some(_), _) | (None, None) => until(body.len(), body),
-        (None, Some(length)) => {
+fn read_framed(is_chunked: bool, length: Option<&[u8]>, body: &[u8]) -> (Vec<u8>, End) {
+    match (is_chunked, length) {
+        (true, _) => read_chunks(body),
+        (false, None) => until(body.len(), body),
+        (false, Some(length)) => {
             let length = str::from_utf8(length).ok();
             let length = length.and_then(|length| length.parse().ok());
             until(length.unwrap_or(usize::MAX), body)
@@ -131,7 +166,7 @@ fn read_chunks(mut bytes: &[u8]) -> (Vec<u8>, End) {
     (content, end)
 }
 
-/// A chunk's size, which extensions may follow.
+/// A chunk's size, of 32 digits at the most, which extensions may follow.
 fn size(line: &[u8]) -> Option<u64> {
     let end = line
         .iter()
@@ -139,7 +174,7 @@ fn size(line: &[u8]) -> Option<u64> {
         .unwrap_or(line.len());
     let digits = str::from_utf8(&line[..end]).ok()?;
     // from_str_radix knows a sign.
-    let are_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let are_digits = digits.len() <= 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     are_digits
         .then(|| u64::from_str_radix(digits, 16).ok())
         .flatten()

@@ -2,6 +2,8 @@
 //!
 //! An input is bytes. Of the first, each pair of bits is a coding, up to the last that is not zero: 0 gzip, 1 deflate, 2 br,
 //! 3 zstd; the second says into how large pieces the rest is cut, and how much may be decoded in one go.
+//!
+//! As no event ever comes, there are limits to what few bytes become, and to the work that the layers have for nothing.
 
 #![no_main]
 
@@ -37,7 +39,37 @@ fuzz_target!(|input: &[u8]| {
         whole.0.len()
     );
     promise!(cut.1 == whole.1, "{:?} is not {:?}", cut.1, whole.1);
+    check_limits(&codings, bytes, size);
 });
+
+/// Decodes pieces of that size, where events may hold little.
+fn check_limits(codings: &[Coding], bytes: &[u8], size: usize) {
+    const EVENT: usize = 64;
+    const ROOM: usize = 4096;
+    let mut decoder = Decoder::new(codings);
+    decoder.allow(EVENT);
+    let (mut came, mut made) = (0, 0);
+    for piece in bytes.chunks(size) {
+        came += piece.len();
+        let limit = 8 * EVENT + 1032 * came;
+        let mut goes = 0;
+        let mut piece = Some(piece);
+        while piece.is_some() || decoder.has_more() {
+            let mut room = ROOM;
+            let mut take = |data: &[u8]| made += data.len();
+            let done = match piece.take() {
+                Some(piece) => decoder.decode(piece, &mut room, &mut take),
+                None => decoder.go_on(&mut room, &mut take),
+            };
+            goes += 1;
+            promise!(made <= limit + ROOM, "{came} bytes become {made}");
+            promise!(goes <= limit / ROOM + 2, "{came} bytes take {goes} goes");
+            if done.is_err() {
+                return;
+            }
+        }
+    }
+}
 
 fn codings(mut bits: u8) -> Vec<Coding> {
     let mut codings = Vec::new();

@@ -7,6 +7,9 @@
 //! - RS (0x1E) holds it, and has the client reconnect at once, or stop if it was the last answer;
 //! - US (0x1F), inside an answer, cuts it into pieces that are written one after another.
 //!
+//! Between two SUBs (0x1A) is what comes many times: eight times the byte after the first. So heads and interim responses
+//! get as far as their limits.
+//!
 //! Whoever comes after the last answer gets a 204. So every run ends by itself, or is stopped.
 
 #![no_main]
@@ -25,6 +28,8 @@ use std::sync::{Arc, Mutex};
 
 /// More answers than any behaviour needs.
 const MOST_ANSWERS: usize = 8;
+/// Begins and ends what comes many times.
+const REPEAT: u8 = 0x1A;
 /// The largest delay in milliseconds, without jitter.
 const DELAY: i64 = 1;
 /// What no other origin may see.
@@ -41,10 +46,28 @@ fuzz_target!(
             Some(end) => (Options(&input[..end]), &input[end + 1..]),
             None => (Options(b""), input),
         };
+        let answers = &repeat(answers)[..];
         let is_end = |byte: &u8| [CLOSE, RESET, HOLD].contains(byte);
         run(&options, answers.split_inclusive(is_end).take(MOST_ANSWERS));
     }
 );
+
+/// What an input stands for.
+fn repeat(input: &[u8]) -> Vec<u8> {
+    const ENOUGH: usize = 1 << 20;
+    let mut all = Vec::new();
+    for (number, part) in input.split(|byte| *byte == REPEAT).enumerate() {
+        match part {
+            [times, part @ ..] if number % 2 == 1 => {
+                let times = 8 * usize::from(*times);
+                all.extend(part.repeat(times.min(ENOUGH / part.len().max(1))));
+            }
+            part => all.extend_from_slice(part),
+        }
+    }
+    all.truncate(ENOUGH);
+    all
+}
 
 /// The switches, each a letter.
 struct Options<'a>(&'a [u8]);
@@ -173,6 +196,7 @@ impl Judge {
                 // SAFETY: in its callback.
                 let id = unsafe { watch::last_event_id(es) };
                 let body = answer::read(&self.answer);
+                promise!(body.refused.is_none(), "open: {:?}", body.refused);
                 self.is_encoded = body.is_encoded;
                 if self.is_encoded {
                     return;
