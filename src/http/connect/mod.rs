@@ -68,8 +68,15 @@ impl Stream {
 
 /// What broke a connection.
 pub fn lost(error: &io::Error) -> Error {
-    tls::broken(error)
-        .unwrap_or_else(|| Error::caused(ErrorKind::Disconnected, "the connection broke", error))
+    if let Some(error) = tls::broken(error) {
+        return error;
+    }
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        // rustls tells where its manual explains that.
+        let message = "the connection broke: it ended without the end of TLS (close_notify)";
+        return Error::new(ErrorKind::Disconnected, message);
+    }
+    Error::caused(ErrorKind::Disconnected, "the connection broke", error)
 }
 
 impl Read for Stream {

@@ -31,9 +31,7 @@ pub fn of_stream(error: &h2::Error) -> Option<Error> {
 
 /// What the server did, or did wrong.
 fn broken(error: &h2::Error) -> Error {
-    let reason = error
-        .reason()
-        .map_or_else(|| error.to_string(), |reason| name(reason));
+    let reason = error.reason().map_or_else(|| error.to_string(), name);
     let what = match (error.is_remote(), error.is_reset()) {
         (true, true) => "the server has reset the stream",
         (true, false) => "the server closes the connection",
