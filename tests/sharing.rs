@@ -14,7 +14,7 @@ use ring::digest::{SHA256, digest};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use test_server::{Identity, Server};
+use test_server::{Exchange, Identity, Server};
 
 /// Everybody's, so that a policy says the same in each test.
 static SERVER: LazyLock<Identity> =
@@ -82,8 +82,11 @@ const POLICY: [Member; 7] = [
     ),
 ];
 
-/// What a way says, but for the Unix socket, which must be there.
-const WAY: [(&str, fn(&mut Settings)); 4] = [
+/// What a way says.
+type Part = (&'static str, fn(&mut Settings));
+
+/// All but the Unix socket, which must be there.
+const WAY: [Part; 4] = [
     ("proxy", |settings| {
         let set = settings
             .http
@@ -205,7 +208,9 @@ fn the_order_of_the_setters_says_nothing() {
             }
             let [there, back] = [[first, second], [second, first]].map(|order| {
                 let mut tls = Tls::default();
-                order.map(|change| change(&mut tls));
+                for change in order {
+                    change(&mut tls);
+                }
                 tls
             });
             assert!(there == back, "{one} and {other}");
@@ -216,6 +221,14 @@ fn the_order_of_the_setters_says_nothing() {
     }
 }
 
+/// What a proxy does.
+fn tunnel(exchange: &mut Exchange) {
+    let (_, port) = exchange.request.target.rsplit_once(':').expect("a port");
+    let port = port.parse().expect("a number");
+    exchange.head(200, &[]);
+    exchange.tunnel(port);
+}
+
 /// Ways to a server: the URL to ask for, and how.
 fn ways(target: &Server) -> Vec<(&'static str, Server, String, Option<String>)> {
     let location = target.url("/");
@@ -223,12 +236,7 @@ fn ways(target: &Server) -> Vec<(&'static str, Server, String, Option<String>)> 
         let location = location.clone();
         move |exchange| exchange.respond(307, &[("Location", &location)], b"")
     });
-    let proxy = Server::start(|exchange| {
-        let (_, port) = exchange.request.target.rsplit_once(':').expect("a port");
-        let port = port.parse().expect("a number");
-        exchange.head(200, &[]);
-        exchange.tunnel(port);
-    });
+    let proxy = Server::start(tunnel);
     let unused = Server::start(|_| ());
     let (redirecting_url, proxy_url) = (redirecting.url("/"), proxy.url(""));
     vec![
@@ -282,4 +290,51 @@ fn what_one_client_trusts_helps_no_other_however_it_gets_there() {
             assert_eq!(target.requests().len(), requests, "{way}");
         }
     }
+}
+
+#[test]
+fn of_a_policy_authorities_and_versions_alone_are_for_an_https_proxy() {
+    let named = Identity::generate(&["sse.example"]).requiring(&CLIENT);
+    let target = Server::start_tls(named.clone(), |exchange| {
+        exchange.event_stream();
+        exchange.event("secret");
+        exchange.wait_for_disconnect();
+    });
+    // Its key is not the pinned one, nor its name the server's.
+    let proxies = Identity::generate(&["localhost"]);
+    let authorities = [named.ca_pem(), proxies.ca_pem()].concat();
+    let through = |identity: Identity, change: fn(&mut Tls)| {
+        let proxy = Server::start_tls(identity, tunnel);
+        let mut subject = Subject::new(&target.url("/"));
+        subject.configure(|settings| {
+            let network = &mut settings.http.network;
+            network.set_proxy(Some(&proxy.url(""))).expect("a proxy");
+            network.set_no_proxy(Some(""));
+            let tls = &mut settings.http.tls;
+            let set = tls.set_extra_roots(authorities.as_bytes());
+            set.expect("authorities");
+            show(tls, &CLIENT);
+            pin(tls, &named);
+            tls.set_server_name(Some("sse.example")).expect("a name");
+            change(tls);
+        });
+        subject.start();
+        (subject, proxy)
+    };
+    let is_kept_out = |identity: Identity, change: fn(&mut Tls)| {
+        let (subject, proxy) = through(identity, change);
+        let lost = subject.error();
+        assert_eq!(lost.kind, ErrorKind::Proxy, "{}", lost.message);
+        assert_eq!(proxy.requests().len(), 0);
+    };
+    let (subject, _proxy) = through(proxies.clone(), |_| ());
+    assert_eq!(subject.events(1), ["secret"]);
+    let (subject, _proxy) = through(proxies.clone(), |tls| tls.set_insecure(true));
+    assert_eq!(subject.events(1), ["secret"]);
+    // It is shown no certificate, whatever it asks for.
+    is_kept_out(proxies.clone().requiring(&CLIENT), |_| ());
+    is_kept_out(STRANGER.clone(), |tls| tls.set_insecure(true));
+    is_kept_out(proxies.only_tls12(), |tls| {
+        tls.set_min_version(MinVersion::Tls13);
+    });
 }
