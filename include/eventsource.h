@@ -50,6 +50,10 @@
  * block, up to one for each processor when there is more to do than one can, and threads that look host names up. The
  * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
  *
+ * SHORTAGE. If the system refuses a thread, a descriptor, or the memory for an event, the attempt fails, and is made again
+ * like after any other error: with EVENTSOURCE_ERR_RESOLVE, EVENTSOURCE_ERR_CONNECT or EVENTSOURCE_ERR_MEMORY. If there is
+ * no memory for anything smaller, the process is aborted: then, and only then, one line is written to stderr.
+ *
  * HOST NAMES. The system's resolver is asked on threads of the process, named eventsource-dns, which exist for as long as
  * there is a name to look up. Each name is looked up once at a time, and all clients that wait for it get the result, which
  * is not kept. Up to 16 names are looked up at once. Those that take longer than 100 ms do not count towards that, so that
@@ -236,6 +240,10 @@ enum eventsource_status_t
      * The server, or what is between, broke off an HTTP/2 stream or connection, or broke the rules of HTTP/2.
      */
     EVENTSOURCE_ERR_HTTP2 = 49,
+    /**
+     * The system has no memory for an event, or for what of its stream has to be held.
+     */
+    EVENTSOURCE_ERR_MEMORY = 50,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L || defined(__swift__)
@@ -1789,12 +1797,14 @@ eventsource_status_t eventsource_parser_new(const struct eventsource_parser_opti
  * @param parser the parser
  * @param bytes may be NULL when `len` is 0
  * @param len bytes of `bytes`
- * @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit: the rest is not parsed,
- *         and the parser has begun a new stream; `ERR_IN_CALLBACK` inside one of this parser's callbacks
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit, `ERR_MEMORY` when there
+ *         is no memory for it: the rest is not parsed, and the parser has begun a new stream; `ERR_IN_CALLBACK` inside one of this parser's callbacks
  *
  * One thread at a time.
  */
-eventsource_status_t eventsource_parser_feed(struct eventsource_parser_t *parser, const void *bytes, size_t len);
+eventsource_status_t eventsource_parser_feed(struct eventsource_parser_t *parser,
+                                             const void *bytes,
+                                             size_t len);
 
 /**
  * Begins a new stream: drops an unfinished event, expects a byte order mark again, keeps the last event id.

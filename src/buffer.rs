@@ -6,6 +6,8 @@
 //! without a copy, and lets only those pages be resident that have been written to.
 
 use std::alloc::{self, Layout};
+use std::error::Error;
+use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
@@ -15,6 +17,21 @@ const MAPPED_FROM: usize = 4096;
 
 /// The least that is allocated.
 const SMALLEST: usize = 16;
+
+/// The system has no memory left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// How many bytes were asked for.
+    pub bytes: usize,
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system has no memory for {} bytes", self.bytes)
+    }
+}
+
+impl Error for OutOfMemory {}
 
 /// Like a `Vec<u8>`, as far as it goes.
 pub struct Buffer {
@@ -78,6 +95,16 @@ impl Buffer {
         }
     }
 
+    /// As [`reserve_exact`](Self::reserve_exact), where there may be too little memory; then nothing changes.
+    pub fn try_reserve_exact(&mut self, more: usize) -> Result<(), OutOfMemory> {
+        if self.capacity() - self.len >= more {
+            return Ok(());
+        }
+        let bytes = self.len.saturating_add(more);
+        let resized = self.memory.resize(bytes, self.len);
+        resized.ok_or(OutOfMemory { bytes })
+    }
+
     /// The room behind its bytes.
     pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: so much memory is there, and this borrows it mutably.
@@ -110,12 +137,16 @@ impl Buffer {
             false => kept.max(self.len),
         };
         if kept < self.capacity() {
-            self.resize(kept);
+            // What is left may have to move, for which there may be no room.
+            let _ = self.memory.resize(kept, self.len);
         }
     }
 
     fn resize(&mut self, size: usize) {
-        self.memory.resize(size, self.len);
+        if self.memory.resize(size, self.len).is_none() {
+            let layout = Layout::array::<u8>(size).unwrap_or(Layout::new::<u8>());
+            alloc::handle_alloc_error(layout);
+        }
     }
 }
 
@@ -156,9 +187,10 @@ impl Memory {
         is_mapped: false,
     };
 
-    fn new(size: usize) -> Memory {
+    /// `None` where there is none left.
+    fn new(size: usize) -> Option<Memory> {
         if size == 0 {
-            return Memory::NONE;
+            return Some(Memory::NONE);
         }
         // The system may refuse, as it has a limit for the number of mappings.
         let mapped = (size >= MAPPED_FROM).then(|| pages::map(size)).flatten();
@@ -166,36 +198,38 @@ impl Memory {
             // SAFETY: the size is not zero.
             unsafe { alloc::alloc(layout) }
         };
-        Memory {
-            start: mapped.unwrap_or_else(|| allocated(size, allocate)),
+        Some(Memory {
+            start: mapped.or_else(|| allocated(size, allocate))?,
             size,
             is_mapped: mapped.is_some(),
-        }
+        })
     }
 
-    /// Makes it larger or smaller. The first `used` bytes, which must fit, stay what they are.
-    fn resize(&mut self, size: usize, used: usize) {
+    /// Makes it larger or smaller. The first `used` bytes, which must fit, stay what they are. `None` where there is no
+    /// memory for that; then it is as it was.
+    fn resize(&mut self, size: usize, used: usize) -> Option<()> {
         let is_large = size >= MAPPED_FROM;
         let resized = if self.is_mapped && is_large {
             // SAFETY: mapped with this size, and nobody else knows of it.
             unsafe { pages::remap(self.start, self.size, size) }
         } else if !self.is_mapped && !is_large && self.size > 0 && size > 0 {
             let (start, old) = (self.start.as_ptr(), layout(self.size));
-            Some(allocated(size, |_| {
+            allocated(size, |_| {
                 // SAFETY: allocated with this layout; neither size is zero.
                 unsafe { alloc::realloc(start, old, size) }
-            }))
+            })
         } else {
             None
         };
         if let Some(start) = resized {
             (self.start, self.size) = (start, size);
-            return;
+            return Some(());
         }
-        let new = Memory::new(size);
+        let new = Memory::new(size)?;
         // SAFETY: by the caller's promise they are in both, and new memory overlaps with nothing.
         unsafe { ptr::copy_nonoverlapping(self.start.as_ptr(), new.start.as_ptr(), used) };
         *self = new;
+        Some(())
     }
 }
 
@@ -214,14 +248,15 @@ impl Drop for Memory {
     }
 }
 
+/// The layout of memory that has been allocated.
 fn layout(size: usize) -> Layout {
-    // A size that no memory can have is no different from one that there is no memory for.
-    Layout::array::<u8>(size).unwrap_or_else(|_| alloc::handle_alloc_error(Layout::new::<u8>()))
+    // SAFETY: it was a layout when it was allocated.
+    unsafe { Layout::from_size_align_unchecked(size, 1) }
 }
 
-fn allocated(size: usize, allocate: impl FnOnce(Layout) -> *mut u8) -> NonNull<u8> {
-    let layout = layout(size);
-    NonNull::new(allocate(layout)).unwrap_or_else(|| alloc::handle_alloc_error(layout))
+fn allocated(size: usize, allocate: impl FnOnce(Layout) -> *mut u8) -> Option<NonNull<u8>> {
+    // A size that no memory can have is no different from one that there is no memory for.
+    NonNull::new(allocate(Layout::array::<u8>(size).ok()?))
 }
 
 #[cfg(target_os = "linux")]
@@ -327,6 +362,20 @@ mod tests {
                 buffer.push(byte);
             }
             assert_eq!((buffer.as_ptr(), buffer.capacity()), (start, size));
+        }
+    }
+
+    #[test]
+    fn what_there_is_no_memory_for_is_refused_and_changes_nothing() {
+        for size in SIZES {
+            let mut buffer = buffer(size);
+            for more in [usize::MAX, isize::MAX as usize, 1 << 50] {
+                let bytes = size.saturating_add(more);
+                let refused = buffer.try_reserve_exact(more);
+                assert_eq!(refused, Err(OutOfMemory { bytes }));
+                assert_eq!(*buffer, text(size));
+            }
+            assert_eq!(buffer.try_reserve_exact(1), Ok(()));
         }
     }
 

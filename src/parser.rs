@@ -9,7 +9,7 @@
 
 mod line_ends;
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, OutOfMemory};
 use std::error::Error;
 use std::fmt;
 use std::mem;
@@ -63,8 +63,11 @@ impl<'a> Text<'a> {
     }
 
     /// A copy.
-    pub fn keep(self) -> KeptText {
-        KeptText(self.terminated.into())
+    pub fn keep(self) -> Result<KeptText, OutOfMemory> {
+        let mut copy = Buffer::new();
+        copy.try_reserve_exact(self.terminated.len())?;
+        copy.extend_from_slice(self.terminated);
+        Ok(KeptText(copy))
     }
 }
 
@@ -75,7 +78,7 @@ impl fmt::Debug for Text<'_> {
 }
 
 /// A text that outlives the parsing of its line.
-pub struct KeptText(Box<[u8]>);
+pub struct KeptText(Buffer);
 
 impl KeptText {
     /// The text.
@@ -108,24 +111,30 @@ pub enum Item<'a> {
     LastEventId(Text<'a>),
 }
 
-/// The stream wants more memory than the parser's limit.
+/// Why an event cannot be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge {
-    /// The limit, in bytes.
-    pub limit: usize,
+pub enum Refused {
+    /// The stream wants more memory than the parser's limit.
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// It wants more than the system has.
+    NoMemory(OutOfMemory),
 }
 
-impl fmt::Display for TooLarge {
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "an event is larger than the limit of {} bytes",
-            self.limit
-        )
+        match self {
+            Refused::TooLarge { limit } => {
+                write!(f, "an event is larger than the limit of {limit} bytes")
+            }
+            Refused::NoMemory(error) => write!(f, "an event cannot be held: {error}"),
+        }
     }
 }
 
-impl Error for TooLarge {}
+impl Error for Refused {}
 
 /// Where items go; any suitable closure is one.
 pub trait Sink {
@@ -148,7 +157,7 @@ impl<F: FnMut(Item<'_>) -> ControlFlow<()>> Sink for F {
 /// Why reading stopped before the end of the input.
 enum Stop {
     Asked,
-    TooLarge,
+    Refused(Refused),
 }
 
 fn accepted(accepted: ControlFlow<()>) -> Result<(), Stop> {
@@ -265,15 +274,15 @@ impl Parser {
     /// event of a block whose id is answered so is handed over all the same.
     ///
     /// An error resets the parser. A caller that survives a panic of `sink` has to reset it.
-    pub fn feed(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<usize, TooLarge> {
+    pub fn feed(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<usize, Refused> {
         let mut rest = input;
         match self.read(&mut rest, sink) {
             Ok(()) => Ok(input.len()),
             Err(Stop::Asked) => Ok(input.len() - rest.len()),
-            Err(Stop::TooLarge) => {
+            Err(Stop::Refused(refused)) => {
                 // Also because a value that was cut off may hold bytes that have yet to be decoded.
                 self.reset();
-                Err(TooLarge { limit: self.limit })
+                Err(refused)
             }
         }
     }
@@ -641,10 +650,11 @@ impl Parser {
         }
         let held = self.held(field);
         if held + more > self.limit {
-            return Err(Stop::TooLarge);
+            return Err(Stop::Refused(Refused::TooLarge { limit: self.limit }));
         }
         if !has_room(self.buffer(field)) {
-            self.grow(field, more, self.limit - held);
+            let grown = self.grow(field, more, self.limit - held);
+            grown.map_err(|error| Stop::Refused(Refused::NoMemory(error)))?;
         }
         Ok(())
     }
@@ -660,15 +670,17 @@ impl Parser {
     /// Doubles the field's buffer, or adds all that the limit leaves room for, if that is less. If the capacity of all
     /// buffers would exceed the limit, what the others do not use is given back first.
     #[cold]
-    fn grow(&mut self, field: Field, more: usize, room: usize) {
+    fn grow(&mut self, field: Field, more: usize, room: usize) -> Result<(), OutOfMemory> {
         let buffer = self.buffer(field);
         let doubling = 2 * buffer.capacity() - buffer.len();
         let growth = more.max(doubling).min(room) + 1;
         if self.capacity() + growth > self.limit {
             self.shrink();
         }
-        self.buffer(field).reserve_exact(growth);
+        // Where there is too little for that, the rest is left to those who cannot do without.
+        let grown = self.buffer(field).try_reserve_exact(growth);
         self.capacity_changed();
+        grown
     }
 }
 

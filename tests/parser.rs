@@ -7,7 +7,7 @@ mod allocations;
 mod naive;
 
 use allocations::Allocations;
-use eventsource::parser::{Item, Parser, Sink, TooLarge};
+use eventsource::parser::{Item, Parser, Refused, Sink};
 use naive::{Got, comment, event, last_id, message, naive};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -663,7 +663,7 @@ fn after_too_large_an_event_the_parser_is_reset() {
     let fed = parser.feed(b"0123456789\n\n", &mut |_: Item<'_>| {
         ControlFlow::Continue(())
     });
-    assert_eq!(fed, Err(TooLarge { limit: 10 }));
+    assert_eq!(fed, Err(Refused::TooLarge { limit: 10 }));
     assert_eq!(
         items(&mut parser, "\u{FEFF}data: c\n\n".as_bytes()),
         [message("c").with_id("1")]
@@ -978,7 +978,7 @@ fn assert_size(stream: &[u8], size: usize) {
                 .collect();
             let fits = fed.map(|_| ());
             let expected = if limit < size {
-                Err(TooLarge { limit })
+                Err(Refused::TooLarge { limit })
             } else {
                 Ok(())
             };

@@ -209,6 +209,7 @@ impl From<ErrorKind> for eventsource_status_t {
             ErrorKind::ReadTimeout => EVENTSOURCE_ERR_READ_TIMEOUT,
             ErrorKind::Protocol => EVENTSOURCE_ERR_PROTOCOL,
             ErrorKind::Http2 => EVENTSOURCE_ERR_HTTP2,
+            ErrorKind::Memory => EVENTSOURCE_ERR_MEMORY,
             ErrorKind::EndOfStream => EVENTSOURCE_ERR_END_OF_STREAM,
             ErrorKind::Status => EVENTSOURCE_ERR_HTTP_STATUS,
             ErrorKind::ContentType => EVENTSOURCE_ERR_CONTENT_TYPE,

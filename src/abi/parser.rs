@@ -4,7 +4,7 @@ use super::callbacks::{eventsource_comment_t, eventsource_event_t};
 use super::delivery::{comment_payload, event_payload};
 use super::guard::{Growing, Refusal, bytes, call, callback, contain, out, sized_read, text_out};
 use super::status::{eventsource_status_t, *};
-use crate::parser::{Item, Parser, Sink};
+use crate::parser::{Item, Parser, Refused, Sink};
 use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,8 +104,8 @@ pub unsafe extern "C" fn eventsource_parser_new(
 /// @param parser the parser
 /// @param bytes may be NULL when `len` is 0
 /// @param len bytes of `bytes`
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit: the rest is not parsed,
-///         and the parser has begun a new stream; `ERR_IN_CALLBACK` inside one of this parser's callbacks
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`; `ERR_EVENT_TOO_LARGE` when an event is over the limit, `ERR_MEMORY` when there
+///         is no memory for it: the rest is not parsed, and the parser has begun a new stream; `ERR_IN_CALLBACK` inside one of this parser's callbacks
 ///
 /// One thread at a time.
 #[unsafe(no_mangle)]
@@ -119,8 +119,12 @@ pub unsafe extern "C" fn eventsource_parser_feed(
         let (this, input) = unsafe { (this(parser)?, self::bytes(bytes, len, "bytes")?) };
         let mut state = this.state()?;
         let fed = state.feed(input, &mut Callbacks { parser, this });
-        fed.map(drop).map_err(|too_large| {
-            Refusal::new(EVENTSOURCE_ERR_EVENT_TOO_LARGE, too_large.to_string())
+        fed.map(drop).map_err(|refused| {
+            let status = match refused {
+                Refused::TooLarge { .. } => EVENTSOURCE_ERR_EVENT_TOO_LARGE,
+                Refused::NoMemory(_) => EVENTSOURCE_ERR_MEMORY,
+            };
+            Refusal::new(status, refused.to_string())
         })
     });
     contain(|| {

@@ -50,6 +50,10 @@
  * block, up to one for each processor when there is more to do than one can, and threads that look host names up. The
  * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
  *
+ * SHORTAGE. If the system refuses a thread, a descriptor, or the memory for an event, the attempt fails, and is made again
+ * like after any other error: with EVENTSOURCE_ERR_RESOLVE, EVENTSOURCE_ERR_CONNECT or EVENTSOURCE_ERR_MEMORY. If there is
+ * no memory for anything smaller, the process is aborted: then, and only then, one line is written to stderr.
+ *
  * HOST NAMES. The system's resolver is asked on threads of the process, named eventsource-dns, which exist for as long as
  * there is a name to look up. Each name is looked up once at a time, and all clients that wait for it get the result, which
  * is not kept. Up to 16 names are looked up at once. Those that take longer than 100 ms do not count towards that, so that

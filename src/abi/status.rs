@@ -79,6 +79,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_DECODING = 48,
     /// The server, or what is between, broke off an HTTP/2 stream or connection, or broke the rules of HTTP/2.
     EVENTSOURCE_ERR_HTTP2 = 49,
+    /// The system has no memory for an event, or for what of its stream has to be held.
+    EVENTSOURCE_ERR_MEMORY = 50,
 }
 
 pub(crate) use eventsource_status_t::*;
@@ -160,5 +162,6 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_CERTIFICATE "the server's certificate is not to be trusted"
         EVENTSOURCE_ERR_DECODING "the content does not follow its coding"
         EVENTSOURCE_ERR_HTTP2 "HTTP/2 was broken off or its rules broken"
+        EVENTSOURCE_ERR_MEMORY "there is no memory for what the server has sent"
     }
 }

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     TooManyRedirects,
     /// An event is over the limit.
     EventTooLarge,
+    /// The system has no memory for what a server has sent.
+    Memory,
     /// A bug of the library.
     Panic,
 }
@@ -68,6 +70,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Redirect => "bad redirect",
             ErrorKind::TooManyRedirects => "too many redirects",
             ErrorKind::EventTooLarge => "event too large",
+            ErrorKind::Memory => "out of memory",
             ErrorKind::Panic => "internal error",
         })
     }

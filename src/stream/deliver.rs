@@ -17,6 +17,8 @@ pub struct Deliver<'r> {
     pub delivered: &'r mut bool,
     /// Receives a comment that has to wait, because of what was asked in the callback before it.
     pub held_comment: &'r mut Option<KeptText>,
+    /// Becomes true where there is no memory for what would have to be kept. The stream cannot go on then.
+    pub out_of_memory: &'r mut bool,
 }
 
 impl Sink for Deliver<'_> {
@@ -36,15 +38,20 @@ impl Sink for Deliver<'_> {
             Item::Comment(text) => {
                 self.handler.deliver_collected();
                 if self.control.holds_events() {
-                    *self.held_comment = Some(text.keep());
+                    let kept = text.keep();
+                    *self.out_of_memory |= kept.is_err();
+                    *self.held_comment = kept.ok();
                 } else {
                     self.handler.on_comment(text);
                 }
             }
             Item::Retry(milliseconds) => self.backoff.set_base(milliseconds),
-            Item::LastEventId(id) => self.shared.set_last_event_id(id.as_str()),
+            Item::LastEventId(id) => {
+                let set = self.shared.set_last_event_id(id.as_str());
+                *self.out_of_memory |= set.is_err();
+            }
         }
-        if self.control.holds_events() {
+        if self.control.holds_events() || *self.out_of_memory {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

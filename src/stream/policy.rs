@@ -98,7 +98,8 @@ pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
         | ErrorKind::Http2
         | ErrorKind::Decoding
         | ErrorKind::EndOfStream
-        | ErrorKind::EventTooLarge => true,
+        | ErrorKind::EventTooLarge
+        | ErrorKind::Memory => true,
         ErrorKind::ContentType
         | ErrorKind::ContentEncoding
         | ErrorKind::Redirect

@@ -10,7 +10,7 @@ use super::shared::{Shared, State};
 use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
-use crate::parser::{KeptText, Parser};
+use crate::parser::{KeptText, Parser, Refused};
 use crate::runtime::{Entry, Stage, reschedule};
 use crate::words;
 use std::fmt;
@@ -79,6 +79,11 @@ pub fn run(
         shared.gate.ended();
         drop(entry);
     }
+}
+
+fn out_of_memory() -> Error {
+    let message = "the system has no memory for what the server has sent";
+    Error::new(ErrorKind::Memory, message)
 }
 
 /// Polls a future; a panic in it becomes its message.
@@ -300,7 +305,11 @@ impl Run {
             true => 0,
             false => self.feed(piece)?,
         };
-        self.held.extend_from_slice(&piece[delivered..]);
+        let rest = &piece[delivered..];
+        if self.held.try_reserve(rest.len()).is_err() {
+            return Err(out_of_memory());
+        }
+        self.held.extend_from_slice(rest);
         Ok(())
     }
 
@@ -355,6 +364,7 @@ impl Run {
             held_comment,
             ..
         } = self;
+        let mut is_out_of_memory = false;
         let fed = parser.feed(
             bytes,
             &mut Deliver {
@@ -364,9 +374,20 @@ impl Run {
                 backoff,
                 delivered,
                 held_comment,
+                out_of_memory: &mut is_out_of_memory,
             },
         );
-        fed.map_err(|too_large| Error::new(ErrorKind::EventTooLarge, too_large.to_string()))
+        match fed {
+            Ok(_) if is_out_of_memory => Err(out_of_memory()),
+            Ok(parsed) => Ok(parsed),
+            Err(refused) => Err(Error::new(
+                match refused {
+                    Refused::TooLarge { .. } => ErrorKind::EventTooLarge,
+                    Refused::NoMemory(_) => ErrorKind::Memory,
+                },
+                refused.to_string(),
+            )),
+        }
     }
 
     /// Takes over an id that the program has set.

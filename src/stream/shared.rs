@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use crate::runtime::RunId;
 use crate::sync::{Mutex, MutexGuard, lock};
+use std::collections::TryReserveError;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -93,17 +94,21 @@ impl Shared {
     }
 
     /// The server sets the last event id.
-    pub fn set_last_event_id(&self, id: &str) {
-        self.write_last_event_id(id, false);
+    pub fn set_last_event_id(&self, id: &str) -> Result<(), TryReserveError> {
+        let mut last = self.last_event_id();
+        // A server says how long it is.
+        let more = id.len().saturating_sub(last.len());
+        last.try_reserve_exact(more)?;
+        self.write_last_event_id(last, id, false);
+        Ok(())
     }
 
     /// The program does, and the run has to hear of that.
     pub fn impose_last_event_id(&self, id: &str) {
-        self.write_last_event_id(id, true);
+        self.write_last_event_id(self.last_event_id(), id, true);
     }
 
-    fn write_last_event_id(&self, id: &str, is_programs: bool) {
-        let mut last = self.last_event_id();
+    fn write_last_event_id(&self, mut last: MutexGuard<'_, String>, id: &str, is_programs: bool) {
         id.clone_into(&mut last);
         self.id_is_programs.store(is_programs, Ordering::Relaxed);
     }

@@ -57,6 +57,7 @@ static void every_status_has_its_own_name(void) {
         STATUS(EVENTSOURCE_ERR_CERTIFICATE, 47),
         STATUS(EVENTSOURCE_ERR_DECODING, 48),
         STATUS(EVENTSOURCE_ERR_HTTP2, 49),
+        STATUS(EVENTSOURCE_ERR_MEMORY, 50),
 #undef STATUS
     };
     size_t count = sizeof STATUSES / sizeof *STATUSES, named = 0;

@@ -40,6 +40,7 @@ const (
 	ErrCertificate      Code = C.EVENTSOURCE_ERR_CERTIFICATE
 	ErrDecoding         Code = C.EVENTSOURCE_ERR_DECODING
 	ErrHTTP2            Code = C.EVENTSOURCE_ERR_HTTP2
+	ErrMemory           Code = C.EVENTSOURCE_ERR_MEMORY
 )
 
 // Error is what the code means.

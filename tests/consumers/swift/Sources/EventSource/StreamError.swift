@@ -37,6 +37,7 @@ public struct StreamError: Error, Sendable, CustomStringConvertible {
         public static let certificate = Code(EVENTSOURCE_ERR_CERTIFICATE)
         public static let decoding = Code(EVENTSOURCE_ERR_DECODING)
         public static let http2 = Code(EVENTSOURCE_ERR_HTTP2)
+        public static let memory = Code(EVENTSOURCE_ERR_MEMORY)
     }
 
     public let code: Code

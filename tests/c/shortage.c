@@ -1,0 +1,150 @@
+/* Promise 6: a shortage of threads, descriptors or memory is an error that is retried, and no more. Each is brought about in a
+ * process of its own, by the limit that the system has for it. */
+#define _DEFAULT_SOURCE /* RLIMIT_NPROC, RLIMIT_AS */
+#include "check.h"
+#include "child.h"
+#include "peer.h"
+#include "recorder.h"
+
+enum { MIB = 1024 * 1024, NOBODY = 65534 };
+
+/* Lets the process have so much of something, or what it had before for a negative number. */
+static void limit(int what, int64_t most) {
+    static struct rlimit before;
+    if (most >= 0) CHECK(getrlimit((unsigned)what, &before) == 0);
+    struct rlimit limited = before;
+    if (most >= 0) limited.rlim_cur = (rlim_t)most;
+    CHECK(setrlimit((unsigned)what, &limited) == 0);
+}
+
+static recorder_t *client_of_localhost(void) {
+    char *url = join("http://localhost%s/hang-body", strrchr(check_url, ':'));
+    recorder_t *r = recorder_new(url);
+    free(url);
+    retry_initial(r);
+    return r;
+}
+
+/* A client that runs: the library has its own threads and descriptors. */
+static recorder_t *start_first(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    start(r);
+    WAIT_FOR(r, "open", 1);
+    return r;
+}
+
+static int end(recorder_t *first, recorder_t *second) {
+    recorder_end(first);
+    recorder_end(second);
+    if (!check_failed()) child_say("it went on");
+    return 0;
+}
+
+/* ---- Roles -------------------------------------------------------------------------------------------------------- */
+
+static void *nothing(void *argument) {
+    return argument;
+}
+
+static int without_threads(void) {
+    recorder_t *first = start_first(), *r = client_of_localhost();
+    pthread_t thread;
+    /* The superuser has no limit. */
+    if (geteuid() == 0) CHECK(setuid(NOBODY) == 0);
+    limit(RLIMIT_NPROC, 0);
+    if (pthread_create(&thread, NULL, nothing, NULL) == 0) {
+        pthread_join(thread, NULL);
+        fprintf(stderr, "\n    not tested: the system does not limit threads here");
+        limit(RLIMIT_NPROC, -1);
+        start(r);
+    } else {
+        start(r);
+        WAIT_FOR(r, "error RESOLVE, again", 2);
+        limit(RLIMIT_NPROC, -1);
+    }
+    WAIT_FOR(r, "open", 1);
+    return end(first, r);
+}
+
+static int without_descriptors(void) {
+    recorder_t *first = start_first(), *r = recorder_new("/hang-body"), *named = client_of_localhost();
+    retry_initial(r);
+    limit(RLIMIT_NOFILE, 0);
+    start(r);
+    start(named);
+    WAIT_FOR(r, "error CONNECT, again", 2);
+    WAIT_FOR(named, "error", 2);
+    limit(RLIMIT_NOFILE, -1);
+    WAIT_FOR(r, "open", 1);
+    WAIT_FOR(named, "open", 1);
+    recorder_end(named);
+    return end(first, r);
+}
+
+/* Sends an event of 64 MiB, as far as the client takes it. */
+static void send_large(int fd) {
+    static char filler[64 * 1024];
+    memset(filler, 'x', sizeof filler);
+    peer_say(fd, "data: ");
+    for (int i = 0; i < 1024; i++) {
+        if (send(fd, filler, sizeof filler, MSG_NOSIGNAL) <= 0) break;
+    }
+}
+
+static int without_memory(void) {
+    peer_t peer = peer_listen("http");
+    recorder_t *first = start_first(), *r = recorder_new(peer.url);
+    long pages = 0;
+    CHECK_STATUS(eventsource_set_max_event_size(r->es, 128 * (size_t)MIB), EVENTSOURCE_OK);
+    start(r);
+    int fd = peer_open(&peer);
+    WAIT_FOR(r, "open", 1);
+    FILE *statm = fopen("/proc/self/statm", "r");
+    CHECK(statm && fscanf(statm, "%ld", &pages) == 1);
+    if (statm) fclose(statm);
+    limit(RLIMIT_AS, (int64_t)pages * sysconf(_SC_PAGESIZE) + 32 * MIB);
+    for (size_t i = 1; i <= 2; i++) {
+        send_large(fd);
+        WAIT_FOR(r, "error MEMORY, again", i);
+        close(fd);
+        fd = peer_open(&peer);
+    }
+    peer_say(fd, "data: small\n\n");
+    WAIT_FOR(r, "event", 1);
+    CHECK_LINES(r, "open 200\nerror MEMORY, again\nopen 200\nerror MEMORY, again\nopen 200\nevent message [small]\n");
+    limit(RLIMIT_AS, -1);
+    close(fd);
+    peer_close(&peer);
+    return end(first, r);
+}
+
+static const role_t ROLES[] = {
+    ROLE(without_threads),
+    ROLE(without_descriptors),
+    ROLE(without_memory),
+};
+
+/* ---- Tests -------------------------------------------------------------------------------------------------------- */
+
+static void check_goes_on(const char *role) {
+    ended_t ended = child_run(role);
+    CHECK_EXIT(&ended, 0);
+    CHECK_TEXT(ended.output, "it went on\n");
+}
+
+static void a_shortage_of_threads_is_an_error_that_is_retried(void) {
+    check_goes_on("without_threads");
+}
+
+static void a_shortage_of_descriptors_is_an_error_that_is_retried(void) {
+    check_goes_on("without_descriptors");
+}
+
+static void a_shortage_of_memory_for_an_event_is_an_error_that_is_retried(void) {
+    check_goes_on("without_memory");
+}
+
+CHECK_MAIN_WITH_ROLES(ROLES,
+                      TEST(a_shortage_of_threads_is_an_error_that_is_retried),
+                      TEST(a_shortage_of_descriptors_is_an_error_that_is_retried),
+                      TEST(a_shortage_of_memory_for_an_event_is_an_error_that_is_retried))
