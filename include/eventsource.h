@@ -21,8 +21,9 @@
  *
  * POINTERS. A string is UTF-8 and ends at its first NUL; a binding for a language whose strings may hold one should refuse
  * those. The library copies what it is given and keeps no pointer of the caller's but user data. NULL is refused with
- * EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither NULL nor valid, and a client or parser
- * that has been freed, are the caller's fault and undefined behaviour.
+ * EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither NULL nor valid, and a parser that has been
+ * freed, are the caller's fault and undefined behaviour. Clients and runtimes may be freed while other threads are in calls
+ * on them, or about to make one: such a call does nothing and answers EVENTSOURCE_ERR_FREED when it comes too late.
  * A struct that begins with `size` grows at its end in later versions; where the caller fills it or has it filled,
  * `size` must be set to sizeof first.
  *
@@ -166,6 +167,10 @@ enum eventsource_status_t
      * The client or runtime was made by this process's parent, before `fork`.
      */
     EVENTSOURCE_ERR_FORKED = 14,
+    /**
+     * The client or runtime has been freed.
+     */
+    EVENTSOURCE_ERR_FREED = 15,
     /**
      * The host's name could not be resolved.
      */
@@ -490,14 +495,19 @@ typedef struct eventsource_request_t eventsource_request_t;
 /**
  * Threads that clients share. Programs that are content with the default need none: it is made at the first start and
  * gone after the last free.
+ *
+ * Any thread may call any function on it at any time, also while another thread or a callback frees it, as for a client: a
+ * call that comes too late answers `ERR_FREED`.
  */
 typedef struct eventsource_runtime_t eventsource_runtime_t;
 
 /**
  * A client: one event stream, kept alive over reconnects.
  *
- * Any thread may call any function on it at any time, except that nothing may use it once `eventsource_free` has
- * been called outside a callback.
+ * Any thread may call any function on it at any time, also while another thread or a callback frees it. A call that is under
+ * way then works on what is there until it returns. A call that comes when the client is gone touches nothing of it:
+ * `eventsource_wait`, `eventsource_stop` and `eventsource_free` have nothing to do, all others answer `ERR_FREED`. That is for
+ * calls that cross the free; no program should keep the pointer for long, because it is given to another client one day.
  */
 typedef struct eventsource_t eventsource_t;
 
@@ -997,8 +1007,11 @@ eventsource_status_t eventsource_start(struct eventsource_t *es);
  * Asks the client to close. Never blocks: what the client is doing is cut short (name resolution, connecting, TLS,
  * waiting), no further event is delivered, and `on_close` comes soon, on the library's thread.
  *
+ * It does not wait for callbacks. When it returns in another thread than theirs, a callback may still be running, and one
+ * more may begin that the library was just about to call; after that only `on_close` comes.
+ *
  * @param es the client
- * @return `EVENTSOURCE_OK`, also when the client does not run or has been asked before; `ERR_NULL`
+ * @return `EVENTSOURCE_OK`, also when the client does not run, has been asked before or has been freed; `ERR_NULL`
  *
  * Any thread, any time, inside any callback.
  */
@@ -1009,7 +1022,7 @@ eventsource_status_t eventsource_stop(struct eventsource_t *es);
  *
  * @param es the client
  * @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
- * @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
+ * @return `EVENTSOURCE_OK` when the client does not run (any more) or has been freed; `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
  *         `ERR_IN_CALLBACK` inside any callback of the library, `ERR_STATE` for `EVENTSOURCE_FOREVER` with manual dispatch:
  *         its end needs somebody who dispatches
  *
@@ -1022,9 +1035,12 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es,
  * Stops the client and releases it. NULL is fine.
  *
  * Outside callbacks it returns when no callback of this client runs or will run, `on_close` included, and the user
- * data's `destroy` has been called. Inside a callback it returns at once. The callback's own client stays valid until
- * that callback returns; then `on_close` comes, then `destroy`. Another client must not be used any more; its
- * `on_close` and `destroy` come on its own time, or, if it does not run, its `destroy` before this returns.
+ * data's `destroy` has been called. Inside a callback it returns at once: `on_close` comes after that callback or, if the
+ * client is another one, on its own time, and then `destroy`; for a client that does not run, `destroy` comes before this
+ * returns. The client stays valid until its `on_close` has returned.
+ *
+ * Other threads may be in any call on the client meanwhile; all of them that are in `eventsource_wait` return
+ * `EVENTSOURCE_OK` when `on_close` has returned.
  *
  * With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
  * there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
@@ -1040,6 +1056,9 @@ void eventsource_free(struct eventsource_t *es);
  * `eventsource_resume`, no event and no comment comes, apart from a callback that is running and, if that is
  * `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
  * be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
+ *
+ * It does not wait for callbacks. When it returns in another thread than theirs, a callback may still be running, and one
+ * more may begin that the library was just about to call: `on_error`, too, for a stream that had been lost before.
  *
  * @param es the client
  * @return `EVENTSOURCE_OK`, also when the client is paused already or does not run: then it starts paused; `ERR_NULL`
@@ -1064,9 +1083,10 @@ eventsource_status_t eventsource_resume(struct eventsource_t *es);
  * @param es the client
  * @param runtime may be shared by any number of clients, and freed before them: that stops them. NULL, the default, for
  *        the threads that all such clients of the process share
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs, `ERR_FREED` also when the runtime has been freed
  */
-eventsource_status_t eventsource_set_runtime(struct eventsource_t *es, struct eventsource_runtime_t *runtime);
+eventsource_status_t eventsource_set_runtime(struct eventsource_t *es,
+                                             struct eventsource_runtime_t *runtime);
 
 /**
  * Drops the connection, or the wait for the next attempt, and connects anew at once. The back-off keeps its growth. No
@@ -1487,12 +1507,13 @@ eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es,
 
 /**
  * The same as `eventsource_set_ca_pem`, from a file. It is read now, and again when the authorities are read anew; if it
- * cannot be read then, or holds no certificate, what it held before stays trusted.
+ * cannot be read then, or holds no certificate, what it held before stays trusted. No other call on the client waits while
+ * it is read.
  *
  * @param es the client
- * @param path of a file with one or more certificates in PEM form
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, `ERR_STATE` while the
- *         client runs
+ * @param path of a regular file of at most 16 MiB, with one or more certificates in PEM form
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, is larger, or is a pipe or
+ *         device, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_ca_file(struct eventsource_t *es,
                                              const char *path);
@@ -1744,9 +1765,13 @@ eventsource_status_t eventsource_runtime_new(const struct eventsource_runtime_op
  * client in its `eventsource_free`. The clients remain the caller's to free; until another runtime is set,
  * `eventsource_start` answers `ERR_STATE` for them.
  *
+ * Other threads may be in `eventsource_runtime_dispatch` meanwhile: those that run a callback return after it, and those that
+ * wait return at once, with `ERR_FREED`. The file descriptor of `eventsource_runtime_fd` is readable from now on, until it is
+ * closed with the runtime.
+ *
  * @param runtime the runtime
  *
- * Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
+ * Any thread, once. In a child process after `fork` it does nothing.
  */
 void eventsource_runtime_free(struct eventsource_runtime_t *runtime);
 
@@ -1762,8 +1787,9 @@ void eventsource_runtime_free(struct eventsource_runtime_t *runtime);
  * @param max the most turns; 0 for as many as are due
  * @param ran receives how many turns have been run, 0 after the time has run out; may be NULL. A turn need not contain a
  *        callback: a read can end in the middle of an event.
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` unless dispatch is manual, `ERR_IN_CALLBACK` inside any
- *         callback of the library, `ERR_FORKED`
+ * @return `EVENTSOURCE_OK`, also when one of these callbacks has freed the runtime; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE`
+ *         unless dispatch is manual, `ERR_IN_CALLBACK` inside any callback of the library, `ERR_FORKED`, `ERR_FREED` when the
+ *         runtime has been freed, also during the wait
  */
 eventsource_status_t eventsource_runtime_dispatch(struct eventsource_runtime_t *runtime,
                                                   int64_t timeout_ms,
@@ -1776,7 +1802,7 @@ eventsource_status_t eventsource_runtime_dispatch(struct eventsource_runtime_t *
  *
  * @param runtime the runtime
  * @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`, `ERR_FREED`
  */
 eventsource_status_t eventsource_runtime_fd(struct eventsource_runtime_t *runtime,
                                             int32_t *fd);

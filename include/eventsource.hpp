@@ -30,8 +30,10 @@
  *
  * LIFE. The destructor of a client waits until no callback of it runs or will run. So declare what the callbacks refer to
  * before the client, which then goes first. Inside a callback a destructor returns at once, also that of the callback's own
- * client, whose callbacks live until they have returned. Objects may be moved while they run. One that has been moved from
- * can be destroyed or assigned to; other calls throw EVENTSOURCE_ERR_NULL.
+ * client, whose callbacks live until they have returned. Other threads may then be inside client::wait of the same object,
+ * or inside another call that is legal while it runs: they return without a look at it. But no call may begin once the
+ * destructor may have begun; a thread that cannot know keeps what `get()` returns, and asks with that. Objects may be moved
+ * while they run. One that has been moved from can be destroyed or assigned to; other calls throw EVENTSOURCE_ERR_NULL.
  */
 #ifndef EVENTSOURCE_HPP
 #define EVENTSOURCE_HPP
@@ -420,7 +422,8 @@ public:
     eventsource_runtime_t *get() const noexcept { return runtime_; }
 
     /**
-     * Runs callbacks that are due, and waits for one if none is.
+     * Runs callbacks that are due, and waits for one if none is. Throws EVENTSOURCE_ERR_FREED when another thread or a
+     * callback destroys this runtime meanwhile.
      *
      * @param timeout the longest wait; negative for no limit
      * @param max turns; 0 for all
@@ -486,15 +489,15 @@ namespace detail {
 template <typename Handle>
 class operations {
 public:
-    void stop() { check_client(eventsource_stop(es())); }
-    void pause() { check_client(eventsource_pause(es())); }
-    void resume() { check_client(eventsource_resume(es())); }
-    void reconnect_now() { check_client(eventsource_reconnect_now(es())); }
-    void set_last_event_id(std::string_view id) { check_client(eventsource_set_last_event_id(es(), c_string(id))); }
+    void stop() { perform(eventsource_stop); }
+    void pause() { perform(eventsource_pause); }
+    void resume() { perform(eventsource_resume); }
+    void reconnect_now() { perform(eventsource_reconnect_now); }
+    void set_last_event_id(std::string_view id) { perform(eventsource_set_last_event_id, c_string(id)); }
 
     eventsource_state_t state() const {
         eventsource_state_t state = EVENTSOURCE_IDLE;
-        check_client(eventsource_get_state(es(), &state));
+        perform(eventsource_get_state, &state);
         return state;
     }
     std::string last_event_id() const { return copied_text(es(), eventsource_get_last_event_id); }
@@ -502,7 +505,7 @@ public:
     statistics stats() const {
         eventsource_stats_t raw = {};
         raw.size = sizeof raw;
-        check_client(eventsource_get_stats(es(), &raw));
+        perform(eventsource_get_stats, &raw);
         const auto since = [](std::int64_t ms) {
             return ms < 0 ? std::optional<milliseconds>() : std::optional<milliseconds>(ms);
         };
@@ -515,11 +518,20 @@ protected:
     operations &operator=(const operations &) = default;
     ~operations() = default;
 
-    void check_client(eventsource_status_t status) const {
+    static void check_client(eventsource_t *es, eventsource_status_t status) {
         if (status == EVENTSOURCE_OK) return;
-        // A handle that is NULL or the parent process's remembers nothing.
-        if (status == EVENTSOURCE_ERR_NULL || status == EVENTSOURCE_ERR_FORKED) throw error(status);
-        throw error(status, last_error());
+        // A handle that is NULL, freed or the parent process's remembers nothing.
+        if (status == EVENTSOURCE_ERR_NULL || status == EVENTSOURCE_ERR_FORKED || status == EVENTSOURCE_ERR_FREED) {
+            throw error(status);
+        }
+        throw error(status, copied_text(es, eventsource_get_last_error));
+    }
+
+    /** Calls C, and has no look at this object afterwards: a callback may have destroyed it meanwhile. */
+    template <typename Function, typename... Arguments>
+    void perform(Function function, Arguments &&...arguments) const {
+        eventsource_t *const handle = es();
+        check_client(handle, function(handle, std::forward<Arguments>(arguments)...));
     }
 
 private:
@@ -581,23 +593,24 @@ public:
     void start() {
         const auto data = kept();
         const std::lock_guard<std::mutex> lock(data->mutex);
-        check_client(eventsource_start(es_));
+        perform(eventsource_start);
         data->exception = nullptr;
     }
 
     /** Waits until the client has closed. Then it throws what left a callback, once. */
     void wait() {
         const auto data = kept();
-        check_client(eventsource_wait(es_, EVENTSOURCE_FOREVER));
+        perform(eventsource_wait, EVENTSOURCE_FOREVER);
         data->rethrow();
     }
 
     /** The same, for no longer than this. @return whether the client has closed */
     bool wait_for(milliseconds timeout) {
         const auto data = kept();
-        const eventsource_status_t status = eventsource_wait(es_, timeout.count() < 0 ? 0 : timeout.count());
+        eventsource_t *const es = es_;
+        const eventsource_status_t status = eventsource_wait(es, timeout.count() < 0 ? 0 : timeout.count());
         if (status == EVENTSOURCE_ERR_TIMEOUT) return false;
-        check_client(status);
+        check_client(es, status);
         data->rethrow();
         return true;
     }
@@ -615,7 +628,7 @@ public:
         types_t added, removed; // made and destroyed outside the lock
         added.emplace(type, std::move(call));
         const std::lock_guard<std::mutex> lock(data->mutex);
-        check_client(eventsource_on_event_type(es_, text(type), removes ? nullptr : deliver_type));
+        perform(eventsource_on_event_type, text(type), removes ? nullptr : deliver_type);
         const auto before = data->on_event_type.find(type);
         if (before != data->on_event_type.end()) removed.insert(data->on_event_type.extract(before));
         if (!removes) data->on_event_type.merge(added);
@@ -649,7 +662,7 @@ public:
         const auto data = kept();
         const std::lock_guard<std::mutex> lock(data->mutex);
         // C has no such callback; that it takes this one says that the client does not run.
-        check_client(eventsource_on_close(es_, data->on_close ? close : nullptr));
+        perform(eventsource_on_close, data->on_close ? close : nullptr);
         std::swap(data->on_exception, call);
         return *this;
     }
@@ -855,7 +868,7 @@ private:
         return data_;
     }
     client &done(eventsource_status_t status) {
-        check_client(status);
+        check_client(es_, status);
         return *this;
     }
     template <typename Function, typename Callback>
@@ -863,14 +876,14 @@ private:
                 Callback data_t::*place, Callback &call) {
         const auto data = kept();
         const std::lock_guard<std::mutex> lock(data->mutex);
-        check_client(setter(es_, call ? function : nullptr));
+        perform(setter, call ? function : nullptr);
         std::swap((*data).*place, call); // so that the caller destroys what was there, outside the lock
         return *this;
     }
     eventsource_reconnect_t raw_reconnect() const {
         eventsource_reconnect_t raw = {};
         raw.size = sizeof raw;
-        check_client(eventsource_get_reconnect(es_, &raw));
+        perform(eventsource_get_reconnect, &raw);
         return raw;
     }
 

@@ -190,7 +190,8 @@ fn a_callback_that_blocks_makes_the_server_wait_and_does_not_disturb_the_others(
                 let (runtime, is_over) = (runtime.clone(), is_over.clone());
                 thread::spawn(move || {
                     while !is_over.load(Ordering::Relaxed) {
-                        runtime.dispatch(Some(Duration::from_millis(20)), NonZeroUsize::MIN);
+                        let _ =
+                            runtime.dispatch(Some(Duration::from_millis(20)), NonZeroUsize::MIN);
                     }
                 })
             })

@@ -2,17 +2,18 @@
 
 use super::delivery::Delivery;
 use super::guard::{
-    Process, Refusal, client_call, contain, in_callback, logged_call, may_wait, out, text,
-    time_limit,
+    Process, Refusal, client_call, contain, in_callback, late_client_call, logged_call, may_wait,
+    out, text, time_limit,
 };
+use super::handle::Handles;
 use super::registry::{Registered, UserData, UserDataCell};
-use super::runtime::eventsource_runtime_t;
+use super::runtime::{eventsource_runtime_t, shared_runtime};
 use super::status::{eventsource_status_t, *};
 use crate::log::Level;
 use crate::stream::Client;
 use crate::sync::lock;
 use std::ffi::c_char;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// For `eventsource_wait`: wait without a limit.
@@ -20,18 +21,32 @@ pub const EVENTSOURCE_FOREVER: i64 = -1;
 
 /// A client: one event stream, kept alive over reconnects.
 ///
-/// Any thread may call any function on it at any time, except that nothing may use it once `eventsource_free` has
-/// been called outside a callback.
+/// Any thread may call any function on it at any time, also while another thread or a callback frees it. A call that is under
+/// way then works on what is there until it returns. A call that comes when the client is gone touches nothing of it:
+/// `eventsource_wait`, `eventsource_stop` and `eventsource_free` have nothing to do, all others answer `ERR_FREED`. That is for
+/// calls that cross the free; no program should keep the pointer for long, because it is given to another client one day.
 pub struct eventsource_t {
-    // In the order in which they go: the callbacks' user data before the client, which may end the runtime.
+    _opaque: [u8; 0],
+}
+
+/// The clients of the process.
+pub(super) static CLIENTS: Handles<eventsource_t, Instance> = Handles::new();
+
+/// A client, as its handle, the calls that are under way and its run share it.
+///
+/// What is the caller's is given back by the last who has to do with it: not by the last reference, which may be that of a
+/// call in any thread.
+pub struct Instance {
     callbacks: Mutex<Registered>,
     user_data: UserDataCell,
     client: Client,
     process: Process,
     freed: AtomicBool,
+    /// How many need the user data: the caller, until the free, and the run.
+    keepers: AtomicUsize,
 }
 
-impl eventsource_t {
+impl Instance {
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
@@ -48,6 +63,25 @@ impl eventsource_t {
         Ok(self
             .client
             .while_stopped(|| change(&mut lock(&self.callbacks)))?)
+    }
+
+    /// The run needs the user data, too. Called behind the client's lock, where nobody has freed it.
+    pub(super) fn keep(&self) {
+        self.keepers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The caller or the run does not need the user data any more. The last of them gives back all that is the caller's, and
+    /// lets no more calls in.
+    pub(super) fn let_go(&self, es: *const eventsource_t) {
+        if self.keepers.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        drop(self.user_data.take());
+        self.client.release();
+        // SAFETY: the handle of this client.
+        if let Some(es) = unsafe { CLIENTS.enter(es) } {
+            es.close();
+        }
     }
 
     /// Changes the user data. What it was is released outside the locks: its destroy may call the library.
@@ -80,14 +114,14 @@ pub unsafe extern "C" fn eventsource_new(
     logged_call(Level::Warning, || {
         // SAFETY: the header's rules for pointers.
         let (out, url) = unsafe { (self::out(out, "out")?, text(url, "the URL")?) };
-        let es = Arc::new(eventsource_t {
+        out.write(CLIENTS.give(Arc::new(Instance {
             callbacks: Mutex::default(),
             user_data: UserDataCell::default(),
             client: Client::new(url)?,
             process: Process::current(),
             freed: AtomicBool::new(false),
-        });
-        out.write(Arc::into_raw(es).cast_mut());
+            keepers: AtomicUsize::new(1),
+        })));
         Ok(())
     })
 }
@@ -107,14 +141,10 @@ pub unsafe extern "C" fn eventsource_start(es: *mut eventsource_t) -> eventsourc
     unsafe {
         client_call(es, |client| {
             client.client.start(|| {
-                // The pointer came from Arc::into_raw and the caller's reference is alive; this adds the run's own,
-                // which keeps the client alive until its last callback has returned.
-                Arc::increment_strong_count(es);
-                let es = Arc::from_raw(es.cast_const());
-                let callbacks = lock(&es.callbacks).clone();
-                // Not to be replaced while the client runs.
-                let user = es.user_data.user();
-                Box::new(Delivery::new(es, callbacks, user))
+                let callbacks = lock(&client.callbacks).clone();
+                // Neither replaced nor taken while the client runs.
+                let user = client.user_data.user();
+                Box::new(Delivery::new(client.share(), es, callbacks, user))
             })?;
             Ok(())
         })
@@ -124,15 +154,18 @@ pub unsafe extern "C" fn eventsource_start(es: *mut eventsource_t) -> eventsourc
 /// Asks the client to close. Never blocks: what the client is doing is cut short (name resolution, connecting, TLS,
 /// waiting), no further event is delivered, and `on_close` comes soon, on the library's thread.
 ///
+/// It does not wait for callbacks. When it returns in another thread than theirs, a callback may still be running, and one
+/// more may begin that the library was just about to call; after that only `on_close` comes.
+///
 /// @param es the client
-/// @return `EVENTSOURCE_OK`, also when the client does not run or has been asked before; `ERR_NULL`
+/// @return `EVENTSOURCE_OK`, also when the client does not run, has been asked before or has been freed; `ERR_NULL`
 ///
 /// Any thread, any time, inside any callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_stop(es: *mut eventsource_t) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        client_call(es, |es| {
+        late_client_call(es, |es| {
             es.client.stop();
             Ok(())
         })
@@ -143,7 +176,7 @@ pub unsafe extern "C" fn eventsource_stop(es: *mut eventsource_t) -> eventsource
 ///
 /// @param es the client
 /// @param timeout_ms the longest wait in milliseconds; `EVENTSOURCE_FOREVER` for no limit, 0 to ask only
-/// @return `EVENTSOURCE_OK` when the client does not run (any more); `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
+/// @return `EVENTSOURCE_OK` when the client does not run (any more) or has been freed; `ERR_NULL`, `ERR_VALUE`, `ERR_TIMEOUT`,
 ///         `ERR_IN_CALLBACK` inside any callback of the library, `ERR_STATE` for `EVENTSOURCE_FOREVER` with manual dispatch:
 ///         its end needs somebody who dispatches
 ///
@@ -155,7 +188,7 @@ pub unsafe extern "C" fn eventsource_wait(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        client_call(es, |es| {
+        late_client_call(es, |es| {
             let timeout = time_limit(timeout_ms)?;
             may_wait()?;
             if timeout.is_none() && es.client.is_dispatched_manually() {
@@ -179,9 +212,12 @@ pub unsafe extern "C" fn eventsource_wait(
 /// Stops the client and releases it. NULL is fine.
 ///
 /// Outside callbacks it returns when no callback of this client runs or will run, `on_close` included, and the user
-/// data's `destroy` has been called. Inside a callback it returns at once. The callback's own client stays valid until
-/// that callback returns; then `on_close` comes, then `destroy`. Another client must not be used any more; its
-/// `on_close` and `destroy` come on its own time, or, if it does not run, its `destroy` before this returns.
+/// data's `destroy` has been called. Inside a callback it returns at once: `on_close` comes after that callback or, if the
+/// client is another one, on its own time, and then `destroy`; for a client that does not run, `destroy` comes before this
+/// returns. The client stays valid until its `on_close` has returned.
+///
+/// Other threads may be in any call on the client meanwhile; all of them that are in `eventsource_wait` return
+/// `EVENTSOURCE_OK` when `on_close` has returned.
 ///
 /// With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
 /// there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
@@ -192,8 +228,11 @@ pub unsafe extern "C" fn eventsource_wait(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
     contain(|| {
+        if es.is_null() {
+            return;
+        }
         // SAFETY: the header's rules for pointers.
-        let Some(client) = (unsafe { es.as_ref() }) else {
+        let Some(client) = (unsafe { CLIENTS.enter(es) }) else {
             return;
         };
         // A second call while the first still waits, or inside the same callback, would release it twice.
@@ -201,22 +240,21 @@ pub unsafe extern "C" fn eventsource_free(es: *mut eventsource_t) {
             return;
         }
         if !client.process.is_current() {
-            return free_in_child(client);
+            return free_in_child(&client);
         }
+        client.client.free();
         if in_callback() {
             client.client.stop();
         } else {
             client.client.finish();
         }
-        // SAFETY: the reference that eventsource_new gave out; `freed` makes sure that it is taken back once. A run
-        // that still goes on, inside a callback, holds its own.
-        drop(unsafe { Arc::from_raw(es) });
+        client.let_go(es);
     });
 }
 
 /// What can be released of a client of the parent process: the caller's part. The rest may be in use by threads that
 /// this process does not have, and its sockets are registered with a reactor that the parent shares; it stays.
-fn free_in_child(client: &eventsource_t) {
+fn free_in_child(client: &Instance) {
     drop(client.user_data.take());
 }
 
@@ -224,6 +262,9 @@ fn free_in_child(client: &eventsource_t) {
 /// `eventsource_resume`, no event and no comment comes, apart from a callback that is running and, if that is
 /// `on_events`, its batch. All else goes on: a paused client connects, is told of `on_open`, waits for its next attempt, can
 /// be stopped; but an open stream that ends meanwhile is noticed only afterwards, and the read timeout does not count.
+///
+/// It does not wait for callbacks. When it returns in another thread than theirs, a callback may still be running, and one
+/// more may begin that the library was just about to call: `on_error`, too, for a stream that had been lost before.
 ///
 /// @param es the client
 /// @return `EVENTSOURCE_OK`, also when the client is paused already or does not run: then it starts paused; `ERR_NULL`
@@ -262,7 +303,7 @@ pub unsafe extern "C" fn eventsource_resume(es: *mut eventsource_t) -> eventsour
 /// @param es the client
 /// @param runtime may be shared by any number of clients, and freed before them: that stops them. NULL, the default, for
 ///        the threads that all such clients of the process share
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` while the client runs, `ERR_FREED` also when the runtime has been freed
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_runtime(
     es: *mut eventsource_t,
@@ -271,10 +312,10 @@ pub unsafe extern "C" fn eventsource_set_runtime(
     // SAFETY: the header's rules for pointers.
     unsafe {
         client_call(es, |es| {
-            let runtime = runtime
-                .as_ref()
-                .map(|runtime| runtime.shared())
-                .transpose()?;
+            let runtime = match runtime.is_null() {
+                true => None,
+                false => Some(shared_runtime(runtime)?),
+            };
             Ok(es.client.set_runtime(runtime)?)
         })
     }

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::callbacks::*;
-use super::client::eventsource_t;
+use super::client::{Instance, eventsource_t};
 use super::guard::foreign;
 use super::registry::Registered;
 use super::request::eventsource_request_t;
@@ -18,27 +18,32 @@ use std::sync::Arc;
 /// One run's way to its callbacks. They cannot change while it runs, so it has a copy that needs no lock; its
 /// reference keeps the client alive until the last of them has returned.
 pub struct Delivery {
-    es: Arc<eventsource_t>,
+    client: Arc<Instance>,
+    es: *mut eventsource_t,
     callbacks: Registered,
     user: *mut c_void,
     batch: Batch,
 }
 
-// SAFETY: `user` is only handed to the callbacks; see UserData.
+// SAFETY: `es` and `user` are only handed to the callbacks; see UserData.
 unsafe impl Send for Delivery {}
 
 impl Delivery {
-    pub fn new(es: Arc<eventsource_t>, callbacks: Registered, user: *mut c_void) -> Delivery {
+    /// Keeps the user data; see [`Instance::keep`].
+    pub fn new(
+        client: Arc<Instance>,
+        es: *mut eventsource_t,
+        callbacks: Registered,
+        user: *mut c_void,
+    ) -> Delivery {
+        client.keep();
         Delivery {
+            client,
             es,
             callbacks,
             user,
             batch: Batch::default(),
         }
-    }
-
-    fn es(&self) -> *mut eventsource_t {
-        Arc::as_ptr(&self.es).cast_mut()
     }
 
     // Apart, as the look-up by type is: together with them, the way to on_event saves and restores all registers.
@@ -61,8 +66,14 @@ impl Delivery {
     fn on_events(&self, events: &[*const eventsource_event_t]) {
         if let Some(on_events) = self.callbacks.on_events {
             // SAFETY: a callback of the registered type; the payloads live until it has returned.
-            foreign(|| unsafe { on_events(self.es(), events.as_ptr(), events.len(), self.user) });
+            foreign(|| unsafe { on_events(self.es, events.as_ptr(), events.len(), self.user) });
         }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.client.let_go(self.es);
     }
 }
 
@@ -79,9 +90,9 @@ impl Handler for Delivery {
         let Some(on_request) = self.callbacks.on_request else {
             return;
         };
-        let mut request = eventsource_request_t::new(attempt, self.es.client());
+        let mut request = eventsource_request_t::new(attempt, self.client.client());
         // SAFETY: a callback of the registered type; the request lives until it has returned.
-        foreign(|| unsafe { on_request(self.es(), &raw mut request, self.user) });
+        foreign(|| unsafe { on_request(self.es, &raw mut request, self.user) });
     }
 
     fn on_open(&mut self, opened: &Opened) {
@@ -100,7 +111,7 @@ impl Handler for Delivery {
             header_count: headers.len(),
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        foreign(|| unsafe { on_open(self.es(), &raw const response, self.user) });
+        foreign(|| unsafe { on_open(self.es, &raw const response, self.user) });
     }
 
     fn on_event(&mut self, event: &Event<'_>) {
@@ -112,7 +123,7 @@ impl Handler for Delivery {
         };
         let event = event_payload(event);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        foreign(|| unsafe { on_event(self.es(), &raw const event, self.user) });
+        foreign(|| unsafe { on_event(self.es, &raw const event, self.user) });
     }
 
     fn deliver_collected(&mut self) {
@@ -128,7 +139,7 @@ impl Handler for Delivery {
         };
         let comment = comment_payload(text);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        foreign(|| unsafe { on_comment(self.es(), &raw const comment, self.user) });
+        foreign(|| unsafe { on_comment(self.es, &raw const comment, self.user) });
     }
 
     fn on_error(&mut self, failure: &Failure) -> Decision {
@@ -156,7 +167,7 @@ impl Handler for Delivery {
             body_len: body.len(),
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        let decision = foreign(|| unsafe { on_error(self.es(), &raw const error, self.user) });
+        let decision = foreign(|| unsafe { on_error(self.es, &raw const error, self.user) });
         match decision {
             d if d == eventsource_decision_t::EVENTSOURCE_RECONNECT as i32 => Decision::Reconnect,
             d if d == eventsource_decision_t::EVENTSOURCE_STOP as i32 => Decision::Stop,
@@ -192,7 +203,7 @@ impl Handler for Delivery {
             code,
         };
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        foreign(|| unsafe { on_close(self.es(), &raw const close, self.user) });
+        foreign(|| unsafe { on_close(self.es, &raw const close, self.user) });
     }
 }
 

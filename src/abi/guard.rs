@@ -1,7 +1,8 @@
 //! What every call from C goes through: panics stop here, pointers and strings are checked here, and a refusal becomes
 //! a status and the client's last-error text here.
 
-use super::client::{EVENTSOURCE_FOREVER, eventsource_t};
+use super::client::{CLIENTS, EVENTSOURCE_FOREVER, Instance, eventsource_t};
+use super::handle::Entered;
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use crate::panics;
@@ -33,6 +34,10 @@ impl Refusal {
         Refusal::new(EVENTSOURCE_ERR_NULL, format!("{what} is NULL"))
     }
 
+    pub fn freed(what: &str) -> Refusal {
+        Refusal::new(EVENTSOURCE_ERR_FREED, format!("{what} has been freed"))
+    }
+
     pub fn runtime(error: &std::io::Error) -> Refusal {
         Refusal::new(
             EVENTSOURCE_ERR_RUNTIME,
@@ -59,6 +64,7 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Invalid(invalid) => invalid.into(),
             Refused::State(message) => Refusal::new(EVENTSOURCE_ERR_STATE, message),
+            Refused::Freed => Refusal::freed("the client"),
             Refused::Runtime(error) => Refusal::runtime(&error),
         }
     }
@@ -86,25 +92,47 @@ pub fn logged_call(
 /// Runs the body of a call on a client, which remembers why it was refused.
 ///
 /// # Safety
-/// `es` is NULL or a client that is not freed before this returns.
+/// `es` is NULL or a client, freed or not.
 pub unsafe fn client_call(
     es: *const eventsource_t,
-    body: impl FnOnce(&eventsource_t) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'_, Instance>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
-    call(|| {
-        // SAFETY: the caller's promise.
-        let es = unsafe { client(es)? };
-        contained(|| body(es)).inspect_err(|refusal| es.client().set_last_error(&refusal.message))
+    // SAFETY: the caller's promise.
+    call(|| remembered(&unsafe { client(es)? }, body))
+}
+
+fn remembered(
+    es: &Entered<'_, Instance>,
+    body: impl FnOnce(&Entered<'_, Instance>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    contained(|| body(es)).inspect_err(|refusal| es.client().set_last_error(&refusal.message))
+}
+
+/// The same, for a call that has nothing to do where the client is gone.
+///
+/// # Safety
+/// As for [`client_call`].
+pub unsafe fn late_client_call(
+    es: *const eventsource_t,
+    body: impl FnOnce(&Entered<'_, Instance>) -> Result<(), Refusal>,
+) -> eventsource_status_t {
+    // SAFETY: the caller's promise.
+    call(|| match unsafe { client(es) } {
+        Err(refusal) if refusal.status == EVENTSOURCE_ERR_FREED => Ok(()),
+        es => remembered(&es?, body),
     })
 }
 
-/// A client that this process may use.
+/// A client that this process may use. It stays while the result does.
 ///
 /// # Safety
-/// As for [`client_call`], for as long as the result is used.
-pub unsafe fn client<'a>(es: *const eventsource_t) -> Result<&'a eventsource_t, Refusal> {
+/// As for [`client_call`].
+pub unsafe fn client(es: *const eventsource_t) -> Result<Entered<'static, Instance>, Refusal> {
+    if es.is_null() {
+        return Err(Refusal::null("the client"));
+    }
     // SAFETY: the caller's promise.
-    let es = unsafe { es.as_ref() }.ok_or_else(|| Refusal::null("the client"))?;
+    let es = unsafe { CLIENTS.enter(es) }.ok_or_else(|| Refusal::freed("the client"))?;
     es.process().check()?;
     Ok(es)
 }

@@ -13,6 +13,7 @@ mod callbacks;
 mod client;
 mod delivery;
 mod guard;
+mod handle;
 mod library;
 mod parser;
 mod questions;

@@ -21,8 +21,9 @@
  *
  * POINTERS. A string is UTF-8 and ends at its first NUL; a binding for a language whose strings may hold one should refuse
  * those. The library copies what it is given and keeps no pointer of the caller's but user data. NULL is refused with
- * EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither NULL nor valid, and a client or parser
- * that has been freed, are the caller's fault and undefined behaviour.
+ * EVENTSOURCE_ERR_NULL unless the description allows it. A pointer that is neither NULL nor valid, and a parser that has been
+ * freed, are the caller's fault and undefined behaviour. Clients and runtimes may be freed while other threads are in calls
+ * on them, or about to make one: such a call does nothing and answers EVENTSOURCE_ERR_FREED when it comes too late.
  * A struct that begins with `size` grows at its end in later versions; where the caller fills it or has it filled,
  * `size` must be set to sizeof first.
  *

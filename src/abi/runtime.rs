@@ -5,9 +5,10 @@ use super::guard::{
     Growing, Process, Refusal, User, call, contain, foreign, may_wait, optional_text, out,
     sized_read, time_limit,
 };
+use super::handle::{Entered, Handles};
 use super::registry::UserData;
 use super::status::{eventsource_status_t, *};
-use crate::runtime::{Dispatch, Hook, Options, Runtime};
+use crate::runtime::{Closed, Dispatch, Hook, Options, Runtime};
 use std::ffi::{c_char, c_void};
 use std::mem::offset_of;
 use std::num::NonZeroUsize;
@@ -64,19 +65,47 @@ unsafe impl Growing for eventsource_runtime_options_t {
 
 /// Threads that clients share. Programs that are content with the default need none: it is made at the first start and
 /// gone after the last free.
+///
+/// Any thread may call any function on it at any time, also while another thread or a callback frees it, as for a client: a
+/// call that comes too late answers `ERR_FREED`.
 pub struct eventsource_runtime_t {
+    _opaque: [u8; 0],
+}
+
+/// The runtimes of the process, but for the shared one.
+static RUNTIMES: Handles<eventsource_runtime_t, Instance> = Handles::new();
+
+/// What a handle stands for.
+struct Instance {
     runtime: Arc<Runtime>,
     /// Held here, too, for the case that there are no hooks.
     _user: Arc<HookUser>,
     process: Process,
 }
 
-impl eventsource_runtime_t {
-    /// For a client to hold, or a call in which a callback may free this.
-    pub(super) fn shared(&self) -> Result<Arc<Runtime>, Refusal> {
-        self.process.check()?;
-        Ok(self.runtime.clone())
+/// A runtime that this process may use, for a client or a call to hold.
+///
+/// # Safety
+/// `runtime` is NULL or a runtime, freed or not.
+pub(super) unsafe fn shared_runtime(
+    runtime: *const eventsource_runtime_t,
+) -> Result<Arc<Runtime>, Refusal> {
+    // SAFETY: the caller's promise.
+    let this = unsafe { entered(runtime)? }.ok_or_else(|| Refusal::freed("the runtime"))?;
+    this.process.check()?;
+    Ok(this.runtime.clone())
+}
+
+/// # Safety
+/// As for [`shared_runtime`].
+unsafe fn entered(
+    runtime: *const eventsource_runtime_t,
+) -> Result<Option<Entered<'static, Instance>>, Refusal> {
+    if runtime.is_null() {
+        return Err(Refusal::null("the runtime"));
     }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { RUNTIMES.enter(runtime) })
 }
 
 /// Makes a runtime and its threads. `eventsource_set_runtime` puts a client on it.
@@ -108,7 +137,7 @@ pub unsafe extern "C" fn eventsource_runtime_new(
         };
         let runtime = Runtime::new(options).map_err(|error| Refusal::runtime(&error))?;
         user.own();
-        out.write(Box::into_raw(Box::new(eventsource_runtime_t {
+        out.write(RUNTIMES.give(Arc::new(Instance {
             runtime: Arc::new(runtime),
             _user: user,
             process: Process::current(),
@@ -190,17 +219,21 @@ unsafe fn read_options(
 /// client in its `eventsource_free`. The clients remain the caller's to free; until another runtime is set,
 /// `eventsource_start` answers `ERR_STATE` for them.
 ///
+/// Other threads may be in `eventsource_runtime_dispatch` meanwhile: those that run a callback return after it, and those that
+/// wait return at once, with `ERR_FREED`. The file descriptor of `eventsource_runtime_fd` is readable from now on, until it is
+/// closed with the runtime.
+///
 /// @param runtime the runtime
 ///
-/// Any thread, once. Nothing may use the runtime afterwards. In a child process after `fork` it does nothing.
+/// Any thread, once. In a child process after `fork` it does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_runtime_free(runtime: *mut eventsource_runtime_t) {
     contain(|| {
         // SAFETY: the header's rules for pointers.
-        let is_ours = unsafe { runtime.as_ref() }.is_some_and(|this| this.process.is_current());
-        if is_ours {
-            // SAFETY: made by eventsource_runtime_new and, by the header's rules, freed once.
-            let this = unsafe { Box::from_raw(runtime) };
+        if let Ok(Some(this)) = unsafe { entered(runtime) }
+            && this.process.is_current()
+            && this.close()
+        {
             this.runtime.close();
         }
     });
@@ -217,8 +250,9 @@ pub unsafe extern "C" fn eventsource_runtime_free(runtime: *mut eventsource_runt
 /// @param max the most turns; 0 for as many as are due
 /// @param ran receives how many turns have been run, 0 after the time has run out; may be NULL. A turn need not contain a
 ///        callback: a read can end in the middle of an event.
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` unless dispatch is manual, `ERR_IN_CALLBACK` inside any
-///         callback of the library, `ERR_FORKED`
+/// @return `EVENTSOURCE_OK`, also when one of these callbacks has freed the runtime; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE`
+///         unless dispatch is manual, `ERR_IN_CALLBACK` inside any callback of the library, `ERR_FORKED`, `ERR_FREED` when the
+///         runtime has been freed, also during the wait
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_runtime_dispatch(
     runtime: *mut eventsource_runtime_t,
@@ -232,7 +266,8 @@ pub unsafe extern "C" fn eventsource_runtime_dispatch(
         let timeout = time_limit(timeout_ms)?;
         may_wait()?;
         let max = NonZeroUsize::new(max).unwrap_or(NonZeroUsize::MAX);
-        let turns = runtime.dispatch(timeout, max).unwrap_or_default();
+        let dispatched = runtime.dispatch(timeout, max);
+        let turns = dispatched.map_err(|Closed| Refusal::freed("the runtime"))?;
         // SAFETY: as above.
         if let Some(ran) = unsafe { ran.as_mut() } {
             *ran = turns;
@@ -246,7 +281,7 @@ pub unsafe extern "C" fn eventsource_runtime_dispatch(
 ///
 /// @param runtime the runtime
 /// @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_STATE` unless dispatch is manual, `ERR_FORKED`, `ERR_FREED`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_runtime_fd(
     runtime: *mut eventsource_runtime_t,
@@ -268,11 +303,10 @@ pub unsafe extern "C" fn eventsource_runtime_fd(
 /// A runtime whose callbacks wait for the caller.
 ///
 /// # Safety
-/// `runtime` is NULL or a runtime that is not freed before this returns.
-unsafe fn manual(runtime: *mut eventsource_runtime_t) -> Result<Arc<Runtime>, Refusal> {
+/// As for [`shared_runtime`].
+unsafe fn manual(runtime: *const eventsource_runtime_t) -> Result<Arc<Runtime>, Refusal> {
     // SAFETY: the caller's promise.
-    let this = unsafe { runtime.as_ref() }.ok_or_else(|| Refusal::null("the runtime"))?;
-    let runtime = this.shared()?;
+    let runtime = unsafe { shared_runtime(runtime)? };
     match runtime.dispatch_mode() {
         Dispatch::Manual => Ok(runtime),
         _ => Err(not_manual()),

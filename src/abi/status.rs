@@ -40,6 +40,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_PANIC = 13,
     /// The client or runtime was made by this process's parent, before `fork`.
     EVENTSOURCE_ERR_FORKED = 14,
+    /// The client or runtime has been freed.
+    EVENTSOURCE_ERR_FREED = 15,
 
     /// The host's name could not be resolved.
     EVENTSOURCE_ERR_RESOLVE = 32,
@@ -144,6 +146,7 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_RUNTIME "the system refused threads or descriptors"
         EVENTSOURCE_ERR_PANIC "internal error"
         EVENTSOURCE_ERR_FORKED "the handle is of the parent process"
+        EVENTSOURCE_ERR_FREED "the client or runtime has been freed"
         EVENTSOURCE_ERR_RESOLVE "the host's name could not be resolved"
         EVENTSOURCE_ERR_CONNECT "no connection could be made"
         EVENTSOURCE_ERR_CONNECT_TIMEOUT "connecting took too long"

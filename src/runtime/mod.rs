@@ -10,6 +10,7 @@
 
 pub mod lookups;
 mod scheduler;
+mod signal;
 mod threads;
 mod turns;
 mod watchdog;
@@ -18,6 +19,7 @@ use crate::log::{self, Level};
 use crate::sync::{Condvar, Mutex, PerProcess, Slot, lock, wait};
 use async_task::Runnable;
 use scheduler::{Limits, Next, Scheduler, Worker};
+use signal::Descriptor;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -27,12 +29,11 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::thread::{self, JoinHandle, available_parallelism};
 use std::time::Duration;
-use std::{io, iter};
+use std::{io, iter, mem};
 pub use threads::{callback, in_callback};
 use tokio::runtime::Runtime as Tokio;
 use tokio::task::{unconstrained, yield_now};
-pub use turns::RunId;
-use turns::Turns;
+pub use turns::{Closed, RunId};
 use watchdog::Watchdog;
 
 /// The most threads a runtime has; beyond that, a blocked callback delays others.
@@ -100,13 +101,11 @@ pub trait Stop: Send + Sync {
     fn stop(&self);
 }
 
-/// The runtime has been closed.
-#[derive(Debug)]
-pub struct Closed;
-
 /// A runtime that streams share. Dropping it ends its threads; outside callbacks, it waits until they have gone.
 #[derive(Debug)]
 pub struct Runtime(Arc<Core>);
+
+type Turns = turns::Turns<Runnable, Descriptor>;
 
 /// What the threads share.
 struct Core {
@@ -173,7 +172,7 @@ impl Runtime {
             Watchdog::none()
         };
         let turns = match options.dispatch {
-            Dispatch::Manual => Some(Turns::new()?),
+            Dispatch::Manual => Some(Turns::new(Descriptor::new()?)),
             _ => None,
         };
         let core = Arc::new(Core {
@@ -186,31 +185,37 @@ impl Runtime {
             watching: Mutex::default(),
             working: Mutex::default(),
         });
-        let started = Arc::new(Slot::default());
+        let (started, complete) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
         {
-            let started = started.clone();
-            core.start_thread(move |core| core.begin(&started))?;
+            let (started, complete) = (started.clone(), complete.clone());
+            core.start_thread(move |core| core.begin(&started, &complete))?;
         }
         // Where this fails, the thread has ended or is about to, with nothing in its hands.
         started.take()?;
         let runtime = Runtime(core);
+        let is_complete = Complete(&complete);
         if is_isolated {
             let core = runtime.0.clone();
             let name = format!("{}-wd", core.options.thread_name);
             let watching = threads::spawn(&name, move || core.watch())?;
             *lock(&runtime.0.watching) = Some(watching);
         }
+        is_complete.say();
         Ok(runtime)
     }
 
-    /// Runs a future to its end. It must contain its own panics, and drop its [`Entry`] last: until then the runtime waits
-    /// for it when it is closed, after `stop` has asked it to end.
+    /// Enters a run: until its [`Entry`] is dropped the runtime waits for it when it is closed, after `stop` has asked it to
+    /// end. Does not block.
+    pub fn register(&self, stop: Arc<dyn Stop>) -> Result<Entry, Closed> {
+        self.0.register(stop)
+    }
+
+    /// Runs a future to its end. It must contain its own panics, and drop its [`Entry`] last.
     pub fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
-        stop: Arc<dyn Stop>,
+        entry: Entry,
         future: impl FnOnce(Stage, Entry) -> F,
-    ) -> Result<RunId, Closed> {
-        let entry = self.0.register(stop)?;
+    ) {
         let id = entry.run;
         let stage = Stage::new(self.0.turns.is_some());
         let place = stage.clone();
@@ -220,7 +225,6 @@ impl Runtime {
         let (task, detached) = async_task::spawn(future(stage, entry), schedule);
         detached.detach();
         task.schedule();
-        Ok(id)
     }
 
     /// Where callbacks run.
@@ -230,11 +234,14 @@ impl Runtime {
 
     /// Runs what is due on this thread, `max` turns at most, after a wait of `limit` at most for the first. What becomes
     /// due meanwhile waits for the next call, so that a busy stream does not keep the caller for ever. Answers how many
-    /// turns have been run; `None` unless dispatch is manual.
-    pub fn dispatch(&self, limit: Option<Duration>, max: NonZeroUsize) -> Option<usize> {
-        let turns = self.0.turns.as_ref()?;
-        let Some((first, others)) = turns.wait(limit) else {
-            return Some(0);
+    /// turns have been run: none unless dispatch is manual. Refused once the runtime has been closed, also to who waits then;
+    /// not to who runs the callback that closes it.
+    pub fn dispatch(&self, limit: Option<Duration>, max: NonZeroUsize) -> Result<usize, Closed> {
+        let Some(turns) = &self.0.turns else {
+            return Ok(0);
+        };
+        let Some((first, others)) = turns.wait(limit)? else {
+            return Ok(0);
         };
         let others = iter::from_fn(|| turns.take()).take(others.min(max.get() - 1));
         let taken = iter::once(first).chain(others);
@@ -246,13 +253,13 @@ impl Runtime {
             // By one of the callbacks, in which it could not wait for what takes turns; and nobody will dispatch again.
             self.close();
         }
-        Some(ran)
+        Ok(ran)
     }
 
     /// A descriptor that is readable while callbacks are due; `None` unless dispatch is manual.
     #[cfg(unix)]
     pub fn fd(&self) -> Option<std::os::fd::RawFd> {
-        self.0.turns.as_ref().map(Turns::fd)
+        self.0.turns.as_ref().map(|turns| turns.signal().fd())
     }
 
     /// Gives a run that has been asked to end the turns it needs for that, if dispatch is manual; returns when it has
@@ -275,6 +282,9 @@ impl Runtime {
             runs.closed = true;
             runs.stops.values().cloned().collect()
         };
+        if let Some(turns) = &core.turns {
+            turns.close();
+        }
         for stop in stops {
             stop.stop();
         }
@@ -333,7 +343,7 @@ impl Core {
 
     /// The first thread's life. It makes the reactor itself, because tokio would leave a trace of the making on the thread
     /// that does it, and that is not ours.
-    fn begin(&self, started: &Slot<io::Result<()>>) {
+    fn begin(&self, started: &Slot<io::Result<()>>, complete: &Slot<bool>) {
         let made = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -343,7 +353,13 @@ impl Core {
         };
         *lock(&self.tokio) = Some(tokio.clone());
         started.put(Ok(()));
-        self.work(tokio);
+        // Not before it is sure that there is a runtime: the hooks are the caller's.
+        if complete.take() {
+            self.work(tokio);
+        } else {
+            drop(tokio);
+            self.end();
+        }
     }
 
     /// The life of every other thread.
@@ -471,10 +487,26 @@ impl Core {
         if let Some(watching) = watching {
             let _ = watching.join();
         }
-        let Threads { here, left } = std::mem::take(&mut *lock(&self.working));
+        let Threads { here, left } = mem::take(&mut *lock(&self.working));
         for thread in here.into_iter().chain(left) {
             let _ = thread.join();
         }
+    }
+}
+
+/// Tells the first thread whether there is a runtime; that there is none, unless something else is said.
+struct Complete<'s>(&'s Slot<bool>);
+
+impl Complete<'_> {
+    fn say(self) {
+        self.0.put(true);
+        mem::forget(self);
+    }
+}
+
+impl Drop for Complete<'_> {
+    fn drop(&mut self) {
+        self.0.put(false);
     }
 }
 
@@ -483,6 +515,13 @@ impl Core {
 pub struct Entry {
     run: RunId,
     core: Arc<Core>,
+}
+
+impl Entry {
+    /// The run's name.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
 }
 
 impl Drop for Entry {
@@ -538,7 +577,7 @@ impl Stage {
 pub async fn reschedule() {
     let mut is_back = false;
     poll_fn(|cx| {
-        if std::mem::replace(&mut is_back, true) {
+        if mem::replace(&mut is_back, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();

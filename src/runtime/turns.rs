@@ -5,39 +5,55 @@
 //! comes, and the server is made to wait through TCP.
 
 use crate::sync::{Condvar, Mutex, lock, wait, wait_for};
-use async_task::Runnable;
 use std::collections::VecDeque;
-use std::io;
 use std::time::Duration;
 
 /// Names a run of its runtime.
 pub type RunId = u64;
 
-type Due = VecDeque<(RunId, Runnable)>;
+/// The runtime has been closed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Closed;
 
-/// The queue.
-#[derive(Debug)]
-pub struct Turns {
-    due: Mutex<Due>,
-    /// A turn has become due, or a run has ended.
-    changed: Condvar,
-    signal: Signal,
+/// Tells those who wait elsewhere that there is something to do here. Called behind the queue's lock, by turns.
+pub trait Signal {
+    fn raise(&self);
+    fn lower(&self);
 }
 
-impl Turns {
-    pub fn new() -> io::Result<Turns> {
-        Ok(Turns {
-            due: Mutex::default(),
+/// The queue of turns `T`, which are async-task's.
+#[derive(Debug)]
+pub struct Turns<T, S> {
+    due: Mutex<Due<T>>,
+    /// A turn has become due, a run has ended, or the runtime has been closed.
+    changed: Condvar,
+    signal: S,
+}
+
+#[derive(Debug)]
+struct Due<T> {
+    turns: VecDeque<(RunId, T)>,
+    /// There are turns only for whoever ends the runs.
+    closed: bool,
+}
+
+impl<T, S: Signal> Turns<T, S> {
+    pub fn new(signal: S) -> Turns<T, S> {
+        Turns {
+            due: Mutex::new(Due {
+                turns: VecDeque::new(),
+                closed: false,
+            }),
             changed: Condvar::new(),
-            signal: Signal::new()?,
-        })
+            signal,
+        }
     }
 
     /// A run has its turn. It is in the queue once.
-    pub fn push(&self, run: RunId, task: Runnable) {
+    pub fn push(&self, run: RunId, task: T) {
         let mut due = lock(&self.due);
-        due.push_back((run, task));
-        if due.len() == 1 {
+        due.turns.push_back((run, task));
+        if due.turns.len() == 1 && !due.closed {
             self.signal.raise();
         }
         self.changed.notify_all();
@@ -49,35 +65,49 @@ impl Turns {
         self.changed.notify_all();
     }
 
+    /// Nobody is to wait for turns any more: those who do are sent away, and the signal stays raised.
+    pub fn close(&self) {
+        let mut due = lock(&self.due);
+        if !due.closed && due.turns.is_empty() {
+            self.signal.raise();
+        }
+        due.closed = true;
+        self.changed.notify_all();
+    }
+
     /// Takes the next turn, and tells how many others are due. Waits until one is, no longer than `limit`, or without end.
-    pub fn wait(&self, limit: Option<Duration>) -> Option<(Runnable, usize)> {
+    pub fn wait(&self, limit: Option<Duration>) -> Result<Option<(T, usize)>, Closed> {
         let due = lock(&self.due);
+        let over = |due: &Due<T>| due.closed || !due.turns.is_empty();
         let mut due = match limit {
-            Some(limit) => wait_for(&self.changed, due, limit, |due| !due.is_empty()),
-            None => wait(&self.changed, due, |due| !due.is_empty()),
+            Some(limit) => wait_for(&self.changed, due, limit, over),
+            None => wait(&self.changed, due, over),
         };
-        let first = self.next(&mut due)?;
-        Some((first, due.len()))
+        if due.closed {
+            return Err(Closed);
+        }
+        let first = self.next(&mut due);
+        Ok(first.map(|first| (first, due.turns.len())))
     }
 
     /// Takes the next turn, if one is due.
-    pub fn take(&self) -> Option<Runnable> {
+    pub fn take(&self) -> Option<T> {
         self.next(&mut lock(&self.due))
     }
 
-    fn next(&self, due: &mut Due) -> Option<Runnable> {
-        let (_, task) = due.pop_front()?;
+    fn next(&self, due: &mut Due<T>) -> Option<T> {
+        let (_, task) = due.turns.pop_front()?;
         self.taken(due);
         Some(task)
     }
 
     /// The turns of one run, one after another, until it `has_ended`. Waits for them.
-    pub fn until_ended(&self, run: RunId, has_ended: impl Fn() -> bool) -> Option<Runnable> {
+    pub fn until_ended(&self, run: RunId, has_ended: impl Fn() -> bool) -> Option<T> {
         self.next_where(|id| id == run, has_ended)
     }
 
     /// The turns of all runs, until all `have_ended`. Waits for them.
-    pub fn until_all_ended(&self, have_ended: impl Fn() -> bool) -> Option<Runnable> {
+    pub fn until_all_ended(&self, have_ended: impl Fn() -> bool) -> Option<T> {
         self.next_where(|_| true, have_ended)
     }
 
@@ -85,75 +115,25 @@ impl Turns {
         &self,
         is_wanted: impl Fn(RunId) -> bool,
         is_over: impl Fn() -> bool,
-    ) -> Option<Runnable> {
-        let wanted = |due: &Due| due.iter().position(|(run, _)| is_wanted(*run));
+    ) -> Option<T> {
+        let wanted = |due: &Due<T>| due.turns.iter().position(|(run, _)| is_wanted(*run));
         let mut due = wait(&self.changed, lock(&self.due), |due| {
             is_over() || wanted(due).is_some()
         });
         let index = wanted(&due)?;
-        let (_, task) = due.remove(index)?;
+        let (_, task) = due.turns.remove(index)?;
         self.taken(&due);
         Some(task)
     }
 
-    fn taken(&self, due: &Due) {
-        if due.is_empty() {
+    fn taken(&self, due: &Due<T>) {
+        if due.turns.is_empty() && !due.closed {
             self.signal.lower();
         }
     }
 
-    /// A descriptor that is readable while turns are due.
-    #[cfg(unix)]
-    pub fn fd(&self) -> std::os::fd::RawFd {
-        self.signal.fd()
+    /// What tells of turns.
+    pub fn signal(&self) -> &S {
+        &self.signal
     }
-}
-
-/// A descriptor that others can wait for.
-#[cfg(unix)]
-#[derive(Debug)]
-struct Signal {
-    raised: std::os::unix::net::UnixStream,
-    raise: std::os::unix::net::UnixStream,
-}
-
-#[cfg(unix)]
-impl Signal {
-    fn new() -> io::Result<Signal> {
-        let (raised, raise) = std::os::unix::net::UnixStream::pair()?;
-        raised.set_nonblocking(true)?;
-        raise.set_nonblocking(true)?;
-        Ok(Signal { raised, raise })
-    }
-
-    // One byte is in it while it is raised. Both calls are made under the queue's lock, in turns, and cannot fail: there is
-    // room for a byte, and a byte to read.
-
-    fn raise(&self) {
-        let _ = io::Write::write(&mut &self.raise, &[1]);
-    }
-
-    fn lower(&self) {
-        let _ = io::Read::read(&mut &self.raised, &mut [0]);
-    }
-
-    fn fd(&self) -> std::os::fd::RawFd {
-        std::os::fd::AsRawFd::as_raw_fd(&self.raised)
-    }
-}
-
-/// Elsewhere there is nothing to wait for but a time.
-#[cfg(not(unix))]
-#[derive(Debug)]
-struct Signal;
-
-#[cfg(not(unix))]
-impl Signal {
-    fn new() -> io::Result<Signal> {
-        Ok(Signal)
-    }
-
-    fn raise(&self) {}
-
-    fn lower(&self) {}
 }

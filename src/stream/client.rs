@@ -13,9 +13,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{io, mem};
 
-/// One event stream, kept alive. Any thread may call any method at any time; none blocks but [`Client::wait`].
+/// One event stream, kept alive. Any thread may call any method at any time. None blocks but [`Client::wait`] and
+/// [`Client::finish`]; a change of the settings or a start waits for another one that is under way, a stop for nothing.
 #[derive(Debug)]
 pub struct Client {
+    /// Held by whoever changes what a run is given, or starts one.
+    setup: Mutex<()>,
     /// Shared with the run; a change makes a copy only while an old run still has it.
     settings: Mutex<Arc<Settings>>,
     shared: Arc<Shared>,
@@ -30,6 +33,8 @@ pub enum Refused {
     Invalid(Invalid),
     /// It is not the time for that call.
     State(&'static str),
+    /// The client has been freed.
+    Freed,
     /// The operating system refused threads.
     Runtime(io::Error),
 }
@@ -41,8 +46,12 @@ impl From<Invalid> for Refused {
 }
 
 impl From<WrongState> for Refused {
-    fn from(_: WrongState) -> Refused {
-        Refused::State("the client is running already")
+    fn from(wrong: WrongState) -> Refused {
+        match wrong {
+            WrongState::Running => Refused::State("the client is running"),
+            WrongState::Stopped => Refused::State("the client is not running"),
+            WrongState::Freed => Refused::Freed,
+        }
     }
 }
 
@@ -50,6 +59,7 @@ impl Client {
     /// A client that has not started.
     pub fn new(url: &str) -> Result<Client, Invalid> {
         Ok(Client {
+            setup: Mutex::default(),
             settings: Mutex::new(Arc::new(Settings::new(url)?)),
             shared: Arc::new(Shared::new()),
             runtime: Mutex::default(),
@@ -63,13 +73,26 @@ impl Client {
 
     /// Changes settings; refused while the client runs. A change that fails must leave them as they were.
     pub fn configure<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> Result<T, Refused> {
-        self.while_stopped(|| change(Arc::make_mut(&mut lock(&self.settings))))
+        self.while_stopped(|| {
+            // In a copy, so that nobody who asks for the settings has to wait.
+            let mut settings = self.settings();
+            let changed = change(Arc::make_mut(&mut settings));
+            *lock(&self.settings) = settings;
+            changed
+        })
     }
 
-    /// Does something that must not happen while the client runs; it cannot be started meanwhile.
+    /// Does something that must not happen while the client runs; it cannot be started meanwhile. `act` reads no file and
+    /// calls nothing of the program's.
     pub fn while_stopped<T>(&self, act: impl FnOnce() -> T) -> Result<T, Refused> {
-        let done = self.shared.gate.while_stopped(act);
-        done.map_err(|WrongState| Refused::State("the client is running"))
+        let _setup = lock(&self.setup);
+        self.check_stopped()?;
+        Ok(act())
+    }
+
+    /// Refuses what must not happen while the client runs.
+    pub fn check_stopped(&self) -> Result<(), Refused> {
+        Ok(self.shared.gate.may_start()?)
     }
 
     /// Sets whose threads its runs are on; `None` for those that all clients share.
@@ -80,41 +103,45 @@ impl Client {
         Ok(())
     }
 
-    /// Starts a run.
+    /// Starts a run. `handler` is asked for once nothing can be refused any more, behind a lock: it only makes one.
     pub fn start(&self, handler: impl FnOnce() -> Box<dyn Handler>) -> Result<(), Refused> {
-        self.shared.gate.start(|control| {
-            let runtime = self.running_runtime().map_err(Refused::Runtime)?;
-            let spawned = runtime.spawn(control.clone(), |stage, entry| {
-                self.shared.set_state(State::Connecting);
-                let shared = self.shared.clone();
-                session::run(
-                    shared,
-                    control,
-                    stage,
-                    entry,
-                    self.settings_of_run(),
-                    handler(),
-                )
-            });
-            spawned.map_err(|Closed| Refused::State("the client's runtime has been freed"))
-        })
+        let _setup = lock(&self.setup);
+        self.check_stopped()?;
+        let runtime = self.running_runtime().map_err(Refused::Runtime)?;
+        let settings = self.settings_of_run();
+        let (control, entry, handler) = self.shared.gate.start(|control| {
+            let entry = runtime.register(control.clone());
+            let entry =
+                entry.map_err(|Closed| Refused::State("the client's runtime has been freed"))?;
+            self.shared.set_state(State::Connecting);
+            Ok::<_, Refused>((entry.run(), (control, entry, handler())))
+        })?;
+        let shared = self.shared.clone();
+        runtime.spawn(entry, |stage, entry| {
+            session::run(shared, control, stage, entry, settings, handler)
+        });
+        Ok(())
     }
 
     /// The settings, with what the environment says now.
     fn settings_of_run(&self) -> Arc<Settings> {
-        let mut settings = lock(&self.settings);
+        let mut settings = self.settings();
         if let Some(network) = settings.http.network.renewed() {
             Arc::make_mut(&mut settings).http.network = network;
+            lock(&self.settings).clone_from(&settings);
         }
-        settings.clone()
+        settings
     }
 
     fn running_runtime(&self) -> io::Result<Arc<Runtime>> {
-        let mut runtime = lock(&self.runtime);
-        Ok(match &*runtime {
-            Some(runtime) => runtime.clone(),
-            None => runtime.insert(Runtime::shared()?).clone(),
-        })
+        let runtime = lock(&self.runtime).clone();
+        if let Some(runtime) = runtime {
+            return Ok(runtime);
+        }
+        // Not behind the lock: there may be threads to make.
+        let shared = Runtime::shared()?;
+        *lock(&self.runtime) = Some(shared.clone());
+        Ok(shared)
     }
 
     /// Asks the run to close, if there is one.
@@ -124,8 +151,7 @@ impl Client {
 
     /// Asks the run to connect anew.
     pub fn reconnect_now(&self) -> Result<(), Refused> {
-        let asked = self.shared.gate.interrupt(Interrupt::Reconnect);
-        asked.map_err(|WrongState| Refused::State("the client is not running"))
+        Ok(self.shared.gate.interrupt(Interrupt::Reconnect)?)
     }
 
     /// Sets whether the client reads its stream, in this run and those to come.
@@ -154,6 +180,17 @@ impl Client {
             runtime.finish(run);
         }
         self.wait(None);
+    }
+
+    /// There is no further start; calls that are under way go on.
+    pub fn free(&self) {
+        self.shared.gate.free();
+    }
+
+    /// Lets go of the runtime, which may end it, when there is no run and will be none.
+    pub fn release(&self) {
+        let runtime = lock(&self.runtime).take();
+        drop(runtime);
     }
 
     /// What the client is doing.

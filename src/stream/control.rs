@@ -44,13 +44,13 @@ impl Control {
         self.wake();
     }
 
-    /// Makes the run pause, or go on.
+    /// Makes the run pause, or go on. It has to be woken for either: it may be waiting for bytes, with an eye on the clock,
+    /// or for the end of a pause.
     pub fn set_paused(&self, paused: bool) {
         if paused {
             self.asked.fetch_or(PAUSE, Ordering::Release);
         } else {
             self.asked.fetch_and(!PAUSE, Ordering::Release);
-            self.wake();
         }
     }
 
@@ -80,12 +80,14 @@ impl Control {
         })
     }
 
+    /// Whether the run is to pause. A run that has polled for an interrupt, to no avail, is woken when that changes.
+    pub fn is_paused(&self) -> bool {
+        self.asked.load(Ordering::Acquire) & PAUSE != 0
+    }
+
     /// Waits until the run need not pause.
     pub fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll(cx, |control| {
-            let is_paused = control.asked.load(Ordering::Acquire) & PAUSE != 0;
-            (!is_paused).then_some(())
-        })
+        self.poll(cx, |control| (!control.is_paused()).then_some(()))
     }
 
     fn poll<T>(&self, cx: &mut Context<'_>, look: impl Fn(&Control) -> Option<T>) -> Poll<T> {
@@ -102,7 +104,8 @@ impl Control {
         look(self).map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn wake(&self) {
+    /// Has the run look at what it is asked.
+    pub fn wake(&self) {
         // Outside the lock: whoever is woken may look at once.
         let run = lock(&self.run).clone();
         if let Some(run) = run {

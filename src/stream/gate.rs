@@ -17,6 +17,8 @@ struct State<R> {
     run: Option<Running<R>>,
     /// What the program wants of the run, and of the next.
     paused: bool,
+    /// There is to be no further run.
+    freed: bool,
 }
 
 /// A run, as others may reach it.
@@ -26,10 +28,19 @@ struct Running<R> {
     name: R,
 }
 
-/// The client runs, or, where it must, does not.
-#[derive(Debug)]
-pub struct WrongState;
+/// What the client's state does not allow for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongState {
+    /// It runs.
+    Running,
+    /// It does not run.
+    Stopped,
+    /// It has been freed.
+    Freed,
+}
 
+/// Nothing is done behind the lock that may take a while, or that calls what is the program's: whoever stops the client
+/// must not have to wait.
 impl<R: Copy> Gate<R> {
     /// For a client that has not started.
     pub fn new() -> Gate<R> {
@@ -37,49 +48,55 @@ impl<R: Copy> Gate<R> {
             state: Mutex::new(State {
                 run: None,
                 paused: false,
+                freed: false,
             }),
             closed: Condvar::new(),
         }
     }
 
     /// Begins a run with `start`, which names it. The run may end before this returns: that waits for it.
-    pub fn start<E: From<WrongState>>(
+    pub fn start<T, E: From<WrongState>>(
         &self,
-        start: impl FnOnce(Arc<Control>) -> Result<R, E>,
-    ) -> Result<(), E> {
+        start: impl FnOnce(Arc<Control>) -> Result<(R, T), E>,
+    ) -> Result<T, E> {
         let mut state = lock(&self.state);
-        if state.run.is_some() {
-            return Err(WrongState.into());
-        }
+        state.may_start()?;
         let control = Arc::new(Control::new(state.paused));
-        let name = start(control.clone())?;
+        let (name, started) = start(control.clone())?;
         state.run = Some(Running { control, name });
-        Ok(())
+        Ok(started)
     }
 
-    /// Does something that must not happen while the client runs; it cannot be started meanwhile.
-    pub fn while_stopped<T>(&self, act: impl FnOnce() -> T) -> Result<T, WrongState> {
-        let state = lock(&self.state);
-        match state.run {
-            None => Ok(act()),
-            Some(_) => Err(WrongState),
-        }
+    /// Whether there could be a start now.
+    pub fn may_start(&self) -> Result<(), WrongState> {
+        lock(&self.state).may_start()
+    }
+
+    /// There is no further start. A run that is under way goes on.
+    pub fn free(&self) {
+        lock(&self.state).freed = true;
     }
 
     /// Asks something of the run, if there is one.
     pub fn interrupt(&self, interrupt: Interrupt) -> Result<(), WrongState> {
-        let state = lock(&self.state);
-        let run = state.run.as_ref().ok_or(WrongState)?;
-        run.control.interrupt(interrupt);
+        let run = lock(&self.state).control();
+        run.ok_or(WrongState::Stopped)?.interrupt(interrupt);
         Ok(())
     }
 
     /// Makes the run pause or go on, and those to come begin so.
     pub fn set_paused(&self, paused: bool) {
-        let mut state = lock(&self.state);
-        state.paused = paused;
-        if let Some(run) = &state.run {
-            run.control.set_paused(paused);
+        let run = {
+            let mut state = lock(&self.state);
+            state.paused = paused;
+            let run = state.control();
+            if let Some(run) = &run {
+                run.set_paused(paused);
+            }
+            run
+        };
+        if let Some(run) = run {
+            run.wake();
         }
     }
 
@@ -103,5 +120,19 @@ impl<R: Copy> Gate<R> {
             Some(limit) => wait_for(&self.closed, state, limit, closed),
         };
         closed(&state)
+    }
+}
+
+impl<R> State<R> {
+    fn may_start(&self) -> Result<(), WrongState> {
+        match (&self.run, self.freed) {
+            (Some(_), _) => Err(WrongState::Running),
+            (None, true) => Err(WrongState::Freed),
+            (None, false) => Ok(()),
+        }
+    }
+
+    fn control(&self) -> Option<Arc<Control>> {
+        self.run.as_ref().map(|run| run.control.clone())
     }
 }

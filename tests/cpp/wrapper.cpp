@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -16,6 +17,11 @@
 #include <thread>
 #include <type_traits>
 #include <vector>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 static std::atomic<long> allocations;
 
@@ -454,6 +460,60 @@ void a_client_may_be_destroyed_in_its_own_callback() {
     CHECK_NUMBER(closes, 1);
 }
 
+// What /proc calls this thread.
+long thread_id() {
+#ifdef __linux__
+    return syscall(SYS_gettid);
+#else
+    return 1;
+#endif
+}
+
+// Whether a thread of this process sleeps; where nobody tells, it has had time to.
+bool sleeps(long thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const auto name_end = text.rfind(") ");
+    return name_end == text.npos || text[name_end + 2] == 'S';
+}
+
+void threads_may_be_waiting_for_a_client_that_its_callback_destroys() {
+    for (int round = 0; round < 5; round++) {
+        gate_t gate = GATE_CLOSED;
+        std::atomic<long> ids[3] = {};
+        std::atomic<int> returned{0};
+        auto owner = std::make_unique<client>(at(ENDLESS));
+        client &es = *owner;
+        es.on_event([&] {
+            gate_pass(&gate);
+            owner.reset();
+        });
+        es.start();
+        gate_wait(&gate, 1);
+        std::vector<std::thread> waiters;
+        for (auto &id : ids) {
+            waiters.emplace_back([&] {
+                id = thread_id();
+                if (&id == ids) {
+                    es.wait();
+                    returned++;
+                } else {
+                    returned += es.wait_for(LONG);
+                }
+            });
+        }
+        // Each sleeps nowhere else but in its call; seen several times, in case it only began to.
+        for (int seen = 0; seen < 20;) {
+            std::this_thread::sleep_for(1ms);
+            const bool all = std::all_of(std::begin(ids), std::end(ids), [](auto &id) { return id && sleeps(id); });
+            seen = all ? seen + 1 : 0;
+        }
+        gate_open(&gate);
+        for (auto &waiter : waiters) waiter.join();
+        CHECK_NUMBER(returned, 3);
+    }
+}
+
 void a_client_may_be_moved_while_it_runs() {
     gate_t gate = GATE_CLOSED;
     int others = 0;
@@ -659,6 +719,7 @@ CHECK_MAIN(TEST(a_client_tells_what_happens_to_its_stream),
            TEST(an_exception_that_nobody_waited_for_is_gone_at_the_next_start),
            TEST(the_destructor_waits_for_the_callback_that_runs),
            TEST(a_client_may_be_destroyed_in_its_own_callback),
+           TEST(threads_may_be_waiting_for_a_client_that_its_callback_destroys),
            TEST(a_client_may_be_moved_while_it_runs),
            TEST(with_manual_dispatch_callbacks_run_where_the_program_dispatches),
            TEST(the_hooks_of_a_runtime_frame_its_threads_and_are_destroyed_after_them),

@@ -43,7 +43,7 @@ impl Client {
                 client.closes.fetch_add(1, Ordering::SeqCst);
                 client.gate.ended();
             });
-            Ok(1)
+            Ok((1, ()))
         })
     }
 
@@ -87,6 +87,6 @@ fn of_two_starts_at_once_one_is_refused_until_the_run_has_ended() {
         assert!(client.gate.wait(None));
         assert!(starts >= 1);
         client.has_closed(starts);
-        assert!(client.gate.while_stopped(|| ()).is_ok());
+        assert!(client.gate.may_start().is_ok());
     });
 }

@@ -32,7 +32,10 @@ fn a_paused_run_goes_on_once_it_is_resumed() {
         let control = Arc::new(Control::new(true));
         let resumer = {
             let control = control.clone();
-            thread::spawn(move || control.set_paused(false))
+            thread::spawn(move || {
+                control.set_paused(false);
+                control.wake();
+            })
         };
         Parked::new().until_ready(|cx| control.poll_resumed(cx));
         assert!(!control.holds_events());
@@ -49,6 +52,7 @@ fn a_paused_run_can_be_stopped() {
             thread::spawn(move || {
                 control.interrupt(Interrupt::Stop);
                 control.set_paused(false);
+                control.wake();
             })
         };
         let parked = Parked::new();
@@ -64,5 +68,28 @@ fn a_paused_run_can_be_stopped() {
             assert!(control.is_interrupted());
         }
         stopper.join().unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_waits_for_bytes_is_woken_by_a_pause() {
+    check(3, || {
+        let control = Arc::new(Control::new(false));
+        let pauser = {
+            let control = control.clone();
+            thread::spawn(move || {
+                control.set_paused(true);
+                control.wake();
+            })
+        };
+        // As a run does: it looks for interrupts first.
+        Parked::new().until_ready(|cx| {
+            assert!(control.poll_interrupt(cx).is_pending());
+            match control.is_paused() {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        });
+        pauser.join().unwrap();
     });
 }

@@ -11,11 +11,32 @@
 #[path = "../../../src/runtime/scheduler.rs"]
 mod scheduler;
 
+#[path = "../../../src/abi/handle"]
+mod handle {
+    pub mod slot;
+
+    use crate::sync::atomic::{AtomicPtr, AtomicUsize};
+    use std::ptr;
+
+    impl<T> slot::Slot<T> {
+        /// Its atomics cannot be made at compile time here.
+        pub fn free() -> slot::Slot<T> {
+            slot::Slot {
+                state: AtomicUsize::new(0),
+                object: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
+    }
+}
+
 #[path = "../../../src/stream"]
 mod stream {
     pub mod control;
     pub mod gate;
 }
+
+#[path = "../../../src/runtime/turns.rs"]
+mod turns;
 
 /// What `control` uses of the library's runtime.
 mod runtime {
@@ -27,6 +48,8 @@ mod runtime {
 mod sync;
 
 mod close;
+mod dispatch;
+mod free;
 mod interrupts;
 mod schedule;
 

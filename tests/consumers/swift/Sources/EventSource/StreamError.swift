@@ -19,6 +19,7 @@ public struct StreamError: Error, Sendable, CustomStringConvertible {
         public static let runtime = Code(EVENTSOURCE_ERR_RUNTIME)
         public static let panic = Code(EVENTSOURCE_ERR_PANIC)
         public static let forked = Code(EVENTSOURCE_ERR_FORKED)
+        public static let freed = Code(EVENTSOURCE_ERR_FREED)
         public static let resolve = Code(EVENTSOURCE_ERR_RESOLVE)
         public static let connect = Code(EVENTSOURCE_ERR_CONNECT)
         public static let connectTimeout = Code(EVENTSOURCE_ERR_CONNECT_TIMEOUT)

@@ -1,0 +1,179 @@
+//! What a handle of C's stands for, and how long it lives.
+//!
+//! A handle is freed in a callback while other threads are in calls on it, or about to make one: to a C program these are
+//! the same, because no thread can say that another has entered a function. So a handle is checked and not just believed.
+//! It is the address of a [`Slot`], whose memory stays, with a number in its lowest bits that tells it from those that had
+//! the slot before. A call that comes in time holds what the handle stands for until it returns; one that comes too late is
+//! told so. Nothing here has a lock: in a forked child a handle of the parent's can be looked at, whatever the parent's other
+//! threads were doing.
+
+mod slot;
+
+pub use slot::Entered;
+use slot::{GENERATIONS, Slot};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::{ptr, slice};
+
+/// How many slots there are in the beginning, and without allocation.
+const FIRST: usize = 512;
+
+/// How many slots are looked at for one that is free. Each search begins where the last one ended, so a slot is used again
+/// after `FIRST / SEARCHED` others at the earliest, and a handle's number after `GENERATIONS` times as many.
+const SEARCHED: usize = 8;
+
+/// Enough for all that memory has room for, each as large as all before it.
+const CHUNKS: usize = usize::BITS as usize / 2;
+
+/// The handles of one kind: `H` is what C takes them for, `T` what they stand for.
+pub struct Handles<H, T: 'static> {
+    first: [Slot<T>; FIRST],
+    /// `FIRST << n` slots each, made when they are needed and kept. The first is the array.
+    more: [AtomicPtr<Slot<T>>; CHUNKS],
+    /// Where the next search begins, in each.
+    next: [AtomicUsize; CHUNKS],
+    handle: PhantomData<fn(H)>,
+}
+
+impl<T> Slot<T> {
+    const fn free() -> Slot<T> {
+        Slot {
+            state: AtomicUsize::new(0),
+            object: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+}
+
+impl<H, T: Send + Sync> Handles<H, T> {
+    pub const fn new() -> Handles<H, T> {
+        Handles {
+            first: [const { Slot::free() }; FIRST],
+            more: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
+            next: [const { AtomicUsize::new(0) }; CHUNKS],
+            handle: PhantomData,
+        }
+    }
+
+    /// A handle for something. It holds a reference until [`Entered::close`].
+    pub fn give(&'static self, mut object: Arc<T>) -> *mut H {
+        loop {
+            for (index, next) in self.next.iter().enumerate() {
+                let slots = self.chunk(index);
+                let begin = next.fetch_add(SEARCHED, Ordering::Relaxed) % slots.len();
+                for slot in &slots[begin..begin + SEARCHED] {
+                    match slot.put(object) {
+                        Ok(generation) => return handle(slot, generation),
+                        Err(back) => object = back,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a call on a handle; `None` when it comes too late.
+    ///
+    /// # Safety
+    /// The handle came from [`Handles::give`].
+    pub unsafe fn enter(&'static self, handle: *const H) -> Option<Entered<'static, T>> {
+        let slot = handle.map_addr(|address| address & !(GENERATIONS - 1));
+        // SAFETY: the address of a slot, by the caller's promise, and slots stay where they are.
+        let slot = unsafe { &*slot.cast::<Slot<T>>() };
+        slot.enter(handle.addr() % GENERATIONS)
+    }
+
+    fn chunk(&'static self, index: usize) -> &'static [Slot<T>] {
+        if index == 0 {
+            return &self.first;
+        }
+        let len = FIRST << index;
+        let place = &self.more[index];
+        let mut slots = place.load(Ordering::Acquire);
+        if slots.is_null() {
+            slots = make(place, len);
+        }
+        // SAFETY: so many, from `make`, which are kept.
+        unsafe { slice::from_raw_parts(slots, len) }
+    }
+}
+
+#[cold]
+fn make<T>(place: &AtomicPtr<Slot<T>>, len: usize) -> *mut Slot<T> {
+    let made: Box<[Slot<T>]> = (0..len).map(|_| Slot::free()).collect();
+    let made = Box::into_raw(made);
+    let first = made.cast::<Slot<T>>();
+    let put = place.compare_exchange(ptr::null_mut(), first, Ordering::AcqRel, Ordering::Acquire);
+    match put {
+        Ok(_) => first,
+        Err(others) => {
+            // SAFETY: from Box::into_raw above, and nobody else has seen them.
+            drop(unsafe { Box::from_raw(made) });
+            others
+        }
+    }
+}
+
+fn handle<H, T>(slot: &Slot<T>, generation: usize) -> *mut H {
+    let slot = ptr::from_ref(slot).cast::<H>().cast_mut();
+    slot.map_addr(|address| address | generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_opens_what_it_was_given_for_and_nothing_afterwards() {
+        static HANDLES: Handles<u8, usize> = Handles::new();
+        let mut before: Vec<*mut u8> = Vec::new();
+        // More than have room at first, and all of them several times.
+        for round in 0..3 {
+            let handles: Vec<_> = (0..3 * FIRST)
+                .map(|n| (n, HANDLES.give(Arc::new(n))))
+                .collect();
+            for handle in &before {
+                // SAFETY: a handle that was given.
+                assert!(unsafe { HANDLES.enter(*handle) }.is_none(), "{round}");
+            }
+            for (n, handle) in &handles {
+                // SAFETY: as above.
+                let entered = unsafe { HANDLES.enter(*handle) }.expect("it has not been freed");
+                assert_eq!(*entered, *n);
+                assert!(entered.close() && !entered.close());
+            }
+            before.extend(handles.iter().map(|(_, handle)| *handle));
+        }
+    }
+
+    #[test]
+    fn a_handle_is_not_given_again_before_long() {
+        static HANDLES: Handles<u8, ()> = Handles::new();
+        let mut given = std::collections::HashSet::new();
+        for _ in 0..FIRST / SEARCHED * GENERATIONS {
+            let handle = HANDLES.give(Arc::new(()));
+            assert!(given.insert(handle));
+            // SAFETY: a handle that was given.
+            unsafe { HANDLES.enter(handle) }
+                .expect("it has not been freed")
+                .close();
+        }
+    }
+
+    #[test]
+    fn what_a_handle_stands_for_goes_when_the_last_call_has_left() {
+        static HANDLES: Handles<u8, Arc<()>> = Handles::new();
+        let inside = Arc::new(());
+        let handle = HANDLES.give(Arc::new(inside.clone()));
+        // SAFETY: a handle that was given.
+        let [one, other] =
+            std::array::from_fn(|_| unsafe { HANDLES.enter(handle) }.expect("it is"));
+        let shared = other.share();
+        one.close();
+        drop(one);
+        assert_eq!(Arc::strong_count(&inside), 2);
+        drop(other);
+        assert_eq!(Arc::strong_count(&inside), 2);
+        drop(shared);
+        assert_eq!(Arc::strong_count(&inside), 1);
+    }
+}
