@@ -56,9 +56,14 @@ impl Body {
 
     /// Whoever reads wants to go on: from here on, silence counts.
     pub fn listen(&mut self) {
-        if let Some(silence) = &mut self.silence
-            && !self.is_behind
-        {
+        if !self.is_behind {
+            self.listen_anew();
+        }
+    }
+
+    /// Likewise, after a time that does not count at all.
+    pub fn listen_anew(&mut self) {
+        if let Some(silence) = &mut self.silence {
             silence.begin();
         }
     }

@@ -15,6 +15,7 @@ use crate::runtime::{Entry, Stage, reschedule};
 use crate::words;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
+use std::mem;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub fn run(
         credentials_renewed: false,
         delivered: false,
         read_in_turn: 0,
+        has_paused: false,
         held: Vec::new(),
         held_comment: None,
     };
@@ -115,6 +117,8 @@ struct Run {
     delivered: bool,
     /// How many bytes have been read since others had a turn.
     read_in_turn: usize,
+    /// There has been a pause since the stream was last read.
+    has_paused: bool,
     /// Bytes of the stream that have been read and not yet parsed: because of a pause, or because callbacks run elsewhere.
     held: Vec<u8>,
     /// A comment that came before them: the events in front of it were delivered only when it had been parsed, and the
@@ -228,24 +232,44 @@ impl Run {
 
     /// Delivers a stream until it ends, and answers how.
     async fn stream(&mut self, mut body: Box<Body>) -> Error {
+        let control = self.control.clone();
         let mut reads = 0;
         self.delivered = false;
         let error = loop {
             self.resumed().await;
-            body.listen();
+            match mem::take(&mut self.has_paused) {
+                true => body.listen_anew(),
+                false => body.listen(),
+            }
             let events = self.shared.counters.events();
-            let read = self.read(&mut body).await;
+            // A pause ends the wait for bytes, and with it the read timeout. `live` has polled for interrupts by the time
+            // that this is polled, so that the task is woken.
+            let paused = poll_fn(|_| match control.is_paused() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            });
+            let read = tokio::select! {
+                biased;
+                () = paused => continue,
+                read = self.read(&mut body) => read,
+            };
             // What came before an error counts.
             let delivered = self.deliver_held().await;
             if self.shared.counters.events() != events {
                 body.brought_event();
             }
-            match read.and_then(|more| delivered.map(|()| more)) {
-                Ok(true) => {}
-                Ok(false) => {
-                    break Error::new(ErrorKind::EndOfStream, "the server ended the stream");
-                }
-                Err(error) => break error,
+            let ended = match read.and_then(|more| delivered.map(|()| more)) {
+                Ok(true) => None,
+                Ok(false) => Some(Error::new(
+                    ErrorKind::EndOfStream,
+                    "the server ended the stream",
+                )),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = ended {
+                // It came with events, and one of their callbacks has asked for a pause.
+                self.resumed().await;
+                break error;
             }
             reads += 1;
             if reads >= PER_TURN.0 || self.read_in_turn >= PER_TURN.1 {
@@ -285,7 +309,7 @@ impl Run {
         let mut is_first = true;
         let mut delivered = Ok(());
         let read = body.read(limit, |piece| {
-            if std::mem::take(&mut is_first) {
+            if mem::take(&mut is_first) {
                 self.shared.counters.read();
             }
             self.shared.counters.bytes(piece.len());
@@ -322,7 +346,7 @@ impl Run {
         while self.holds_something() {
             self.resumed().await;
             let delivered = self.in_callback(|run| {
-                let held = std::mem::take(&mut run.held);
+                let held = mem::take(&mut run.held);
                 let delivered = run.feed(&held);
                 run.handler.deliver_collected();
                 run.held = held;
@@ -339,7 +363,10 @@ impl Run {
 
     /// Waits while the program wants a pause.
     async fn resumed(&mut self) {
-        poll_fn(|cx| self.control.poll_resumed(cx)).await;
+        if self.control.is_paused() {
+            self.has_paused = true;
+            poll_fn(|cx| self.control.poll_resumed(cx)).await;
+        }
     }
 
     /// Parses bytes and delivers what they complete. Answers how many it has parsed: all, unless that was interrupted, as it

@@ -110,6 +110,74 @@ static void a_pause_from_another_thread_holds_back_even_the_next_event(void) {
     peer_close(&peer);
 }
 
+enum { PAUSED = 20, SILENCE_MS = 100 };
+
+static void the_read_timeout_does_not_count_in_a_pause_from_another_thread(void) {
+    recorder_t *recorders[PAUSED];
+    int64_t errors[PAUSED];
+    for (int i = 0; i < PAUSED; i++) {
+        recorders[i] = recorder_new("/hang-body");
+        CHECK_STATUS(eventsource_set_read_timeout(recorders[i]->es, SILENCE_MS), EVENTSOURCE_OK);
+        start(recorders[i]);
+    }
+    for (int i = 0; i < PAUSED; i++) {
+        WAIT_FOR(recorders[i], "event", 1);
+        pause_client(recorders[i]);
+    }
+    give_it_time(); /* for the one callback that may have been on its way */
+    for (int i = 0; i < PAUSED; i++) errors[i] = count_lines(recorders[i], "error");
+    nanosleep(&(struct timespec){.tv_nsec = 4 * SILENCE_MS * 1000 * 1000}, NULL);
+    for (int i = 0; i < PAUSED; i++) {
+        CHECK_NUMBER(count_lines(recorders[i], "error"), errors[i]);
+        resume_client(recorders[i]);
+    }
+    for (int i = 0; i < PAUSED; i++) {
+        WAIT_FOR(recorders[i], "error READ_TIMEOUT, again", (size_t)errors[i] + 1);
+        recorder_end(recorders[i]);
+    }
+}
+
+static void a_stream_that_ends_in_a_pause_from_another_thread_is_told_of_after_it(void) {
+    peer_t peer = peer_listen("http");
+    recorder_t *r = recorder_new(peer.url);
+    start(r);
+    int fd = peer_open(&peer);
+    peer_say(fd, "data: 1\n\n");
+    WAIT_FOR(r, "event", 1);
+    give_it_time(); /* until it waits for the next one */
+    pause_client(r);
+    close(fd);
+    give_it_time();
+    CHECK_LINES(r, "open 200\nevent message [1]\n");
+    CHECK_NUMBER(state_of(r), EVENTSOURCE_OPEN);
+    resume_client(r);
+    WAIT_FOR(r, "error END_OF_STREAM, again", 1);
+    recorder_end(r);
+    peer_close(&peer);
+}
+
+#define CHUNKED "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void an_end_that_comes_with_the_event_that_pauses_is_told_of_after_the_pause(void) {
+    char request[4096];
+    peer_t peer = peer_listen("http");
+    recorder_t *r = recorder_new(peer.url);
+    r->then = pause_in;
+    r->number = ON_EVENT;
+    start(r);
+    int fd = peer_accept(&peer);
+    CHECK(recv(fd, request, sizeof request, 0) > 0);
+    peer_say(fd, CHUNKED "9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+    WAIT_FOR(r, "event", 1);
+    give_it_time();
+    CHECK_LINES(r, "open 200\nevent message [1]\n");
+    resume_client(r);
+    WAIT_FOR(r, "error END_OF_STREAM, again", 1);
+    recorder_end(r);
+    close(fd);
+    peer_close(&peer);
+}
+
 static int32_t pause_and_resume(recorder_t *r, kind_t kind, const void *payload) {
     (void)kind;
     (void)payload;
@@ -493,6 +561,9 @@ static void a_pause_holds_even_what_is_due_with_manual_dispatch(void) {
 CHECK_MAIN(TEST(no_event_or_comment_follows_the_callback_that_pauses_until_resume),
            TEST(each_event_may_pause_and_each_resume_brings_the_next),
            TEST(a_pause_from_another_thread_holds_back_even_the_next_event),
+           TEST(the_read_timeout_does_not_count_in_a_pause_from_another_thread),
+           TEST(a_stream_that_ends_in_a_pause_from_another_thread_is_told_of_after_it),
+           TEST(an_end_that_comes_with_the_event_that_pauses_is_told_of_after_the_pause),
            TEST(a_pause_that_is_over_when_the_callback_returns_holds_nothing),
            TEST(a_callback_may_resume_another_client),
            TEST(pauses_by_several_threads_lose_and_repeat_nothing),
