@@ -85,11 +85,14 @@ static recorder_t *begin_unanswered_connect(void *peer) {
     return r;
 }
 
-/* Name resolution: the look-up goes on, on a thread that nobody waits for. */
+/* Name resolution: the look-up goes on, on a thread that nobody waits for. Each of another name, since those of one are one. */
 static recorder_t *begin_resolving(void *lookups) {
-    recorder_t *r = recorder_new("http://name.invalid/");
+    int number = ++*(int *)lookups;
+    char *url = join("http://name%d.invalid/", number);
+    recorder_t *r = recorder_new(url);
+    free(url);
     start(r);
-    gate_wait(&resolver, ++*(int *)lookups);
+    gate_wait(&resolver, number);
     return r;
 }
 
