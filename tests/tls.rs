@@ -5,7 +5,7 @@ mod common;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{Lost, Subject, Told};
-use eventsource::http::{ErrorKind, Invalid, InvalidKind, MinVersion, Tls};
+use eventsource::http::{ErrorKind, Invalid, InvalidKind, MinVersion, Tls, read_roots};
 use eventsource::stream::Decision;
 use ring::digest::{SHA256, digest};
 use std::io::{Read, Write};
@@ -270,7 +270,7 @@ fn a_file_of_authorities_that_is_renewed_needs_no_restart() {
     let mut subject = Subject::new(&server.url("/"));
     subject.configure(|settings| {
         let tls = &mut settings.http.tls;
-        tls.set_extra_roots_file(&path).expect("an authority");
+        tls.set_extra_roots_file(read_roots(&path).expect("an authority"));
     });
     let renewed = path.clone();
     subject.on_told(move |told| {

@@ -11,6 +11,7 @@ mod connect;
 mod content;
 mod error;
 mod exchange;
+mod file;
 mod head;
 mod http1;
 mod http2;
@@ -25,7 +26,7 @@ pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
 pub use hyper::http::HeaderMap;
 pub use request::{Invalid, InvalidKind, Request};
-pub use tls::{Alpn, MinVersion, Tls};
+pub use tls::{Alpn, MinVersion, Tls, read_roots};
 
 use crate::log::{self, Level};
 use hyper::http::header::LOCATION;

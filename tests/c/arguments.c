@@ -432,7 +432,7 @@ static void pem_without_a_usable_certificate_is_refused(void) {
     REFUSED(es, eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE / 2), EVENTSOURCE_ERR_PEM, "PEM");
     CHECK_STATUS(eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE - 1), EVENTSOURCE_OK);
     REFUSED(es, eventsource_set_ca_file(es, "/there/is/none"), EVENTSOURCE_ERR_PEM, "cannot read /there/is/none: ");
-    REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_PEM, "empty");
+    REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_PEM, "not a regular file");
     REFUSED(es, eventsource_set_ca_file(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
     eventsource_free(es);
 }

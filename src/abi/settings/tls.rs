@@ -2,9 +2,10 @@
 
 use super::set;
 use crate::abi::client::eventsource_t;
-use crate::abi::guard::{Refusal, bytes, optional_text, switch, text};
+use crate::abi::guard::{Refusal, bytes, client_call, optional_text, switch, text};
 use crate::abi::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
-use crate::http::MinVersion;
+use crate::http::{MinVersion, read_roots};
+use crate::stream::Settings;
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
@@ -62,12 +63,13 @@ pub unsafe extern "C" fn eventsource_set_ca_pem(
 }
 
 /// The same as `eventsource_set_ca_pem`, from a file. It is read now, and again when the authorities are read anew; if it
-/// cannot be read then, or holds no certificate, what it held before stays trusted.
+/// cannot be read then, or holds no certificate, what it held before stays trusted. No other call on the client waits while
+/// it is read.
 ///
 /// @param es the client
-/// @param path of a file with one or more certificates in PEM form
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, `ERR_STATE` while the
-///         client runs
+/// @param path of a regular file of at most 16 MiB, with one or more certificates in PEM form
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, is larger, or is a pipe or
+///         device, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_ca_file(
     es: *mut eventsource_t,
@@ -75,9 +77,13 @@ pub unsafe extern "C" fn eventsource_set_ca_file(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, |settings| {
+        client_call(es, |es| {
             let path = Path::new(text(path, "the path")?);
-            Ok(settings.http.tls.set_extra_roots_file(path)?)
+            // Not to read it for nothing.
+            es.client().check_stopped()?;
+            let roots = read_roots(path)?;
+            let set = |settings: &mut Settings| settings.http.tls.set_extra_roots_file(roots);
+            Ok(es.client().configure(set)?)
         })
     }
 }

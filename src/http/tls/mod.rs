@@ -68,11 +68,9 @@ impl Tls {
         Ok(())
     }
 
-    /// Likewise, from a file, which is read now, and anew when it has not been enough.
-    pub fn set_extra_roots_file(&mut self, path: &Path) -> Result<(), Invalid> {
-        let roots = ExtraRoots::read(path).map_err(bad_pem)?;
+    /// Likewise, from a file that has been read, and is read anew when it has not been enough.
+    pub fn set_extra_roots_file(&mut self, roots: ExtraRoots) {
         self.change(|policy| policy.extra_roots = roots);
-        Ok(())
     }
 
     /// Trusts the extra roots alone.
@@ -215,6 +213,11 @@ impl Connector {
 /// A name to ask for and to verify.
 fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
     ServerName::try_from(host.to_owned())
+}
+
+/// Reads a file for [`Tls::set_extra_roots_file`]. It may take a while, and is not to be done behind a lock.
+pub fn read_roots(path: &Path) -> Result<ExtraRoots, Invalid> {
+    ExtraRoots::read(path).map_err(bad_pem)
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Invalid> {
@@ -366,7 +369,7 @@ mod tests {
         let [one, other] = [(); 2].map(|()| Identity::generate(&["localhost"]));
         let file = AuthorityFile::of(&one);
         let mut tls = Tls::default();
-        tls.set_extra_roots_file(&file.0).expect("an authority");
+        tls.set_extra_roots_file(read_roots(&file.0).expect("an authority"));
         let config = || tls.config().expect("one");
         let failed = || tls.configured().expect("one").failed();
         let same = |a: &Arc<ClientConfig>, b: &Arc<ClientConfig>| Arc::ptr_eq(a, b);

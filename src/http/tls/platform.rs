@@ -5,6 +5,7 @@ pub use store::{ARE_FILES, Authorities, read, verifier};
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 mod store {
     use crate::http::error::{Error, ErrorKind};
+    use crate::http::file;
     use crate::http::tls::trusted::only;
     use crate::log::{self, Level};
     use crate::process;
@@ -67,6 +68,10 @@ mod store {
             directories,
         } = Places::find();
         let mut bundle = bundle.as_deref();
+        if let Some(path) = bundle {
+            // The environment may have named what never ends.
+            file::check(path).map_err(|error| unreadable(path, &error))?;
+        }
         let mut directories = directories.iter().map(PathBuf::as_path);
         let mut all = Vec::new();
         loop {
@@ -94,13 +99,6 @@ mod store {
         bundle: Option<&Path>,
         directory: Option<&Path>,
     ) -> Result<(), Error> {
-        let unreadable = |path: &Path, cause: &(dyn std::error::Error + 'static)| {
-            let what = format_args!(
-                "the system's certificate authorities cannot be read: {}",
-                path.display()
-            );
-            Err(Error::caused(ErrorKind::Tls, what, cause))
-        };
         match &error.kind {
             Cause::Io { inner, path } => match inner.kind() {
                 io::ErrorKind::NotFound if directory == Some(path) => Ok(()),
@@ -108,14 +106,25 @@ mod store {
                     skip(error);
                     Ok(())
                 }
-                _ => unreadable(path, inner),
+                _ => Err(unreadable(path, inner)),
             },
             Cause::Pem(_) => {
                 skip(error);
                 Ok(())
             }
-            _ => unreadable(bundle.or(directory).unwrap_or(Path::new("/")), error),
+            _ => Err(unreadable(
+                bundle.or(directory).unwrap_or(Path::new("/")),
+                error,
+            )),
         }
+    }
+
+    fn unreadable(path: &Path, cause: &(dyn std::error::Error + 'static)) -> Error {
+        let what = format_args!(
+            "the system's certificate authorities cannot be read: {}",
+            path.display()
+        );
+        Error::caused(ErrorKind::Tls, what, cause)
     }
 
     fn skip(error: &rustls_native_certs::Error) {

@@ -4,14 +4,15 @@ use super::platform;
 use super::policy::Policy;
 use super::verifier::{Presented, fingerprint};
 use crate::http::error::{Error, ErrorKind};
+use crate::http::file;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
+use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{env, fs};
 
 /// Authorities beside the platform's, or in their place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl ExtraRoots {
     /// From a file.
     pub fn read(path: &Path) -> Result<ExtraRoots, String> {
         let unreadable = |error| format!("cannot read {}: {error}", path.display());
-        let pem = fs::read(path).map_err(unreadable)?;
+        let pem = file::read(path).map_err(unreadable)?;
         let wrong = |why| format!("{}: {why}", path.display());
         let certificates = authorities(&pem).map_err(wrong)?;
         if certificates.is_empty() {
