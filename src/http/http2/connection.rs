@@ -299,6 +299,27 @@ mod tests {
         assert!(error.message.contains("ping"), "{error}");
     }
 
+    /// As for a process that was stopped meanwhile: what waits in its socket is seen when the timer has fired.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_seen_just_after_the_time_for_it_is_one() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let late = PING.0 + PING.1 + Duration::from_millis(5);
+        let (ours, theirs) = duplex(64 * 1024);
+        tokio::spawn(async move {
+            let mut theirs = h2::server::handshake(theirs).await.expect("a client");
+            let began = Instant::now();
+            // The first ping is answered, the second late.
+            let _ = timeout(PING.0 / 2, theirs.accept()).await;
+            sleep(late - began.elapsed()).await;
+            theirs.accept().await;
+        });
+        let (_sender, connection) = client::handshake(ours).await.expect("a server");
+        let (_in_use, abandoned) = oneshot::channel();
+        let broken = Broken::default();
+        let driven = drive(connection, &broken, || {}, abandoned);
+        assert!(timeout(HOUR, driven).await.is_err(), "it goes on");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_server_that_never_answers_is_given_up() {
         let (_sender, connection) = connection(Duration::ZERO).await;
