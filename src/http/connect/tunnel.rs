@@ -9,12 +9,13 @@ use crate::http::clock::Clock;
 use crate::http::error::{Answer, Error, ErrorKind};
 use crate::http::head::Head;
 use crate::http::http1::{self, HeadReader};
+use crate::http::patience::within;
 use hyper::Uri;
 use hyper::http::StatusCode;
 use hyper_util::rt::TokioIo;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::Socks5Stream;
 
@@ -149,7 +150,7 @@ async fn socks(
         if addresses.peek().is_none() {
             return to(&host).await?.map_err(refused);
         }
-        match timeout(share, to(&host)).await {
+        match within(share, pin!(to(&host))).await {
             Ok(Ok(Err(error))) if !is_of_address(&error) => return Err(refused(error)),
             Ok(Ok(Ok(stream))) => return Ok(stream),
             Ok(Err(error)) => return Err(error),
