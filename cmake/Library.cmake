@@ -59,7 +59,9 @@ if(profile STREQUAL "dev")
         COMMAND ${rustc} --crate-type staticlib ${print_native_libraries})
 else()
     # Without the rlib that Cargo.toml lists as well: where there is one, cargo leaves out link-time optimization.
-    set(build COMMAND ${rustc} --release --crate-type cdylib,staticlib ${print_native_libraries})
+    include(cmake/Release.cmake)
+    set(build COMMAND ${CMAKE_COMMAND} -E env ${EVENTSOURCE_RELEASE_ENVIRONMENT} ${rustc} --release
+        ${EVENTSOURCE_RELEASE_OPTIONS} --crate-type cdylib,staticlib ${print_native_libraries})
 endif()
 
 # On Linux the archive's symbols are made local but for the public ones, as the shared library's are; Stage.cmake says why.
