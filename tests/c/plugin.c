@@ -2,6 +2,7 @@
  * must not use what of check.h calls it. */
 #include "check.h"
 #include "process.h"
+#include "resolver.h"
 
 #include <dlfcn.h>
 #include <signal.h>
@@ -68,6 +69,30 @@ static void load_use_and_unload(const char *url) {
     CHECK_NUMBER(dlclose(library), 0);
 }
 
+/* The thread that looks the name up is still in the library when that is unloaded, and returns to its code. */
+static void it_may_be_unloaded_while_a_look_up_hangs(void) {
+    eventsource_t *es = NULL;
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!library) fprintf(stderr, "\n    %s\n", dlerror()), abort();
+    eventsource_status_t (*eventsource_new_p)(const char *, eventsource_t **);
+    eventsource_status_t (*eventsource_start_p)(eventsource_t *);
+    void (*eventsource_free_p)(eventsource_t *);
+    FIND(eventsource_new);
+    FIND(eventsource_start);
+    FIND(eventsource_free);
+
+    CHECK_NUMBER(eventsource_new_p("http://name.invalid/", &es), EVENTSOURCE_OK);
+    CHECK_NUMBER(eventsource_start_p(es), EVENTSOURCE_OK);
+    gate_wait(&resolver, 1);
+    eventsource_free_p(es);
+    CHECK_NUMBER(dlclose(library), 0);
+    check_threads_named("eventsource-dns", 1);
+    check_other_threads(1);
+    gate_open(&resolver);
+    check_other_threads(0);
+    gate_reset(&resolver);
+}
+
 static void rounds_of_dlopen_and_dlclose_leave_no_thread_no_descriptor_and_no_growth(void) {
     enum { ROUNDS = 200, WARM = 50, MOST_KIB = 512 };
     char url[128];
@@ -85,4 +110,5 @@ static void rounds_of_dlopen_and_dlclose_leave_no_thread_no_descriptor_and_no_gr
                growth);
 }
 
-CHECK_MAIN(TEST(rounds_of_dlopen_and_dlclose_leave_no_thread_no_descriptor_and_no_growth))
+CHECK_MAIN(TEST(it_may_be_unloaded_while_a_look_up_hangs),
+           TEST(rounds_of_dlopen_and_dlclose_leave_no_thread_no_descriptor_and_no_growth))
