@@ -74,7 +74,7 @@ static void every_status_has_its_own_name(void) {
 }
 
 static void a_number_that_is_no_status_has_a_name_too(void) {
-    static const int32_t NUMBERS[] = {-1, 16, 31, 50, INT32_MAX, INT32_MIN};
+    static const int32_t NUMBERS[] = {-1, 16, 31, 51, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         CHECK_TEXT(eventsource_status_name(NUMBERS[i]), "EVENTSOURCE_ERR_UNKNOWN");
     }
