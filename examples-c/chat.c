@@ -245,13 +245,9 @@ static void set_key(eventsource_t *es) {
     check(es, "OPENAI_API_KEY", status);
 }
 
-/* One request, and its answer to the end. */
+/* One request, and its answer to the end. For a POST that is the default; here it is said all the same. */
 static void set_one_shot(eventsource_t *es) {
-    eventsource_reconnect_t policy = {.size = sizeof policy};
-    check(es, "the policy", eventsource_get_reconnect(es, &policy));
-    policy.enabled = 0;      /* no second request, whatever goes wrong */
-    policy.close_at_end = 1; /* and the end of the stream is no error */
-    check(es, "the policy", eventsource_set_reconnect(es, &policy));
+    check(es, "the mode", eventsource_set_mode(es, EVENTSOURCE_MODE_ONCE));
     check(es, "the timeout", eventsource_set_read_timeout(es, 5 * 60 * 1000)); /* models think long */
 }
 

@@ -24,12 +24,27 @@ typedef struct {
     int failed;
 } store_t;
 
-/* What was stored, without a NUL, or "" when nothing was. The caller frees it. */
+/* What was stored, or "" when nothing was; NULL when it cannot be read whole. An id has no NUL in it, and may have any length.
+ * The caller frees it. */
 static char *load(const char *file) {
     FILE *input = fopen(file, "rb");
-    char *id = calloc(1, 4097);
-    if (id && input) id[fread(id, 1, 4096, input)] = '\0';
-    if (input) fclose(input);
+    if (!input) return errno == ENOENT ? calloc(1, 1) : NULL;
+    char *id = NULL;
+    size_t length = 0, got = 0;
+    do {
+        length += got;
+        char *larger = realloc(id, length + BUFSIZ + 1);
+        if (!larger) break;
+        id = larger;
+        got = fread(id + length, 1, BUFSIZ, input);
+    } while (got > 0);
+    if (got > 0 || ferror(input) || !id) {
+        free(id);
+        id = NULL;
+    } else {
+        id[length] = '\0';
+    }
+    fclose(input);
     return id;
 }
 
@@ -61,7 +76,10 @@ int main(int argc, char **argv) {
     store_t store = {.file = argv[1], .left = argc == 4 ? atol(argv[3]) : 0};
     char *id = load(store.file);
     store.temporary = malloc(strlen(store.file) + sizeof ".new");
-    if (!id || !store.temporary) return 1;
+    if (!id || !store.temporary) {
+        fprintf(stderr, "%s: %s\n", store.file, strerror(errno));
+        return 1;
+    }
     strcat(strcpy(store.temporary, store.file), ".new");
 
     eventsource_t *es = NULL;

@@ -33,9 +33,9 @@ typedef struct {
 typedef struct {
     char *url, *method, *body, *user, *last_event_id, *proxy, *no_proxy, *unix_socket, *ca_file, *cert_file, *key_file, *pins;
     list_t headers, places;
-    int64_t connect_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
+    int64_t connect_timeout, response_timeout, read_timeout, delay, max_delay, max_redirects, max_event_size;
     int64_t count; /* 0 for no end */
-    int no_reconnect, retry_initial, compressed, tls12, tls13, insecure, http1, http2, json, help;
+    int reconnect, no_reconnect, retry_initial, compressed, tls12, tls13, insecure, http1, http2, json, help;
 } options_t;
 
 typedef struct {
@@ -58,10 +58,12 @@ static const option_t OPTIONS[] = {
     {"--last-event-id", TEXT, MEMBER(last_event_id), "ID", "resume after this event", 0, 0},
     {"--compressed", FLAG, MEMBER(compressed), NULL, "ask for a compressed stream", 0, 0},
     {"--connect-timeout", SECONDS, MEMBER(connect_timeout), "SECONDS", "0 for no limit (default 10)", 0, 0},
+    {"--response-timeout", SECONDS, MEMBER(response_timeout), "SECONDS", "for the head, 0 for no limit (default 300)", 0, 0},
     {"--read-timeout", SECONDS, MEMBER(read_timeout), "SECONDS", "longest silence, 0 for no limit (default 0)", 0, 0},
     {"--delay", NUMBER, MEMBER(delay), "MS", "first delay before reconnecting (default 1000)", 1, INT64_MAX},
-    {"--max-delay", NUMBER, MEMBER(max_delay), "MS", "what delays grow to (default 60000)", 1, INT64_MAX},
-    {"--no-reconnect", FLAG, MEMBER(no_reconnect), NULL, "end when the connection fails or is lost", 0, 0},
+    {"--max-delay", NUMBER, MEMBER(max_delay), "MS", "the longest delay (default 60000)", 1, INT64_MAX},
+    {"--reconnect", FLAG, MEMBER(reconnect), NULL, "make the request again also if it is no GET", 0, 0},
+    {"--no-reconnect", FLAG, MEMBER(no_reconnect), NULL, "make one request, whatever becomes of it", 0, 0},
     {"--retry-initial", FLAG, MEMBER(retry_initial), NULL, "retry even if the very first attempt fails", 0, 0},
     {"--max-redirects", NUMBER, MEMBER(max_redirects), "N", "0 to follow none (default 16)", 0, INT32_MAX},
     {"--max-event-size", NUMBER, MEMBER(max_event_size), "BYTES", "(default 16777216)", 1, MOST_BYTES},
@@ -178,7 +180,7 @@ static const option_t *find_option(char *argument, char **value) {
 }
 
 static options_t parse_command_line(int argc, char **argv) {
-    options_t options = {.connect_timeout = 10000, .delay = 1000, .max_delay = 60000,
+    options_t options = {.connect_timeout = 10000, .response_timeout = 300000, .delay = 1000, .max_delay = 60000,
                          .max_redirects = 16, .max_event_size = 16777216};
     int only_urls = 0;
     for (int i = 1; i < argc; i++) {
@@ -438,10 +440,16 @@ static void set_tls(eventsource_t *es, const options_t *o) {
     check(es, "--insecure", eventsource_set_insecure_skip_verification(es, o->insecure));
 }
 
+/* A request that is no GET may cost or do something each time: by default it is made once. */
+static eventsource_mode_t mode(const options_t *options) {
+    if (options->no_reconnect) return EVENTSOURCE_MODE_ONCE;
+    return options->reconnect ? EVENTSOURCE_MODE_KEEP_ALIVE : EVENTSOURCE_MODE_AUTO;
+}
+
 static void set_reconnect(eventsource_t *es, const options_t *options) {
+    check(es, "--reconnect", eventsource_set_mode(es, mode(options)));
     eventsource_reconnect_t policy = {.size = sizeof policy};
     check(es, "--delay", eventsource_get_reconnect(es, &policy));
-    policy.enabled = !options->no_reconnect;
     policy.retry_initial = options->retry_initial;
     policy.delay_ms = options->delay;
     policy.max_delay_ms = options->max_delay;
@@ -470,6 +478,7 @@ static void configure(eventsource_t *es, const options_t *o) {
     if (o->last_event_id) check(es, "--last-event-id", eventsource_set_last_event_id(es, o->last_event_id));
     check(es, "--compressed", eventsource_set_compression(es, o->compressed));
     check(es, "--connect-timeout", eventsource_set_connect_timeout(es, o->connect_timeout));
+    check(es, "--response-timeout", eventsource_set_response_timeout(es, o->response_timeout));
     check(es, "--read-timeout", eventsource_set_read_timeout(es, o->read_timeout));
     set_reconnect(es, o);
     check(es, "--max-redirects", eventsource_set_max_redirects(es, (int32_t)o->max_redirects));

@@ -249,6 +249,10 @@ enum eventsource_status_t
      * The system has no memory for an event, or for what of its stream has to be held.
      */
     EVENTSOURCE_ERR_MEMORY = 50,
+    /**
+     * The head of the response was not complete within the response timeout.
+     */
+    EVENTSOURCE_ERR_RESPONSE_TIMEOUT = 51,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L || defined(__swift__)
@@ -279,7 +283,7 @@ enum eventsource_close_reason_t
      */
     EVENTSOURCE_CLOSE_FAILED = 2,
     /**
-     * The server ended the stream without error, and `close_at_end` of `eventsource_reconnect_t` makes that the end. No
+     * The server ended the stream without error, and the client's mode (`eventsource_set_mode`) makes that the end. No
      * `on_error` comes.
      */
     EVENTSOURCE_CLOSE_END_OF_STREAM = 3,
@@ -457,6 +461,51 @@ typedef int32_t eventsource_log_level_t;
 #endif // __cplusplus
 
 /**
+ * Which failures and ends a client follows with another attempt.
+ */
+enum eventsource_mode_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L || defined(__swift__)
+ {
+    /**
+     * A GET is kept alive (`EVENTSOURCE_MODE_KEEP_ALIVE`). A request by any other method is made once
+     * (`EVENTSOURCE_MODE_ONCE`), because a repetition may cost money or act twice. What counts is the method that the attempt
+     * was made with, also when `on_request` has set it. With `eventsource_set_resume_with_get`, a stream that a POST opened
+     * is kept alive: it is resumed by GET. The default.
+     */
+    EVENTSOURCE_MODE_AUTO = 0,
+    /**
+     * The client makes another attempt after every failure that may pass by itself, and after every end of the stream.
+     */
+    EVENTSOURCE_MODE_KEEP_ALIVE = 1,
+    /**
+     * The client makes one request and follows its redirects. Every failure is final. When the server ends the stream without
+     * error, the client closes with `EVENTSOURCE_CLOSE_END_OF_STREAM`. For requests that must not be repeated, such as
+     * those that a language model answers.
+     *
+     * Only two things make another request: a program that asks for it (`EVENTSOURCE_RECONNECT`,
+     * `eventsource_reconnect_now`), and a 401 when `on_request` is set, because the server has not acted on that request.
+     */
+    EVENTSOURCE_MODE_ONCE = 2,
+    /**
+     * As `EVENTSOURCE_MODE_KEEP_ALIVE`, until the server ends a stream without error: then the client closes with
+     * `EVENTSOURCE_CLOSE_END_OF_STREAM`. For streams that are complete at some time and can be resumed after a loss, such as
+     * the log of a job.
+     *
+     * Only framing tells an end from a loss: where a server sends neither chunks nor a length nor TLS, each is an end.
+     */
+    EVENTSOURCE_MODE_UNTIL_END = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L || defined(__swift__)
+typedef enum eventsource_mode_t eventsource_mode_t;
+#else
+typedef int32_t eventsource_mode_t;
+#endif // __STDC_VERSION__ >= 202311L || defined(__swift__)
+#endif // __cplusplus
+
+/**
  * Versions of TLS, for `eventsource_set_min_tls_version`.
  */
 enum eventsource_tls_version_t
@@ -541,8 +590,8 @@ typedef struct eventsource_event_t {
      */
     size_t data_len;
     /**
-     * The last event id as of this event; empty when there is none. One with control characters is kept, but HTTP has
-     * no way to send it back. NUL-terminated UTF-8.
+     * The last event id as of this event; empty when there is none. `eventsource_set_last_event_id` says which are not
+     * sent back. NUL-terminated UTF-8.
      */
     const char *last_event_id;
     /**
@@ -751,11 +800,22 @@ typedef struct eventsource_close_t {
 typedef void (*eventsource_close_fn)(struct eventsource_t *es, const struct eventsource_close_t *close, void *user);
 
 /**
- * How a client reconnects. Fill it with `eventsource_get_reconnect`, change members, give it to
- * `eventsource_set_reconnect`.
+ * When a client reconnects. Fill it with `eventsource_get_reconnect`, change members, give it to
+ * `eventsource_set_reconnect`. Whether it reconnects at all is `eventsource_set_mode`.
  *
- * The n-th delay in a row is `delay_ms` × `factor`ⁿ⁻¹, at most `max_delay_ms`, and at least what `Retry-After` asked
- * (up to `max_delay_ms`); jitter comes on top: a random share of up to `jitter` of the delay.
+ * The n-th delay in a row is `delay_ms` × `factor`ⁿ⁻¹, and jitter adds a random share of up to `jitter` of it. No delay is
+ * longer than `max_delay_ms`: near the maximum, jitter is taken off instead of added.
+ *
+ * The growth counts attempts that brought nothing. It starts over after a stream that brought something (an event, an id, a
+ * `retry` or a comment) and then either was ended by the server without error or had been open for at least as long as the
+ * client had waited for it. It starts over after `reset_after_ms` in any case.
+ *
+ * The server can ask for a longer delay than these, by its `retry` field, which takes the place of `delay_ms` while the
+ * client runs, and by `Retry-After`. The client does not come back sooner than the server asked, up to
+ * `max_server_delay_ms`. If that is more than `max_delay_ms`, jitter adds up to a tenth.
+ *
+ * No server makes the client come back sooner than `min_delay_ms`. Redirects count: after an attempt that took three
+ * requests, the delay is at least three times `min_delay_ms`, even if that is more than `max_delay_ms`.
  */
 typedef struct eventsource_reconnect_t {
     /**
@@ -763,19 +823,19 @@ typedef struct eventsource_reconnect_t {
      */
     size_t size;
     /**
-     * 1: reconnect after a failure (default); 0: every failure is final.
-     */
-    int32_t enabled;
-    /**
      * 1: retry even if the very first attempt after the start fails; 0: that failure is final (default).
      */
     int32_t retry_initial;
+    /**
+     * Must be 0.
+     */
+    int32_t reserved;
     /**
      * The base delay in milliseconds, ≥ 1. Default 1000. The server's `retry` field replaces it while the client runs.
      */
     int64_t delay_ms;
     /**
-     * The largest delay in milliseconds before jitter, ≥ 1. Default 60000.
+     * The largest delay in milliseconds, jitter included, ≥ 1. Default 60000.
      */
     int64_t max_delay_ms;
     /**
@@ -783,12 +843,11 @@ typedef struct eventsource_reconnect_t {
      */
     double factor;
     /**
-     * The largest random share added to a delay, 0 to 1. Default 0.5.
+     * The largest random share of a delay, 0 to 1. Default 0.5.
      */
     double jitter;
     /**
-     * A stream that stays open for this many milliseconds ends the growth; ≥ 0. Default 60000. So does one that
-     * delivered an event and was ended by the server without error.
+     * A stream that stays open for this many milliseconds ends the growth, whatever it brought; ≥ 0. Default 60000.
      */
     int64_t reset_after_ms;
     /**
@@ -796,18 +855,14 @@ typedef struct eventsource_reconnect_t {
      */
     int64_t max_attempts;
     /**
-     * 1: when the server ends the stream without error, the client closes (`EVENTSOURCE_CLOSE_END_OF_STREAM`); 0: it
-     * reconnects (default). For answers that are complete at some time, as a language model's.
-     *
-     * What else ends a stream, as the loss of the connection, stays with the other members. Where to ask twice would cost
-     * twice, set `enabled` to 0 as well: then every request is made once. Only framing tells an end from a loss: where a
-     * server sends neither chunks nor a length nor TLS, each is an end.
+     * The shortest delay in milliseconds that a server can bring about, for each request of the attempt before it; ≥ 1.
+     * Default 100. Where `delay_ms` or `max_delay_ms` is less, that counts instead.
      */
-    int32_t close_at_end;
+    int64_t min_delay_ms;
     /**
-     * Must be 0.
+     * The largest delay in milliseconds that a server can ask for, ≥ 1. Default 3600000, one hour.
      */
-    int32_t reserved;
+    int64_t max_server_delay_ms;
 } eventsource_reconnect_t;
 
 /**
@@ -1196,7 +1251,8 @@ eventsource_status_t eventsource_on_request(struct eventsource_t *es, eventsourc
 eventsource_status_t eventsource_on_close(struct eventsource_t *es, eventsource_close_fn callback);
 
 /**
- * Sets the request method. Default: GET.
+ * Sets the request method. Default: GET. A request by another method is made once unless `eventsource_set_mode` says
+ * otherwise, and any success status with content opens its stream: 2xx but 204, 205 and 206.
  *
  * @param es the client
  * @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
@@ -1245,15 +1301,18 @@ eventsource_status_t eventsource_set_header(struct eventsource_t *es, const char
 eventsource_status_t eventsource_add_header(struct eventsource_t *es, const char *name, const char *value);
 
 /**
- * Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization` and `Cookie`.
- * Otherwise as `eventsource_set_header`.
+ * Sets a header that holds a secret: it is not sent to another origin (scheme, host and port) than the client's URL has.
+ * The same holds for `Authorization` and `Cookie`, for the URL's user and password, and for a client certificate, whether
+ * a redirect or `on_request` leads there. Otherwise as `eventsource_set_header`.
  *
  * @param es the client
  * @param name an HTTP field name
  * @param value as for `eventsource_set_header`
  * @return as `eventsource_set_header`
  */
-eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es, const char *name, const char *value);
+eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es,
+                                                      const char *name,
+                                                      const char *value);
 
 /**
  * Sets `Authorization` to basic authentication (RFC 7617), in UTF-8.
@@ -1292,7 +1351,7 @@ eventsource_status_t eventsource_set_compression(struct eventsource_t *es,
 
 /**
  * Sets how a stream is resumed that was asked for with a POST or the like. Default: 0, every attempt sends the method and
- * the body that were set.
+ * the body that were set, and unless `eventsource_set_mode` says otherwise there is only one.
  *
  * With 1 that holds until the stream has been open once since the start; each later attempt is a GET of the same URL, with
  * `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
@@ -1306,16 +1365,30 @@ eventsource_status_t eventsource_set_resume_with_get(struct eventsource_t *es,
                                                      int32_t on);
 
 /**
- * Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
- * server sends another; an empty id clears it.
+ * Sets the last event id that the next attempt sends, for example to go on where an earlier process ended. It counts until
+ * the server sends another; an empty id clears it.
+ *
+ * Every id that an event gave is accepted. Two kinds of ids are kept and not sent: one of more than 8192 bytes, because
+ * servers refuse such requests, and one with control characters other than TAB, because HTTP cannot carry them. The log has a
+ * warning then.
  *
  * @param es the client
- * @param id copied; without CR, LF and other control characters
+ * @param id copied; without CR and LF, which no event's id has
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`
  *
  * Any thread, any time, also while the client runs.
  */
-eventsource_status_t eventsource_set_last_event_id(struct eventsource_t *es, const char *id);
+eventsource_status_t eventsource_set_last_event_id(struct eventsource_t *es,
+                                                   const char *id);
+
+/**
+ * Sets which failures and ends the client follows with another attempt. Default: `EVENTSOURCE_MODE_AUTO`.
+ *
+ * @param es the client
+ * @param mode an `eventsource_mode_t`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a number that is no mode, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_mode(struct eventsource_t *es, int32_t mode);
 
 /**
  * Tells how the client reconnects.
@@ -1337,6 +1410,20 @@ eventsource_status_t eventsource_get_reconnect(struct eventsource_t *es, struct 
 eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const struct eventsource_reconnect_t *policy);
 
 /**
+ * Chooses how long the client waits before its next attempt, in place of the delay that `on_error` was told.
+ *
+ * The choice holds for this one delay, whatever the policy says and the server asked for. It does not make a final failure
+ * one that is retried: for that, `on_error` returns `EVENTSOURCE_RECONNECT` as well. The next delays follow the policy
+ * again. The last call counts.
+ *
+ * @param es the client
+ * @param delay_ms milliseconds; 0 for at once
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` unless the client's `on_error` is running
+ */
+eventsource_status_t eventsource_set_next_delay(struct eventsource_t *es,
+                                                int64_t delay_ms);
+
+/**
  * Sets the longest time for name resolution, TCP, the proxy and TLS together. Default: 10000. The attempt then fails with
  * `EVENTSOURCE_ERR_CONNECT_TIMEOUT`; its message names the host if its name was still being looked up. Time in which the
  * name waits because too many others are being looked up does not count.
@@ -1350,6 +1437,18 @@ eventsource_status_t eventsource_set_reconnect(struct eventsource_t *es, const s
  */
 eventsource_status_t eventsource_set_connect_timeout(struct eventsource_t *es,
                                                      int64_t timeout_ms);
+
+/**
+ * Sets the longest time from an established connection to the complete head of the response. It covers the sending of the
+ * request, and the request of a redirect has as much again. Default: 300000. A response that does not come in time is
+ * `EVENTSOURCE_ERR_RESPONSE_TIMEOUT`, which is retried. A read timeout that is shorter fires first.
+ *
+ * @param es the client
+ * @param timeout_ms milliseconds; 0 for no limit
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
+ */
+eventsource_status_t eventsource_set_response_timeout(struct eventsource_t *es,
+                                                      int64_t timeout_ms);
 
 /**
  * Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
@@ -1375,7 +1474,8 @@ eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int
 /**
  * Sets how much one event may hold: data, type, id, and a comment if there is a callback for comments; whatever is
  * unfinished. Default: 16777216 (16 MiB). A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the
- * client reconnects.
+ * client reconnects. An id counts for the event that brings it. As the last event id it is kept beside the events that
+ * follow, at the cost of its own size.
  *
  * @param es the client
  * @param bytes ≥ 1
@@ -1387,7 +1487,7 @@ eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, si
  * Sets whether a response must be `text/event-stream`. Default: 1.
  *
  * @param es the client
- * @param check 1: another type is a final error; 0: any 200 is taken for an event stream
+ * @param check 1: another type is a final error; 0: any type is taken for an event stream
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
  */
 eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es, int32_t check);
@@ -1728,11 +1828,16 @@ eventsource_status_t eventsource_request_set_method(struct eventsource_request_t
 /**
  * Sets the URL for this attempt, as for `eventsource_new`. A user and password in it replace the authorization.
  *
+ * If the URL has another origin (scheme, host or port), this drops what was set for the first one: `Authorization`,
+ * `Cookie`, `Host`, headers that hold a secret, and the client certificate. Set the URL first, then the headers that are
+ * meant for it.
+ *
  * @param request the request, during `on_request`
  * @param url as for `eventsource_new`
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
  */
-eventsource_status_t eventsource_request_set_url(struct eventsource_request_t *request, const char *url);
+eventsource_status_t eventsource_request_set_url(struct eventsource_request_t *request,
+                                                 const char *url);
 
 /**
  * Sets the body for this attempt.

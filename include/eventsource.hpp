@@ -459,9 +459,8 @@ private:
 
 /* ---- Clients ------------------------------------------------------------------------------------------------------- */
 
-/** How a client reconnects: eventsource_reconnect_t. client::reconnect fills it. */
+/** When a client reconnects: eventsource_reconnect_t. client::reconnect fills it. */
 struct reconnect_policy {
-    bool enabled;
     bool retry_initial;
     milliseconds delay;
     milliseconds max_delay;
@@ -469,7 +468,8 @@ struct reconnect_policy {
     double jitter;
     milliseconds reset_after;
     std::int64_t max_attempts;
-    bool close_at_end;
+    milliseconds min_delay;
+    milliseconds max_server_delay;
 };
 
 /** What a client has done since it was made: eventsource_stats_t. */
@@ -494,6 +494,8 @@ public:
     void resume() { perform(eventsource_resume); }
     void reconnect_now() { perform(eventsource_reconnect_now); }
     void set_last_event_id(std::string_view id) { perform(eventsource_set_last_event_id, c_string(id)); }
+    /** Only in the client's on_error. */
+    void set_next_delay(milliseconds delay) { perform(eventsource_set_next_delay, delay.count()); }
 
     eventsource_state_t state() const {
         eventsource_state_t state = EVENTSOURCE_IDLE;
@@ -686,6 +688,9 @@ public:
     client &set_connect_timeout(milliseconds timeout) {
         return done(eventsource_set_connect_timeout(es_, timeout.count()));
     }
+    client &set_response_timeout(milliseconds timeout) {
+        return done(eventsource_set_response_timeout(es_, timeout.count()));
+    }
     client &set_read_timeout(milliseconds timeout) { return done(eventsource_set_read_timeout(es_, timeout.count())); }
     client &set_max_redirects(std::int32_t count) { return done(eventsource_set_max_redirects(es_, count)); }
     client &set_max_event_size(std::size_t bytes) { return done(eventsource_set_max_event_size(es_, bytes)); }
@@ -727,15 +732,21 @@ public:
     /** The threads that all clients share which have no other. */
     client &set_runtime(std::nullptr_t) { return done(eventsource_set_runtime(es_, nullptr)); }
 
+    client &set_mode(eventsource_mode_t mode) { return done(eventsource_set_mode(es_, mode)); }
     reconnect_policy reconnect() const {
         const eventsource_reconnect_t raw = raw_reconnect();
-        return {raw.enabled != 0,          raw.retry_initial != 0, milliseconds(raw.delay_ms),
-                milliseconds(raw.max_delay_ms), raw.factor,             raw.jitter,
-                milliseconds(raw.reset_after_ms), raw.max_attempts,     raw.close_at_end != 0};
+        return {raw.retry_initial != 0,
+                milliseconds(raw.delay_ms),
+                milliseconds(raw.max_delay_ms),
+                raw.factor,
+                raw.jitter,
+                milliseconds(raw.reset_after_ms),
+                raw.max_attempts,
+                milliseconds(raw.min_delay_ms),
+                milliseconds(raw.max_server_delay_ms)};
     }
     client &set_reconnect(const reconnect_policy &policy) {
         eventsource_reconnect_t raw = raw_reconnect();
-        raw.enabled = policy.enabled;
         raw.retry_initial = policy.retry_initial;
         raw.delay_ms = policy.delay.count();
         raw.max_delay_ms = policy.max_delay.count();
@@ -743,7 +754,8 @@ public:
         raw.jitter = policy.jitter;
         raw.reset_after_ms = policy.reset_after.count();
         raw.max_attempts = policy.max_attempts;
-        raw.close_at_end = policy.close_at_end;
+        raw.min_delay_ms = policy.min_delay.count();
+        raw.max_server_delay_ms = policy.max_server_delay.count();
         return done(eventsource_set_reconnect(es_, &raw));
     }
 

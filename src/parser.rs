@@ -241,14 +241,17 @@ pub struct Parser {
     after_cr: bool,
     input_is_utf8: bool,
     keeps_comments: bool,
+    /// Something has come that is no item: a comment that is not wanted, or the last event ID once more.
+    has_passed_over: bool,
 
     /// All buffers have, together, no more capacity than the limit: what fits into one need not be counted.
     fits: bool,
 }
 
 impl Parser {
-    /// A parser that holds at most `limit` bytes, and a small constant more. Everything kept counts: type, data and ID
-    /// of the unfinished event, the comment or value being read, and the last event ID.
+    /// A parser that holds at most `limit` bytes of what is unfinished, and a small constant more: type, data and ID of an
+    /// event, the comment or value being read. The last event ID does not count: it did in the event that brought it, and a
+    /// large one is no reason to refuse all events that follow.
     pub fn new(limit: usize) -> Self {
         let mut last_event_id = Buffer::new();
         last_event_id.push(0);
@@ -265,6 +268,7 @@ impl Parser {
             after_cr: false,
             input_is_utf8: true,
             keeps_comments: true,
+            has_passed_over: false,
             fits: true,
         }
     }
@@ -303,6 +307,12 @@ impl Parser {
     /// The last event ID: what a request to resume the stream sends.
     pub fn last_event_id(&self) -> Text<'_> {
         Text::new(&self.last_event_id)
+    }
+
+    /// Whether, since this was last asked, something has come that was no item: a comment that was not wanted, or an ID that is
+    /// the last event ID already.
+    pub fn has_passed_over(&mut self) -> bool {
+        mem::take(&mut self.has_passed_over)
     }
 
     /// Replaces the last event ID. One that the unfinished event has set still comes after it, wherever the input was
@@ -429,6 +439,7 @@ impl Parser {
         }
         // A flood of heartbeats is to cost next to nothing.
         if line.starts_with(b":") && !self.keeps_comments {
+            self.has_passed_over = true;
             return Ok(());
         }
         self.end_line(line, sink)
@@ -445,7 +456,10 @@ impl Parser {
             _ => self.read_name(piece)?,
         };
         let field = match field {
-            Field::Comment if !self.keeps_comments => Field::Ignored,
+            Field::Comment if !self.keeps_comments => {
+                self.has_passed_over = true;
+                Field::Ignored
+            }
             field => field,
         };
         Some((self.begin_value(field), bytes))
@@ -571,6 +585,7 @@ impl Parser {
         if changed {
             give(sink, Item::LastEventId(Text::new(&self.last_event_id)))
         } else {
+            self.has_passed_over = true;
             Ok(())
         }
     }
@@ -635,10 +650,7 @@ impl Parser {
             // Without the last line feed: it is in the event only if more data follows.
             _ => self.data.len().saturating_sub(1),
         };
-        data + self.event_type.len()
-            + self.id.len()
-            + self.last_event_id().len()
-            + self.scratch.len()
+        data + self.event_type.len() + self.id.len() + self.scratch.len()
     }
 
     /// Makes room for `more` bytes of the field's value and for what ends it, a line feed or NUL.

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Subject, Told, outcome};
 use eventsource::http::ErrorKind;
-use eventsource::stream::Close;
+use eventsource::stream::{Close, Mode};
 use std::io::{Read, Write};
 use std::time::Duration;
 use test_server::{Exchange, Server};
@@ -78,6 +78,7 @@ fn method_body_and_repeated_headers_are_sent_with_every_attempt() {
     let server = first_then_stream(|exchange| exchange.respond(503, &[], b""));
     let mut subject = Subject::new(&server.url("/"));
     subject.configure(|settings| {
+        settings.mode = Mode::KeepAlive;
         settings.request.set_method("REPORT").expect("a method");
         settings.request.set_body(b"{\"prompt\":1}");
         settings.request.set_header("X-One", "a").expect("a header");
@@ -352,18 +353,78 @@ fn the_body_of_an_error_is_told_up_to_a_limit_and_not_waited_for_long() {
 }
 
 #[test]
-fn retry_after_is_honoured_up_to_the_largest_delay() {
-    for (max_delay, expected) in [(60, 30), (20, 20)] {
+fn retry_after_is_honoured_up_to_a_maximum_of_its_own() {
+    for (max_server_delay, expected) in [(60, 30), (20, 20)] {
         let server = Server::start(|exchange| {
             exchange.respond(503, &[("Retry-After", "30")], b"");
         });
         let mut subject = Subject::new(&server.url("/"));
-        subject.configure(|settings| settings.reconnect.max_delay = Duration::from_secs(max_delay));
+        subject.configure(|settings| {
+            settings.reconnect.max_delay = Duration::from_secs(10);
+            settings.reconnect.max_server_delay = Duration::from_secs(max_server_delay);
+        });
         subject.start();
         assert_eq!(
             subject.error().retry_in,
             Some(Duration::from_secs(expected))
         );
+    }
+}
+
+#[test]
+fn every_success_with_content_opens_the_stream_of_a_post() {
+    for status in [200, 201, 202, 203, 226] {
+        let server = Server::start(move |exchange| {
+            exchange.respond(
+                status,
+                &[("Content-Type", "text/event-stream")],
+                b"data: made\n\n",
+            );
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| settings.request.set_method("POST").expect("a method"));
+        subject.start();
+        assert_eq!(subject.open().1, status);
+        assert_eq!(subject.events(1), ["made"]);
+        assert_eq!(subject.close(), Close::EndOfStream);
+    }
+    for status in [205, 206] {
+        let server = Server::start(move |exchange| {
+            exchange.respond(
+                status,
+                &[("Content-Type", "text/event-stream")],
+                b"data: no stream\n\n",
+            );
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| settings.request.set_method("POST").expect("a method"));
+        subject.start();
+        assert_eq!(subject.error().http_status, status);
+    }
+}
+
+#[test]
+fn new_credentials_are_asked_for_again_after_the_stream_has_been_open() {
+    let server = Server::start(|exchange| match exchange.request.number {
+        0 | 2 => exchange.respond(401, &[], b""),
+        _ => {
+            exchange.event_stream();
+            exchange.event("welcome");
+            exchange.close();
+        }
+    });
+    let mut subject = Subject::with_defaults(&server.url("/"));
+    subject.configure(|settings| settings.reconnect.delay = Duration::from_millis(1));
+    subject.on_request(|_| {});
+    subject.start();
+    for _ in 0..2 {
+        let refused = subject.error();
+        assert_eq!(
+            (refused.http_status, refused.retry_in),
+            (401, Some(Duration::ZERO))
+        );
+        assert_eq!(subject.events(1), ["welcome"]);
+        assert_eq!(subject.error().kind, ErrorKind::Disconnected);
     }
 }
 

@@ -6,6 +6,7 @@ mod common;
 
 use common::{LIMIT, Subject};
 use eventsource::http::ErrorKind;
+use eventsource::stream::Mode;
 use std::fs;
 use std::time::{Duration, Instant};
 use test_server::{Encoder, Exchange, Server};
@@ -61,7 +62,7 @@ fn assert_stops_at_the_limit(server: &Server, codings: &str) {
     let mut subject = Subject::with_defaults(&server.url("/"));
     subject.configure(|settings| {
         settings.set_max_event_size(4 << 20).expect("a size");
-        settings.reconnect.enabled = false;
+        settings.mode = Mode::Once;
     });
     subject.start();
     let lost = subject.error();
@@ -111,7 +112,7 @@ fn once(server: &Server) -> Subject {
     let mut subject = Subject::with_defaults(&server.url("/"));
     subject.configure(|settings| {
         settings.set_max_event_size(64 << 10).expect("a size");
-        settings.reconnect.enabled = false;
+        settings.mode = Mode::Once;
     });
     subject.start();
     subject

@@ -6,7 +6,7 @@ use common::http2::{Http2Server, Setup, Stream};
 use common::{LIMIT, Subject, Told};
 use eventsource::http::{ErrorKind, Version};
 use eventsource::runtime::{Dispatch, Options, Runtime};
-use eventsource::stream::{Close, Decision};
+use eventsource::stream::{Close, Decision, Mode};
 use h2::Reason;
 use hyper::http::{HeaderMap, Response};
 use std::io::Write;
@@ -705,7 +705,7 @@ fn a_request_that_a_goaway_leaves_out_is_made_again_at_once() {
     let goaway = [frame(4, 0, 0, &[]), frame(GOAWAY, 0, 0, &[0; 8])].concat();
     let nonsense = b"nonsense, and more of it".to_vec();
     let mut subject = knowing(&raw(vec![goaway, nonsense]));
-    subject.configure(|settings| settings.reconnect.enabled = false);
+    subject.configure(|settings| settings.mode = Mode::Once);
     subject.start();
     // What is told of is what went wrong with the second.
     let lost = subject.error();

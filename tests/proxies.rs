@@ -5,6 +5,7 @@ mod common;
 use common::relay::relay;
 use common::{LIMIT, Subject, Told};
 use eventsource::http::ErrorKind;
+use eventsource::stream::Mode;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -120,7 +121,7 @@ fn of_an_https_stream_a_proxy_sees_nothing_but_host_and_port() {
             request
                 .set_header("X-Hidden", "hidden-value")
                 .expect("a header");
-            assert!(request.set_last_event_id("hidden-id"));
+            request.set_last_event_id("hidden-id").expect("an id");
         });
         subject.start();
         assert_eq!(subject.events(1), ["quiet"]);
@@ -556,7 +557,7 @@ fn socks5_is_asked_for_one_address_after_another_by_turns_of_their_families() {
             let entry = format!("sse.example:{port}:{addresses}");
             settings.http.network.set_resolve(&entry).expect("places");
             settings.http.connect_timeout = Some(Duration::from_secs(2));
-            settings.reconnect.enabled = false;
+            settings.mode = Mode::Once;
         });
         subject.start();
         match opens {

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Subject, Told};
 use eventsource::http::ErrorKind;
-use eventsource::stream::{Close, Decision, State};
+use eventsource::stream::{Close, Decision, Mode, State};
 use std::time::{Duration, Instant};
 use test_server::{Exchange, Server};
 
@@ -96,13 +96,20 @@ fn after_the_stream_has_been_open_a_failed_attempt_is_retried() {
 }
 
 #[test]
-fn without_reconnecting_every_failure_is_final() {
-    let server = Server::start(one_event_each);
-    let mut subject = Subject::new(&server.url("/"));
-    subject.configure(|settings| settings.reconnect.enabled = false);
-    subject.start();
-    assert_eq!(subject.error().retry_in, None);
-    assert_eq!(subject.close(), Close::Failed(ErrorKind::EndOfStream));
+fn a_request_that_is_made_once_makes_every_failure_final() {
+    let failures: [fn(&mut Exchange); 2] = [Exchange::reset, |exchange| {
+        exchange.respond(503, &[("Retry-After", "0")], b"");
+    }];
+    for fail in failures {
+        let server = Server::start(fail);
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| settings.mode = Mode::Once);
+        subject.start();
+        let lost = subject.error();
+        assert_eq!(lost.retry_in, None);
+        assert_eq!(subject.close(), Close::Failed(lost.kind));
+        assert_eq!(server.requests().len(), 1);
+    }
 }
 
 #[test]
@@ -214,7 +221,10 @@ fn on_request_changes_one_attempt_only() {
     });
     let elsewhere = other.url("/elsewhere");
     let mut subject = Subject::new(&server.url("/home"));
-    subject.configure(|settings| settings.request.set_method("POST").expect("a method"));
+    subject.configure(|settings| {
+        settings.request.set_method("POST").expect("a method");
+        settings.mode = Mode::KeepAlive;
+    });
     subject.on_request(move |attempt| {
         if attempt.number == 2 {
             attempt.request.set_url(&elsewhere).expect("a URL");
@@ -284,7 +294,8 @@ fn reconnect_now_drops_an_unfinished_event() {
     let server = Server::start(|exchange| {
         exchange.event_stream();
         match exchange.request.number {
-            0 => exchange.chunk("data: one\n\nid: 9\ndata: unfinished\n"),
+            // The comment is told as soon as what stands before it has been parsed.
+            0 => exchange.chunk("data: one\n\nid: 9\ndata: unfinished\n: parsed\n"),
             _ => exchange.chunk("data: two\n\n"),
         };
         exchange.wait_for_disconnect();
@@ -292,6 +303,7 @@ fn reconnect_now_drops_an_unfinished_event() {
     let mut subject = Subject::new(&server.url("/"));
     subject.start();
     assert_eq!(subject.events(1), ["one"]);
+    assert!(matches!(subject.next(), Told::Comment(text) if text == "parsed"));
     subject.client.reconnect_now().expect("running");
     assert_eq!(subject.events(1), ["two"]);
     assert_eq!(server.requests()[1].header("last-event-id"), None);
@@ -440,7 +452,7 @@ fn a_clean_end_can_be_the_end_without_an_error_while_a_loss_is_retried() {
         }
     });
     let mut subject = Subject::new(&server.url("/"));
-    subject.configure(|settings| settings.reconnect.close_at_end = true);
+    subject.configure(|settings| settings.mode = Mode::UntilEnd);
     subject.start();
     assert_eq!(subject.events(1), ["0"]);
     assert_eq!(subject.error().kind, ErrorKind::Disconnected);
@@ -453,7 +465,7 @@ fn a_clean_end_can_be_the_end_without_an_error_while_a_loss_is_retried() {
 }
 
 #[test]
-fn a_request_that_is_made_once_is_not_made_again_after_a_loss() {
+fn a_request_by_another_method_than_get_is_made_once_by_default() {
     for (lose, close) in [
         (Exchange::end as fn(&mut Exchange), Close::EndOfStream),
         (Exchange::close, Close::Failed(ErrorKind::Disconnected)),
@@ -467,8 +479,6 @@ fn a_request_that_is_made_once_is_not_made_again_after_a_loss() {
         let mut subject = Subject::new(&server.url("/"));
         subject.configure(|settings| {
             settings.request.set_method("POST").expect("a method");
-            settings.reconnect.enabled = false;
-            settings.reconnect.close_at_end = true;
         });
         subject.start();
         assert_eq!(subject.close(), close);
@@ -496,6 +506,7 @@ fn a_stream_of_a_post_can_be_resumed_with_get_once_it_has_been_open() {
             request.set_header(name, value).expect("a header");
         }
         settings.resume_with_get = true;
+        settings.mode = Mode::KeepAlive;
     });
     for run in 0..2 {
         subject.start();
@@ -548,4 +559,204 @@ fn on_request_sees_the_get_that_resumes_and_may_change_it() {
     subject.events(2);
     let request = &server.requests()[1];
     assert_eq!((&*request.method, &*request.body), ("PUT", &b"again"[..]));
+}
+
+#[test]
+fn a_post_that_is_resumed_with_get_is_kept_alive_once_it_has_been_open() {
+    for (first, attempts) in [(503, 1), (200, 3)] {
+        let server = Server::start(move |exchange| match exchange.request.number {
+            0 if first == 503 => exchange.respond(503, &[], b""),
+            0 => one_event_each(exchange),
+            1 => exchange.respond(503, &[], b""),
+            _ => exchange.respond(204, &[], b""),
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| {
+            settings.request.set_method("POST").expect("a method");
+            settings.resume_with_get = true;
+        });
+        subject.start();
+        subject.close();
+        assert_eq!(server.requests().len(), attempts);
+    }
+}
+
+#[test]
+fn a_request_by_any_method_can_be_repeated_and_a_get_be_made_once() {
+    for (method, mode, requests) in [
+        ("GET", Mode::Auto, 2),
+        ("GET", Mode::Once, 1),
+        ("POST", Mode::KeepAlive, 2),
+        ("PUT", Mode::KeepAlive, 2),
+        ("PUT", Mode::Auto, 1),
+        ("HEAD", Mode::Auto, 1),
+        ("get", Mode::Auto, 1),
+    ] {
+        let server = Server::start(|exchange| match exchange.request.number {
+            0 => exchange.respond(503, &[], b""),
+            _ => exchange.respond(204, &[], b""),
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| {
+            settings.request.set_method(method).expect("a method");
+            settings.mode = mode;
+        });
+        subject.start();
+        subject.close();
+        assert_eq!(server.requests().len(), requests, "{method}, {mode:?}");
+    }
+}
+
+#[test]
+fn a_method_that_on_request_sets_is_the_one_that_is_not_repeated() {
+    let server = Server::start(|exchange| exchange.respond(503, &[], b""));
+    let mut subject = Subject::new(&server.url("/"));
+    subject.on_request(|attempt| attempt.request.set_method("POST").expect("a method"));
+    subject.start();
+    assert_eq!(subject.close(), Close::Failed(ErrorKind::Status));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_head_that_does_not_come_in_time_is_given_up_and_asked_for_again() {
+    type Delay = fn(&mut Exchange);
+    let delays: [(&str, Delay); 2] = [
+        ("nothing comes", Exchange::wait_for_disconnect),
+        ("it never ends", |exchange| {
+            exchange.send("HTTP/1.1 200 OK\r\nX: ");
+            while exchange.send("x") && exchange.pause(Duration::from_millis(5)) {}
+        }),
+    ];
+    for (what, delay) in delays {
+        let server = Server::start(delay);
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| {
+            settings.http.response_timeout = Some(Duration::from_millis(100));
+        });
+        subject.start();
+        let lost = subject.error();
+        assert_eq!(lost.kind, ErrorKind::ResponseTimeout, "{what}");
+        let from = server.url("/");
+        let expected = format!(
+            "no response from {} within 100 ms",
+            from.trim_end_matches('/')
+        );
+        assert_eq!(lost.message, expected);
+        assert!(lost.retry_in.is_some(), "{what}");
+        server.wait_for_requests(2);
+    }
+}
+
+#[test]
+fn the_response_timeout_is_five_minutes_and_is_over_with_the_head() {
+    let server = Server::start(|exchange| {
+        exchange.event_stream();
+        exchange.event("before");
+        exchange.pause(Duration::from_millis(400));
+        exchange.event("after");
+        exchange.wait_for_disconnect();
+    });
+    let mut subject = Subject::new(&server.url("/"));
+    subject.configure(|settings| {
+        let timeout = &mut settings.http.response_timeout;
+        assert_eq!(*timeout, Some(Duration::from_secs(300)));
+        *timeout = Some(Duration::from_millis(200));
+    });
+    subject.start();
+    assert_eq!(subject.events(2), ["before", "after"]);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn an_id_of_any_size_is_kept_and_only_one_that_servers_take_is_sent() {
+    for (length, is_sent) in [(8192, true), (8193, false), (16 << 20, false)] {
+        let id = "x".repeat(length);
+        let stream = format!("id: {id}\n\ndata: {}\n\n", "y".repeat(8192));
+        let server = Server::start(move |exchange| {
+            exchange.event_stream();
+            exchange.chunk(&stream);
+            exchange.end();
+        });
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| {
+            settings
+                .set_max_event_size(length.max(8192))
+                .expect("a size");
+        });
+        subject.start();
+        // Each time: an id that is kept does not make the next event too large.
+        for _ in 0..2 {
+            let Told::Event { data, id: kept, .. } = next_event(&subject) else {
+                unreachable!("it is an event")
+            };
+            assert_eq!((data.len(), kept.len()), (8192, length));
+        }
+        assert_eq!(subject.client.last_event_id(), id);
+        let second = &server.requests()[1];
+        let sent = second.header("last-event-id").map(str::len);
+        assert_eq!(sent, is_sent.then_some(length));
+    }
+}
+
+/// The next event, whatever comes before it, but for errors other than the end of a stream.
+fn next_event(subject: &Subject) -> Told {
+    loop {
+        match subject.next() {
+            event @ Told::Event { .. } => return event,
+            Told::Error(lost) => assert_eq!(lost.kind, ErrorKind::EndOfStream),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn whatever_id_an_event_gave_is_taken_back_and_sent_if_http_can_carry_it() {
+    let characters = ('\u{1}'..='\u{FF}').filter(|c| !['\n', '\r'].contains(c));
+    for character in characters {
+        let id = format!("a{character}b");
+        let stream = format!("id: {id}\ndata: x\n\n");
+        let server = Server::start(move |exchange| {
+            exchange.event_stream();
+            match exchange.request.number {
+                0 => exchange.chunk(&stream),
+                _ => exchange.chunk("data: no id of its own\n\n"),
+            };
+            exchange.wait_for_disconnect();
+        });
+        let first = {
+            let mut first = Subject::new(&server.url("/"));
+            first.start();
+            first.events(1);
+            first.client.last_event_id()
+        };
+        assert_eq!(first, id);
+        let mut second = Subject::new(&server.url("/"));
+        second
+            .client
+            .set_last_event_id(&first)
+            .expect("an event gave it");
+        second.start();
+        let Told::Event { id: kept, .. } = next_event(&second) else {
+            unreachable!("it is an event")
+        };
+        assert_eq!(kept, id, "it is kept for the program");
+        let can_be_sent = character == '\t' || character >= ' ' && character != '\u{7F}';
+        let sent = server.requests()[1]
+            .header("last-event-id")
+            .map(str::to_owned);
+        assert_eq!(sent, can_be_sent.then_some(id), "{character:?}");
+    }
+}
+
+#[test]
+fn an_id_with_a_line_break_comes_from_no_event_and_is_refused() {
+    let subject = Subject::new(&dead_url());
+    for id in ["7\n", "7\r", "a\r\nb"] {
+        let refused = subject.client.set_last_event_id(id).expect_err(id);
+        assert!(
+            refused.message.contains("line break"),
+            "{}",
+            refused.message
+        );
+    }
 }

@@ -20,8 +20,8 @@ pub struct eventsource_event_t {
     pub data: *const c_char,
     /// Bytes of `data`, without the NUL.
     pub data_len: usize,
-    /// The last event id as of this event; empty when there is none. One with control characters is kept, but HTTP has
-    /// no way to send it back. NUL-terminated UTF-8.
+    /// The last event id as of this event; empty when there is none. `eventsource_set_last_event_id` says which are not
+    /// sent back. NUL-terminated UTF-8.
     pub last_event_id: *const c_char,
     /// Bytes of `last_event_id`, without the NUL.
     pub last_event_id_len: usize,
@@ -113,7 +113,7 @@ pub enum eventsource_close_reason_t {
     EVENTSOURCE_CLOSE_SERVER = 1,
     /// An error was final; `on_error` has told it.
     EVENTSOURCE_CLOSE_FAILED = 2,
-    /// The server ended the stream without error, and `close_at_end` of `eventsource_reconnect_t` makes that the end. No
+    /// The server ended the stream without error, and the client's mode (`eventsource_set_mode`) makes that the end. No
     /// `on_error` comes.
     EVENTSOURCE_CLOSE_END_OF_STREAM = 3,
 }

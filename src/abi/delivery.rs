@@ -217,6 +217,7 @@ impl From<ErrorKind> for eventsource_status_t {
             ErrorKind::Tls => EVENTSOURCE_ERR_TLS,
             ErrorKind::Certificate => EVENTSOURCE_ERR_CERTIFICATE,
             ErrorKind::Disconnected => EVENTSOURCE_ERR_DISCONNECTED,
+            ErrorKind::ResponseTimeout => EVENTSOURCE_ERR_RESPONSE_TIMEOUT,
             ErrorKind::ReadTimeout => EVENTSOURCE_ERR_READ_TIMEOUT,
             ErrorKind::Protocol => EVENTSOURCE_ERR_PROTOCOL,
             ErrorKind::Http2 => EVENTSOURCE_ERR_HTTP2,

@@ -219,6 +219,10 @@ pub unsafe extern "C" fn eventsource_request_set_method(
 
 /// Sets the URL for this attempt, as for `eventsource_new`. A user and password in it replace the authorization.
 ///
+/// If the URL has another origin (scheme, host or port), this drops what was set for the first one: `Authorization`,
+/// `Cookie`, `Host`, headers that hold a secret, and the client certificate. Set the URL first, then the headers that are
+/// meant for it.
+///
 /// @param request the request, during `on_request`
 /// @param url as for `eventsource_new`
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`

@@ -83,6 +83,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_HTTP2 = 49,
     /// The system has no memory for an event, or for what of its stream has to be held.
     EVENTSOURCE_ERR_MEMORY = 50,
+    /// The head of the response was not complete within the response timeout.
+    EVENTSOURCE_ERR_RESPONSE_TIMEOUT = 51,
 }
 
 pub(crate) use eventsource_status_t::*;
@@ -166,5 +168,6 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_DECODING "the content does not follow its coding"
         EVENTSOURCE_ERR_HTTP2 "HTTP/2 was broken off or its rules broken"
         EVENTSOURCE_ERR_MEMORY "there is no memory for what the server has sent"
+        EVENTSOURCE_ERR_RESPONSE_TIMEOUT "the response did not come in time"
     }
 }

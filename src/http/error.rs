@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Certificate,
     /// The connection broke before the response was complete.
     Disconnected,
+    /// No response came for too long.
+    ResponseTimeout,
     /// Nothing came for too long.
     ReadTimeout,
     /// What came is not HTTP.
@@ -59,6 +61,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Tls => "TLS failed",
             ErrorKind::Certificate => "certificate not trusted",
             ErrorKind::Disconnected => "disconnected",
+            ErrorKind::ResponseTimeout => "response timeout",
             ErrorKind::ReadTimeout => "read timeout",
             ErrorKind::Protocol => "protocol error",
             ErrorKind::Http2 => "HTTP/2 error",

@@ -15,7 +15,8 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// Connects, sends the request, waits for the response's head.
-pub async fn exchange(request: &Request, options: &Options) -> Result<Response, Error> {
+pub async fn exchange(request: &mut Request, options: &Options) -> Result<Response, Error> {
+    request.is_made();
     log::write(
         Level::Debug,
         format_args!("{} {}", request.method, origin(request.url())),
@@ -23,7 +24,10 @@ pub async fn exchange(request: &Request, options: &Options) -> Result<Response, 
     match attempt(request, options).await {
         // A shared connection may be about to close when a request comes. Once, and at once: another connection is another
         // chance, and nobody has seen the request.
-        Err(failed) if failed.is_unprocessed => attempt(request, options).await,
+        Err(failed) if failed.is_unprocessed => {
+            request.is_made();
+            attempt(request, options).await
+        }
         answered => answered,
     }
     .map_err(|failed| failed.error)
@@ -69,11 +73,13 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
             }
         }
     });
-    let answered: Result<_, Failed> = within(options.read_timeout, answer, |limit| {
-        Error::new(
-            ErrorKind::ReadTimeout,
-            format!("no response within {}", words::duration(limit)),
-        )
+    let answered: Result<_, Failed> = within(options.head_timeout(), answer, |limit| {
+        let kind = match options.read_timeout {
+            Some(silence) if silence == limit => ErrorKind::ReadTimeout,
+            _ => ErrorKind::ResponseTimeout,
+        };
+        let (from, limit) = (origin(request.url()), words::duration(limit));
+        Error::new(kind, format!("no response from {from} within {limit}"))
     })
     .await?;
     let (head, content) = answered?;

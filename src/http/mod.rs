@@ -24,13 +24,14 @@ pub use body::Body;
 pub use coding::{Coding, Decoder, codings, has_unknown_coding};
 pub use connect::Network;
 pub use error::{Answer, Error, ErrorKind};
-pub use hyper::http::HeaderMap;
+pub use hyper::http::{HeaderMap, Method};
 pub use request::{Invalid, InvalidKind, Request};
 pub use tls::{Alpn, MinVersion, Tls, read_roots};
 
 use crate::log::{self, Level};
 use hyper::http::header::LOCATION;
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 use url::Url;
 
@@ -39,6 +40,8 @@ use url::Url;
 pub struct Options {
     /// For name resolution, TCP, the proxy and TLS together; `None` for no limit.
     pub connect_timeout: Option<Duration>,
+    /// For a request and the head of its response, once there is a connection; `None` for no limit.
+    pub response_timeout: Option<Duration>,
     /// For silence, from the end of the request on; `None` for no limit.
     pub read_timeout: Option<Duration>,
     /// How many redirects one request follows.
@@ -66,6 +69,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             connect_timeout: Some(Duration::from_secs(10)),
+            response_timeout: Some(Duration::from_secs(300)),
             read_timeout: None,
             max_redirects: 16,
             tls: Tls::default(),
@@ -84,6 +88,21 @@ impl Options {
             Version::Http1 => Alpn::Http1Only,
             Version::Http2 => Alpn::Http2Only,
         });
+    }
+
+    /// How long a request may wait for the head of its response, which is silence, too.
+    fn head_timeout(&self) -> Option<Duration> {
+        let limits = [self.response_timeout, self.read_timeout];
+        limits.into_iter().flatten().min()
+    }
+
+    /// The options for a request that leads to another origin than the one that they were set for: a client certificate is
+    /// not that one's to see.
+    fn for_other_origin(&self) -> Options {
+        Options {
+            tls: self.tls.for_other_origin(),
+            ..self.clone()
+        }
     }
 }
 
@@ -105,7 +124,10 @@ pub struct Response {
 pub async fn open(request: &mut Request, options: &Options) -> Result<Response, Error> {
     let mut redirects = 0;
     loop {
-        let response = exchange::exchange(request, options).await?;
+        let response = match request.is_elsewhere() {
+            false => exchange::exchange(request, options).await?,
+            true => exchange_elsewhere(request, options).await?,
+        };
         if !redirect::is_redirect(response.status) {
             return Ok(response);
         }
@@ -131,6 +153,17 @@ pub async fn open(request: &mut Request, options: &Options) -> Result<Response, 
             ),
         );
     }
+}
+
+/// In a box: it is rare, and what waits for it would have room for its options.
+fn exchange_elsewhere<'r>(
+    request: &'r mut Request,
+    options: &'r Options,
+) -> Pin<Box<impl Future<Output = Result<Response, Error>> + 'r>> {
+    Box::pin(async move {
+        let options = options.for_other_origin();
+        exchange::exchange(request, &options).await
+    })
 }
 
 impl Response {

@@ -2,9 +2,9 @@
 
 use super::error::{Error, ErrorKind};
 use super::origin;
-use super::request::{Field, Request};
+use super::request::Request;
 use hyper::http::Method;
-use hyper::http::header::{AUTHORIZATION, COOKIE, GetAll, HOST, HeaderValue};
+use hyper::http::header::{GetAll, HeaderValue};
 
 /// Whether a status redirects.
 pub fn is_redirect(status: u16) -> bool {
@@ -36,16 +36,9 @@ pub fn follow(
     if from.scheme() == "https" && to.scheme() != "https" {
         return Err(refuse(format!("it leads from https to {}", origin(&to))));
     }
-    let same_origin = from.origin() == to.origin();
     request
         .redirect_to(to)
         .map_err(|invalid| refuse(invalid.message))?;
-
-    if !same_origin {
-        request.remove(is_secret);
-        // A name that the caller gave to the first host is not the next one's.
-        request.remove(|field| field.name == HOST);
-    }
     if becomes_get(status, &request.method) {
         request.become_get();
     }
@@ -59,9 +52,4 @@ fn becomes_get(status: u16, method: &Method) -> bool {
         303 => method != Method::GET && method != Method::HEAD,
         _ => false,
     }
-}
-
-/// What another origin must not see.
-fn is_secret(field: &Field) -> bool {
-    field.value.is_sensitive() || [AUTHORIZATION, COOKIE].contains(&field.name)
 }

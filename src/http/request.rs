@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
-    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT, HOST, HeaderName,
-    HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, COOKIE, EXPECT, HOST,
+    HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT,
 };
 use hyper::http::uri::Authority;
 use hyper::http::{Method, Uri};
@@ -19,6 +20,9 @@ use url::Url;
 
 /// `Last-Event-ID`, of the HTML standard.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The longest id that is sent, in bytes: many servers read no more of a whole head.
+const LONGEST_ID: usize = 8 * 1024;
 
 /// Why a setting is refused.
 #[derive(Debug)]
@@ -158,6 +162,10 @@ pub struct Request {
     last_event_id: Option<HeaderValue>,
     /// Whether to ask for codings.
     asks_for_compression: bool,
+    /// It leads to another origin than the one that its credentials were given for: none of them is left.
+    is_elsewhere: bool,
+    /// How many times it has been made.
+    times_made: u32,
     pub(super) body: Bytes,
 }
 
@@ -171,9 +179,13 @@ impl Request {
             headers: Cow::Borrowed(&DEFAULT_HEADERS),
             last_event_id: None,
             asks_for_compression: false,
+            is_elsewhere: false,
+            times_made: 0,
             body: Bytes::new(),
         };
-        request.authorize(user)?;
+        if let Some(user) = user {
+            request.put(user.credentials()?)?;
+        }
         Ok(request)
     }
 
@@ -182,30 +194,64 @@ impl Request {
         &self.url
     }
 
-    /// Sets the URL; user information in it becomes basic authentication.
+    /// Sets the URL; user information in it becomes basic authentication. Another origin gets no credentials but those that
+    /// are set after this.
     pub fn set_url(&mut self, url: &str) -> Result<(), Invalid> {
         let (url, user) = split_user(url)?;
-        self.authorize(user)?;
-        self.url = url;
-        Ok(())
-    }
-
-    fn authorize(&mut self, user: Option<User>) -> Result<(), Invalid> {
-        let Some(User { name, password }) = user else {
+        let Some(user) = user else {
+            self.lead_to(url);
             return Ok(());
         };
-        self.set_basic_auth(&name, &password).map_err(|invalid| {
-            Invalid::new(
-                InvalidKind::Url,
-                format!("the URL's user: {}", invalid.message),
-            )
-        })
+        let credentials = user.credentials()?;
+        // Before anything is changed.
+        self.check_room(&credentials, |known| known.name != AUTHORIZATION)?;
+        self.lead_to(url);
+        self.put(credentials)
     }
 
     /// Where a redirect leads.
     pub(super) fn redirect_to(&mut self, url: Url) -> Result<(), Invalid> {
-        self.url = connectable(url)?;
+        let url = connectable(url)?;
+        self.lead_to(url);
         Ok(())
+    }
+
+    /// Turns to another URL. If that is of another origin, it leaves behind what was given for the first: credentials, and the
+    /// name of the host.
+    fn lead_to(&mut self, url: Url) {
+        if url.origin() != self.url.origin() {
+            self.is_elsewhere = true;
+            self.remove(|field| {
+                let is_of_origin = [AUTHORIZATION, COOKIE, HOST].contains(&field.name);
+                is_of_origin || field.value.is_sensitive()
+            });
+        }
+        self.url = url;
+    }
+
+    /// Whether it leads to another origin than it did at first.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    /// It is made now.
+    pub(super) fn is_made(&mut self) {
+        self.times_made = self.times_made.saturating_add(1);
+    }
+
+    /// How many times it has been made: redirects and repetitions each count.
+    pub fn times_made(&self) -> u32 {
+        self.times_made
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Whether it gets something, and does nothing else.
+    pub fn is_get(&self) -> bool {
+        self.method == Method::GET
     }
 
     /// Sets the method.
@@ -275,17 +321,27 @@ impl Request {
 
     /// Sets `Authorization` to basic authentication (RFC 7617).
     pub fn set_basic_auth(&mut self, user: &str, password: &str) -> Result<(), Invalid> {
-        let value = basic(user, password)?;
-        self.put(Field::own(AUTHORIZATION, "Authorization", value))
+        self.put(authorization(basic(user, password)?))
     }
 
-    /// Sets `Last-Event-ID`, or removes it for an empty id. False when the id cannot stand in a header: some control
-    /// characters can come in an event's id but not go out again.
-    pub fn set_last_event_id(&mut self, id: &str) -> bool {
-        let value = HeaderValue::from_bytes(id.as_bytes());
-        let can_be_sent = value.is_ok();
-        self.last_event_id = value.ok().filter(|value| !value.is_empty());
-        can_be_sent
+    /// Sets `Last-Event-ID`, or removes it for an empty id. An id that is refused is not sent, and none other in its place: more
+    /// can come in an event's id than can go out again.
+    pub fn set_last_event_id(&mut self, id: &str) -> Result<(), Invalid> {
+        self.last_event_id = None;
+        let refuse = |message| Err(Invalid::new(InvalidKind::Value, message));
+        if id.len() > LONGEST_ID {
+            return refuse(format!(
+                "it has {} bytes, and servers refuse heads that large; up to {LONGEST_ID} are sent",
+                id.len()
+            ));
+        }
+        match HeaderValue::from_bytes(id.as_bytes()) {
+            Ok(value) => {
+                self.last_event_id = Some(value).filter(|value| !value.is_empty());
+                Ok(())
+            }
+            Err(_) => refuse("HTTP has no way to send its control characters".into()),
+        }
     }
 
     /// The value of `Content-Length`. Methods with a meaning for a body say also that there is none (RFC 9110, section 8.6).
@@ -398,10 +454,27 @@ pub fn basic(user: &str, password: &str) -> Result<HeaderValue, Invalid> {
     Ok(value)
 }
 
+fn authorization(value: HeaderValue) -> Field {
+    Field::own(AUTHORIZATION, "Authorization", value)
+}
+
 /// A user and a password.
 struct User {
     name: String,
     password: String,
+}
+
+impl User {
+    /// Its basic authentication.
+    fn credentials(self) -> Result<Field, Invalid> {
+        let value = basic(&self.name, &self.password);
+        value.map(authorization).map_err(|invalid| {
+            Invalid::new(
+                InvalidKind::Url,
+                format!("the URL's user: {}", invalid.message),
+            )
+        })
+    }
 }
 
 /// A URL as it is used, and the user that was in it.

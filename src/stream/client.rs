@@ -5,7 +5,7 @@ use super::gate::WrongState;
 use super::handler::Handler;
 use super::session;
 use super::settings::Settings;
-use super::shared::{Shared, State, Stats};
+use super::shared::{NotAsked, Shared, State, Stats};
 use crate::http::{Invalid, InvalidKind};
 use crate::runtime::{Closed, Dispatch, Runtime};
 use crate::sync::lock;
@@ -203,12 +203,18 @@ impl Client {
         self.shared.last_event_id().clone()
     }
 
+    /// Chooses how long the client waits before its next attempt; only while its handler is told of an error.
+    pub fn set_next_delay(&self, delay: Duration) -> Result<(), Refused> {
+        let chosen = self.shared.next_delay.choose(delay);
+        chosen.map_err(|NotAsked| Refused::State("the client's on_error is not running"))
+    }
+
     /// Sets the last event id for the next attempt, and for events until the server sends one.
     pub fn set_last_event_id(&self, id: &str) -> Result<(), Invalid> {
-        if id.chars().any(char::is_control) {
+        if id.contains(['\r', '\n']) {
             return Err(Invalid::new(
                 InvalidKind::Value,
-                "a last event id has no control characters",
+                "the last event id holds a line break, as no event's id can: remove it",
             ));
         }
         self.shared.impose_last_event_id(id);

@@ -13,8 +13,8 @@ pub struct Deliver<'r> {
     pub shared: &'r Shared,
     pub control: &'r Control,
     pub backoff: &'r mut Backoff,
-    /// Becomes true with the first event.
-    pub delivered: &'r mut bool,
+    /// Becomes true with the first item.
+    pub brought: &'r mut bool,
     /// Receives a comment that has to wait, because of what was asked in the callback before it.
     pub held_comment: &'r mut Option<KeptText>,
     /// Becomes true where there is no memory for what would have to be kept. The stream cannot go on then.
@@ -29,10 +29,10 @@ impl Sink for Deliver<'_> {
     // Once for each event: where it is found, it need not be looked at which item it is.
     #[inline(always)]
     fn accept(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        *self.brought = true;
         match item {
             Item::Event(event) => {
                 self.shared.counters.event();
-                *self.delivered = true;
                 self.handler.on_event(&event);
             }
             Item::Comment(text) => {

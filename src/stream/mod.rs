@@ -17,5 +17,5 @@ mod shared;
 pub use crate::http::{Invalid, InvalidKind};
 pub use client::{Client, Refused};
 pub use handler::{Attempt, Cause, Close, Decision, Failure, Handler, Opened};
-pub use settings::{DEFAULT_MAX_EVENT_SIZE, ReconnectPolicy, Settings};
+pub use settings::{DEFAULT_MAX_EVENT_SIZE, Mode, ReconnectPolicy, Settings};
 pub use shared::{State, Stats};

@@ -1,6 +1,6 @@
 //! What an answer means: the design's table of answers, as pure functions.
 
-use crate::http::{self, Error, ErrorKind, HeaderMap};
+use crate::http::{self, Error, ErrorKind, HeaderMap, Method};
 use crate::words;
 use hyper::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
@@ -16,14 +16,19 @@ pub enum Verdict {
     Error(Error),
 }
 
-/// Judges an answer.
-pub fn judge(status: u16, headers: &HeaderMap, check_content_type: bool) -> Verdict {
+/// Judges an answer to a request of that method.
+pub fn judge(
+    method: &Method,
+    status: u16,
+    headers: &HeaderMap,
+    check_content_type: bool,
+) -> Verdict {
     match status {
-        200 => match unreadable(headers, check_content_type) {
+        204 => Verdict::Close,
+        status if opens(method, status) => match unreadable(headers, check_content_type) {
             Some(error) => Verdict::Error(error),
             None => Verdict::Stream,
         },
-        204 => Verdict::Close,
         status => Verdict::Error(Error::new(
             ErrorKind::Status,
             format!("the server answered {status}"),
@@ -31,7 +36,18 @@ pub fn judge(status: u16, headers: &HeaderMap, check_content_type: bool) -> Verd
     }
 }
 
-/// Why a 200 is no event stream, if it is none.
+/// Whether a status is one of an event stream: the HTML standard's 200, and for a method that may do more than get one any
+/// success that has content.
+fn opens(method: &Method, status: u16) -> bool {
+    match status {
+        200 => true,
+        204..=206 => false,
+        201..=299 => method != Method::GET && method != Method::HEAD,
+        _ => false,
+    }
+}
+
+/// Why an answer is no event stream, if it is none.
 fn unreadable(headers: &HeaderMap, check_content_type: bool) -> Option<Error> {
     if check_content_type {
         let mime_type = mime_type(headers);
@@ -93,6 +109,7 @@ pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
         | ErrorKind::Tls
         | ErrorKind::Certificate
         | ErrorKind::Disconnected
+        | ErrorKind::ResponseTimeout
         | ErrorKind::ReadTimeout
         | ErrorKind::Protocol
         | ErrorKind::Http2
@@ -135,6 +152,10 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         headers
+    }
+
+    fn judge(status: u16, headers: &HeaderMap, check_content_type: bool) -> Verdict {
+        super::judge(&Method::GET, status, headers, check_content_type)
     }
 
     fn kind(status: u16, fields: &[(&'static str, &'static str)]) -> Option<ErrorKind> {
@@ -207,6 +228,30 @@ mod tests {
         );
         for coding in ["gzip", "gzip, br", "none", "compress"] {
             assert_eq!(kind(200, &[stream, ("content-encoding", coding)]), None);
+        }
+    }
+
+    #[test]
+    fn every_success_with_content_opens_for_a_method_other_than_get_and_head() {
+        let stream = headers(&[("content-type", "text/event-stream")]);
+        for method in [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::OPTIONS,
+        ] {
+            let is_get = method == Method::GET || method == Method::HEAD;
+            for status in 200..300 {
+                let opens = match status {
+                    200 => true,
+                    204..=206 => false,
+                    _ => !is_get,
+                };
+                let judged = super::judge(&method, status, &stream, true);
+                let is_stream = matches!(judged, Verdict::Stream);
+                assert_eq!(is_stream, opens, "{method} {status}");
+            }
         }
     }
 

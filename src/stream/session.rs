@@ -5,7 +5,7 @@ use super::control::{Control, Interrupt};
 use super::deliver::Deliver;
 use super::handler::{Attempt, Cause, Close, Decision, Failure, Handler, Opened};
 use super::policy::{self, Verdict};
-use super::settings::Settings;
+use super::settings::{Mode, Settings};
 use super::shared::{Shared, State};
 use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
@@ -58,7 +58,10 @@ pub fn run(
         has_been_open: false,
         failed_attempts: 0,
         credentials_renewed: false,
-        delivered: false,
+        id_is_refused: false,
+        repeats: true,
+        requests: 0,
+        brought: false,
         read_in_turn: 0,
         has_paused: false,
         held: Vec::new(),
@@ -113,8 +116,14 @@ struct Run {
     failed_attempts: u32,
     /// New credentials have been asked for since the stream was last open.
     credentials_renewed: bool,
-    /// The stream has delivered an event.
-    delivered: bool,
+    /// The last event id cannot be sent, and the log says so.
+    id_is_refused: bool,
+    /// The next request does no more than get the stream, as far as its method says.
+    repeats: bool,
+    /// Requests made since the client last waited.
+    requests: u32,
+    /// The stream has brought something: an event, an id, a retry, a comment.
+    brought: bool,
     /// How many bytes have been read since others had a turn.
     read_in_turn: usize,
     /// There has been a pause since the stream was last read.
@@ -138,7 +147,15 @@ impl Run {
                 biased;
                 interrupt = poll_fn(|cx| control.poll_interrupt(cx)) => match interrupt {
                     Interrupt::Stop => return Close::Stopped,
-                    Interrupt::Reconnect => None,
+                    Interrupt::Reconnect => {
+                        if self.shared.state() == State::Open {
+                            self.tell_backoff(false);
+                        }
+                        // The program does not wait, and what it asks for is no server's doing.
+                        self.backoff.waited(Duration::ZERO);
+                        self.requests = 0;
+                        None
+                    }
                 },
                 next = self.attempt(cause) => match next {
                     ControlFlow::Continue(cause) => Some(cause),
@@ -157,7 +174,8 @@ impl Run {
             Ok(None) => return ControlFlow::Break(Close::Server),
             Err(error) => (error, false),
         };
-        if self.settings.reconnect.close_at_end && error.kind == ErrorKind::EndOfStream {
+        let ends_with_stream = matches!(self.mode(), Mode::Once | Mode::UntilEnd);
+        if ends_with_stream && error.kind == ErrorKind::EndOfStream {
             return ControlFlow::Break(Close::EndOfStream);
         }
         Box::pin(self.recover(error, was_open)).await
@@ -173,23 +191,18 @@ impl Run {
         if self.settings.resume_with_get && self.has_been_open {
             attempt.request.become_get();
         }
-        self.adopt_last_event_id();
-        if !attempt
-            .request
-            .set_last_event_id(self.parser.last_event_id().as_str())
-        {
-            self.log(
-                Level::Warning,
-                format_args!("the last event id cannot stand in a header and is not sent"),
-            );
-        }
+        self.send_last_event_id(&mut attempt.request);
         if self.handler.wants_request() {
             self.in_callback(|run| run.handler.on_request(&mut attempt))
                 .await;
         }
+        self.repeats = attempt.request.is_get();
         self.shared.counters.attempt();
-        let mut response = http::open(&mut attempt.request, &self.settings.http).await?;
+        let response = http::open(&mut attempt.request, &self.settings.http).await;
+        self.requests = self.requests.saturating_add(attempt.request.times_made());
+        let mut response = response?;
         match policy::judge(
+            attempt.request.method(),
             response.status,
             &response.headers,
             self.settings.check_content_type,
@@ -213,9 +226,12 @@ impl Run {
         response.body.allow(self.settings.max_event_size());
         self.first_attempt = false;
         self.has_been_open = true;
+        self.repeats |= self.settings.resume_with_get;
         self.failed_attempts = 0;
         self.credentials_renewed = false;
         self.parser.reset();
+        self.parser.has_passed_over();
+        self.brought = false;
         self.held.clear();
         self.held_comment = None;
         self.shared.counters.open();
@@ -230,11 +246,26 @@ impl Run {
         Ok(Some(response.body))
     }
 
+    /// Puts the last event id into a request. One that cannot be sent is kept for the program; the log says so once.
+    fn send_last_event_id(&mut self, request: &mut http::Request) {
+        self.adopt_last_event_id();
+        let sent = request.set_last_event_id(self.parser.last_event_id().as_str());
+        if let Err(reason) = &sent
+            && !self.id_is_refused
+        {
+            let message = &reason.message;
+            self.log(
+                Level::Warning,
+                format_args!("the last event id is not sent: {message}"),
+            );
+        }
+        self.id_is_refused = sent.is_err();
+    }
+
     /// Delivers a stream until it ends, and answers how.
     async fn stream(&mut self, mut body: Box<Body>) -> Error {
         let control = self.control.clone();
         let mut reads = 0;
-        self.delivered = false;
         let error = loop {
             self.resumed().await;
             match mem::take(&mut self.has_paused) {
@@ -277,14 +308,19 @@ impl Run {
                 reschedule().await;
             }
         };
-        self.backoff.stream_ended(Health {
-            open_for: self.shared.counters.open_for(),
-            delivered: self.delivered,
-            ended_cleanly: error.kind == ErrorKind::EndOfStream,
-        });
+        self.tell_backoff(error.kind == ErrorKind::EndOfStream);
         self.parser.reset();
         self.parser.shrink();
         error
+    }
+
+    /// An open stream has ended.
+    fn tell_backoff(&mut self, ended_cleanly: bool) {
+        self.backoff.stream_ended(Health {
+            open_for: self.shared.counters.open_for(),
+            brought: self.brought | self.parser.has_passed_over(),
+            ended_cleanly,
+        });
     }
 
     /// Reads on. A stream that falls silent gives back what a large event took: at once would be too soon, if another one
@@ -387,7 +423,7 @@ impl Run {
             shared,
             control,
             backoff,
-            delivered,
+            brought,
             held_comment,
             ..
         } = self;
@@ -399,7 +435,7 @@ impl Run {
                 shared,
                 control,
                 backoff,
-                delivered,
+                brought,
                 held_comment,
                 out_of_memory: &mut is_out_of_memory,
             },
@@ -441,7 +477,7 @@ impl Run {
             self.credentials_renewed = true;
             failure.retry_in = Some(Duration::ZERO);
         } else if self.will_retry(&failure, was_open) {
-            failure.retry_in = Some(self.backoff.next_delay(retry_after, fastrand::f64()));
+            failure.retry_in = Some(self.next_delay(retry_after));
         }
         self.first_attempt = false;
 
@@ -449,26 +485,40 @@ impl Run {
             Some(_) => State::Waiting,
             None => State::Closed,
         });
-        let decision = self
+        let (decision, chosen) = self
             .in_callback(|run| {
+                run.shared.next_delay.ask();
                 let decision = run.tell(&failure);
+                let chosen = run.shared.next_delay.take();
                 if decision == Decision::Stop {
                     // As any other stop, it outranks a reconnect that somebody asks for meanwhile.
                     run.control.interrupt(Interrupt::Stop);
                 }
-                decision
+                (decision, chosen)
             })
             .await;
         let delay = match (decision, failure.retry_in) {
             (Decision::Stop, _) => return ControlFlow::Break(Close::Stopped),
             (_, Some(delay)) => delay,
-            (Decision::Reconnect, None) => self.backoff.next_delay(retry_after, fastrand::f64()),
+            (Decision::Reconnect, None) => self.next_delay(retry_after),
             (Decision::Default, None) => return ControlFlow::Break(Close::Failed(failure.kind)),
         };
         drop(failure);
+        // What is repeated at once goes on counting: the next delay is for its requests, too.
+        let is_a_wait = chosen.is_some() || !delay.is_zero();
         self.shared.set_state(State::Waiting);
+        let delay = chosen.unwrap_or(delay);
         tokio::time::sleep(delay).await;
+        if is_a_wait {
+            self.backoff.waited(delay);
+            self.requests = 0;
+        }
         ControlFlow::Continue(cause)
+    }
+
+    fn next_delay(&mut self, retry_after: Option<Duration>) -> Duration {
+        let chance = fastrand::f64();
+        self.backoff.next_delay(retry_after, self.requests, chance)
     }
 
     fn failure(&mut self, error: Error, was_open: bool) -> Failure {
@@ -498,11 +548,20 @@ impl Run {
         is_servers && self.handler.wants_request() && !self.credentials_renewed
     }
 
+    /// What follows this attempt: a mode that says so by itself.
+    fn mode(&self) -> Mode {
+        match self.settings.mode {
+            Mode::Auto if self.repeats => Mode::KeepAlive,
+            Mode::Auto => Mode::Once,
+            mode => mode,
+        }
+    }
+
     fn will_retry(&self, failure: &Failure, was_open: bool) -> bool {
         let policy = &self.settings.reconnect;
         let given_up = policy.max_attempts > 0 && failure.attempt >= policy.max_attempts;
         let initial = self.first_attempt && !was_open && !policy.retry_initial;
-        policy.enabled
+        self.mode() != Mode::Once
             && !given_up
             && !initial
             && !failure.is_of_settings

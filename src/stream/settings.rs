@@ -13,6 +13,8 @@ pub struct Settings {
     pub request: Request,
     /// How requests are made.
     pub http: http::Options,
+    /// Whether to try again.
+    pub mode: Mode,
     /// When to try again.
     pub reconnect: ReconnectPolicy,
     /// Whether only a run's first stream is asked for with the request's own method and body.
@@ -22,33 +24,46 @@ pub struct Settings {
     max_event_size: usize,
 }
 
+/// Which failures and ends are followed by another attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// A GET is kept alive. Any other request is made once, because it may cost or do something each time.
+    #[default]
+    Auto,
+    /// All that may pass by itself.
+    KeepAlive,
+    /// None: there is one request, and the stream's end is the end.
+    Once,
+    /// All that may pass by itself, until the server ends a stream without error.
+    UntilEnd,
+}
+
 /// When to try again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReconnectPolicy {
-    /// Whether to reconnect at all.
-    pub enabled: bool,
     /// Whether to retry if the very first attempt fails.
     pub retry_initial: bool,
     /// The first delay.
     pub delay: Duration,
-    /// The largest delay before jitter.
+    /// The largest delay, jitter included, unless the server asks for a longer one.
     pub max_delay: Duration,
     /// How the delay grows.
     pub factor: f64,
-    /// The largest share of the delay that is added at random.
+    /// The largest share of the delay that is added at random, or taken off near the maximum.
     pub jitter: f64,
     /// A stream that lives this long ends the growth.
     pub reset_after: Duration,
     /// How many attempts may fail in a row; 0 for no limit.
     pub max_attempts: u32,
-    /// Whether the client closes when the server ends the stream without error.
-    pub close_at_end: bool,
+    /// The shortest delay, for each request, that a server can bring about; the program's own delay where that is shorter.
+    pub min_delay: Duration,
+    /// The largest delay that a server can ask for.
+    pub max_server_delay: Duration,
 }
 
 impl Default for ReconnectPolicy {
     fn default() -> ReconnectPolicy {
         ReconnectPolicy {
-            enabled: true,
             retry_initial: false,
             delay: Duration::from_secs(1),
             max_delay: Duration::from_secs(60),
@@ -56,7 +71,8 @@ impl Default for ReconnectPolicy {
             jitter: 0.5,
             reset_after: Duration::from_secs(60),
             max_attempts: 0,
-            close_at_end: false,
+            min_delay: Duration::from_millis(100),
+            max_server_delay: Duration::from_secs(3600),
         }
     }
 }
@@ -67,6 +83,7 @@ impl Settings {
         Ok(Settings {
             request: Request::new(url)?,
             http: http::Options::default(),
+            mode: Mode::default(),
             reconnect: ReconnectPolicy::default(),
             resume_with_get: false,
             check_content_type: true,
@@ -77,7 +94,13 @@ impl Settings {
     /// Sets when to try again.
     pub fn set_reconnect(&mut self, policy: ReconnectPolicy) -> Result<(), Invalid> {
         let refuse = |message: &str| Err(Invalid::new(InvalidKind::Value, message));
-        if policy.delay.is_zero() || policy.max_delay.is_zero() {
+        let delays = [
+            policy.delay,
+            policy.max_delay,
+            policy.min_delay,
+            policy.max_server_delay,
+        ];
+        if delays.iter().any(Duration::is_zero) {
             return refuse("the delays must be at least 1 ms");
         }
         // Written so that NaN is refused, too.

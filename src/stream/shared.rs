@@ -4,7 +4,7 @@ use super::gate::Gate;
 use crate::runtime::RunId;
 use crate::sync::{Mutex, MutexGuard, lock};
 use std::collections::TryReserveError;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a client is doing.
@@ -52,6 +52,8 @@ pub struct Shared {
     /// Whether the program has set it since the run last looked. Written under its lock.
     id_is_programs: AtomicBool,
     last_error: Mutex<String>,
+    /// The delay that the program chooses in a call of its own.
+    pub next_delay: NextDelay,
     /// What the run counts.
     pub counters: Counters,
 }
@@ -65,6 +67,7 @@ impl Shared {
             last_event_id: Mutex::default(),
             id_is_programs: AtomicBool::new(false),
             last_error: Mutex::default(),
+            next_delay: NextDelay::new(),
             counters: Counters::new(),
         }
     }
@@ -132,6 +135,44 @@ impl Shared {
     /// Remembers what went wrong.
     pub fn set_last_error(&self, message: &str) {
         message.clone_into(&mut lock(&self.last_error));
+    }
+}
+
+/// How long the client waits for its next attempt, as the program may choose while it is told of an error.
+#[derive(Debug)]
+pub struct NextDelay(AtomicI64);
+
+/// The program is not being told of an error.
+#[derive(Debug)]
+pub struct NotAsked;
+
+impl NextDelay {
+    const NOT_ASKED: i64 = -2;
+    const NONE: i64 = -1;
+
+    fn new() -> NextDelay {
+        NextDelay(AtomicI64::new(NextDelay::NOT_ASKED))
+    }
+
+    /// From now on the program may choose.
+    pub fn ask(&self) {
+        self.0.store(NextDelay::NONE, Ordering::Relaxed);
+    }
+
+    /// The program chooses.
+    pub fn choose(&self, delay: Duration) -> Result<(), NotAsked> {
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        let chosen = |now| (now != NextDelay::NOT_ASKED).then_some(delay);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, chosen)
+            .map_err(|_| NotAsked)?;
+        Ok(())
+    }
+
+    /// What the program has chosen, if anything. It may no longer.
+    pub fn take(&self) -> Option<Duration> {
+        let chosen = self.0.swap(NextDelay::NOT_ASKED, Ordering::Relaxed);
+        u64::try_from(chosen).ok().map(Duration::from_millis)
     }
 }
 

@@ -74,7 +74,10 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_get_reconnect(NULL, &policy), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_reconnect(NULL, &policy), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_connect_timeout(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_response_timeout(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_read_timeout(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_mode(NULL, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_next_delay(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_max_redirects(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_max_event_size(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_check_content_type(NULL, 1), EVENTSOURCE_ERR_NULL);
@@ -336,9 +339,10 @@ static void a_bad_method_is_refused(void) {
 
 static void a_last_event_id_with_control_characters_is_refused(void) {
     eventsource_t *es = new_client();
-    REFUSED(es, eventsource_set_last_event_id(es, "a\nb"), EVENTSOURCE_ERR_VALUE, "id");
-    REFUSED(es, eventsource_set_last_event_id(es, "a\r"), EVENTSOURCE_ERR_VALUE, "id");
-    REFUSED(es, eventsource_set_last_event_id(es, "\x01"), EVENTSOURCE_ERR_VALUE, "id");
+    REFUSED(es, eventsource_set_last_event_id(es, "a\nb"), EVENTSOURCE_ERR_VALUE, "line break");
+    REFUSED(es, eventsource_set_last_event_id(es, "a\r"), EVENTSOURCE_ERR_VALUE, "line break");
+    CHECK_STATUS(eventsource_set_last_event_id(es, "a\tb"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_last_event_id(es, "\x01"), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_last_event_id(es, "\xC3\xA4 1"), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_last_event_id(es, ""), EVENTSOURCE_OK);
     eventsource_free(es);
@@ -468,7 +472,9 @@ static void numbers_out_of_their_range_are_refused(void) {
     REFUSED(es, eventsource_wait(es, -2), EVENTSOURCE_ERR_VALUE, "timeout");
     REFUSED(es, eventsource_wait(es, INT64_MIN), EVENTSOURCE_ERR_VALUE, "timeout");
     REFUSED(es, eventsource_set_connect_timeout(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
+    REFUSED(es, eventsource_set_response_timeout(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
     REFUSED(es, eventsource_set_read_timeout(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
+    REFUSED(es, eventsource_set_next_delay(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
     REFUSED(es, eventsource_set_max_redirects(es, -1), EVENTSOURCE_ERR_VALUE, "negative");
     REFUSED(es, eventsource_set_max_event_size(es, 0), EVENTSOURCE_ERR_VALUE, "event");
     CHECK_STATUS(eventsource_wait(es, INT64_MAX), EVENTSOURCE_OK);
@@ -527,6 +533,8 @@ static void options_with_unknown_values_are_refused(void) {
     CHECK_STATUS(eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_2), EVENTSOURCE_OK);
     REFUSED(es, eventsource_set_http_version(es, 3), EVENTSOURCE_ERR_VALUE, "version");
     REFUSED(es, eventsource_set_http_version(es, -1), EVENTSOURCE_ERR_VALUE, "version");
+    REFUSED(es, eventsource_set_mode(es, 4), EVENTSOURCE_ERR_VALUE, "mode 4");
+    REFUSED(es, eventsource_set_mode(es, -1), EVENTSOURCE_ERR_VALUE, "mode -1");
     REFUSED(es, eventsource_set_compression(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_compression(es, -1), EVENTSOURCE_ERR_VALUE, "0 or 1");
     REFUSED(es, eventsource_set_resume_with_get(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
@@ -549,8 +557,6 @@ static void a_reconnect_policy_out_of_range_is_refused_and_changes_nothing(void)
         CHECK_STATUS(eventsource_set_reconnect(es, &policy), EVENTSOURCE_ERR_VALUE);                          \
         check_that(*last_error(es) != '\0', __FILE__, __LINE__, "there is a reason for " #member " = " #bad); \
     } while (0)
-    REFUSED_MEMBER(enabled, 2);
-    REFUSED_MEMBER(enabled, -1);
     REFUSED_MEMBER(retry_initial, 2);
     REFUSED_MEMBER(retry_initial, -1);
     REFUSED_MEMBER(delay_ms, 0);
@@ -566,8 +572,10 @@ static void a_reconnect_policy_out_of_range_is_refused_and_changes_nothing(void)
     REFUSED_MEMBER(jitter, (double)NAN);
     REFUSED_MEMBER(reset_after_ms, -1);
     REFUSED_MEMBER(max_attempts, -1);
-    REFUSED_MEMBER(close_at_end, 2);
-    REFUSED_MEMBER(close_at_end, -1);
+    REFUSED_MEMBER(min_delay_ms, 0);
+    REFUSED_MEMBER(min_delay_ms, -1);
+    REFUSED_MEMBER(max_server_delay_ms, 0);
+    REFUSED_MEMBER(max_server_delay_ms, -1);
     REFUSED_MEMBER(reserved, 1);
 #undef REFUSED_MEMBER
     CHECK_STATUS(eventsource_get_reconnect(es, &after), EVENTSOURCE_OK);
@@ -580,7 +588,6 @@ static void the_reconnect_policy_has_the_documented_defaults(void) {
     eventsource_reconnect_t policy = {.size = sizeof policy};
     CHECK_STATUS(eventsource_get_reconnect(es, &policy), EVENTSOURCE_OK);
     CHECK_NUMBER((int64_t)policy.size, sizeof policy);
-    CHECK_NUMBER(policy.enabled, 1);
     CHECK_NUMBER(policy.retry_initial, 0);
     CHECK_NUMBER(policy.delay_ms, 1000);
     CHECK_NUMBER(policy.max_delay_ms, 60000);
@@ -588,7 +595,8 @@ static void the_reconnect_policy_has_the_documented_defaults(void) {
     CHECK(policy.jitter == 0.5);
     CHECK_NUMBER(policy.reset_after_ms, 60000);
     CHECK_NUMBER(policy.max_attempts, 0);
-    CHECK_NUMBER(policy.close_at_end, 0);
+    CHECK_NUMBER(policy.min_delay_ms, 100);
+    CHECK_NUMBER(policy.max_server_delay_ms, 3600000);
     eventsource_free(es);
 }
 
@@ -603,11 +611,13 @@ static void the_largest_numbers_are_as_good_as_for_ever(void) {
     eventsource_reconnect_t policy = fast_policy(r->es);
     policy.retry_initial = 1;
     policy.delay_ms = policy.max_delay_ms = policy.reset_after_ms = INT64_MAX;
+    policy.min_delay_ms = policy.max_server_delay_ms = INT64_MAX;
     policy.factor = 100;
     policy.jitter = 1;
     r->then = keep_delay_and_stop;
     CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_connect_timeout(r->es, INT64_MAX), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_response_timeout(r->es, INT64_MAX), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_read_timeout(r->es, INT64_MAX), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_max_redirects(r->es, INT32_MAX), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_max_event_size(r->es, SIZE_MAX), EVENTSOURCE_OK);
@@ -844,7 +854,10 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_resume_with_get(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_reconnect(es, &policy), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_connect_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_response_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_read_timeout(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_mode(es, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_next_delay(es, 1), EVENTSOURCE_ERR_STATE, "on_error");
     REFUSED(es, eventsource_set_max_redirects(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_max_event_size(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_check_content_type(es, 0), EVENTSOURCE_ERR_STATE, "running");

@@ -226,11 +226,11 @@ static void the_loss_of_an_open_stream_is_no_failed_attempt(void) {
     recorder_end(r);
 }
 
-static void the_retry_field_sets_the_delay_up_to_the_maximum(void) {
+static void the_retry_field_sets_the_delay_up_to_a_maximum_of_its_own(void) {
     eventsource_reconnect_t policy;
     recorder_t *r = recorder_new("/events?per_connection=1&retry=1500");
     policy = fast_policy(r->es);
-    policy.max_delay_ms = 60000;
+    policy.max_delay_ms = 1000;
     CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
     r->then = keep_delay_and_stop;
     run(r);
@@ -238,25 +238,30 @@ static void the_retry_field_sets_the_delay_up_to_the_maximum(void) {
     recorder_end(r);
 
     r = recorder_new("/events?per_connection=1&retry=1500");
-    policy.max_delay_ms = 1000;
+    policy.max_server_delay_ms = 1200;
     CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
     r->then = keep_delay_and_stop;
     run(r);
-    CHECK_NUMBER(r->number, 1000);
+    CHECK_NUMBER(r->number, 1200);
     recorder_end(r);
 }
 
-static void jitter_only_ever_lengthens_the_delay(void) {
+static void jitter_lengthens_the_delay_but_not_over_the_maximum(void) {
     for (int i = 0; i < 5; i++) {
         recorder_t *r = recorder_new("/status/503");
         eventsource_reconnect_t policy = fast_policy(r->es);
         policy.retry_initial = 1;
-        policy.delay_ms = policy.max_delay_ms = 1000;
+        policy.delay_ms = 1000;
+        policy.max_delay_ms = i == 0 ? 1200 : 2000;
         policy.jitter = 1;
         CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
         r->then = keep_delay_and_stop;
         run(r);
-        CHECK(r->number >= 1000 && r->number <= 2000);
+        if (i == 0) {
+            CHECK(r->number >= 600 && r->number <= 1200);
+        } else {
+            CHECK(r->number >= 1000 && r->number <= 2000);
+        }
         recorder_end(r);
     }
 }
@@ -309,13 +314,56 @@ static void the_very_first_failure_is_final_unless_told_otherwise(void) {
     recorder_end(r);
 }
 
-static void reconnecting_can_be_switched_off(void) {
+static void a_request_can_be_made_once(void) {
+    recorder_t *r = recorder_new("/events?per_connection=1&cut=abort");
+    CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_OK);
+    run(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror DISCONNECTED, final\nclose failed DISCONNECTED\n");
+    recorder_end(r);
+    r = recorder_new("/events?per_connection=1");
+    CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_OK);
+    run(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nclose end\n");
+    recorder_end(r);
+}
+
+static void a_post_is_made_once_unless_the_program_says_otherwise(void) {
+    recorder_t *r = recorder_new("/events?per_connection=1");
+    CHECK_STATUS(eventsource_set_method(r->es, "POST"), EVENTSOURCE_OK);
+    run(r);
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nclose end\n");
+    recorder_end(r);
+    r = recorder_new("/events?per_connection=1");
+    CHECK_STATUS(eventsource_set_method(r->es, "POST"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_KEEP_ALIVE), EVENTSOURCE_OK);
+    start(r);
+    WAIT_FOR(r, "event", 2);
+    recorder_end(r);
+}
+
+static void a_head_that_does_not_come_is_given_up(void) {
+    recorder_t *r = recorder_new("/hang");
+    CHECK_STATUS(eventsource_set_response_timeout(r->es, 50), EVENTSOURCE_OK);
+    run(r);
+    CHECK_LINES(r, "error RESPONSE_TIMEOUT, final\nclose failed RESPONSE_TIMEOUT\n");
+    recorder_end(r);
+}
+
+static int32_t choose_delay(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind == ON_ERROR) CHECK_STATUS(eventsource_set_next_delay(r->es, 1), EVENTSOURCE_OK);
+    if (kind == ON_OPEN) CHECK_STATUS(eventsource_set_next_delay(r->es, 1), EVENTSOURCE_ERR_STATE);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void on_error_chooses_the_next_delay(void) {
     recorder_t *r = recorder_new("/events?per_connection=1");
     eventsource_reconnect_t policy = fast_policy(r->es);
-    policy.enabled = 0;
+    policy.delay_ms = policy.max_delay_ms = 3600000;
     CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
-    run(r);
-    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror END_OF_STREAM, final\nclose failed END_OF_STREAM\n");
+    r->then = choose_delay;
+    start(r);
+    WAIT_FOR(r, "event", 3);
     recorder_end(r);
 }
 
@@ -592,7 +640,7 @@ static void the_beginning_of_a_body_is_at_most_4096_bytes(void) {
     recorder_end(r);
 }
 
-static void retry_after_is_honoured_up_to_the_maximum(void) {
+static void retry_after_is_honoured_up_to_a_maximum_of_its_own(void) {
     static const struct {
         const char *path;
         int64_t delay;
@@ -605,7 +653,8 @@ static void retry_after_is_honoured_up_to_the_maximum(void) {
         recorder_t *r = recorder_new(CASES[i].path);
         eventsource_reconnect_t policy = fast_policy(r->es);
         policy.retry_initial = 1;
-        policy.max_delay_ms = 5000;
+        policy.max_delay_ms = 1000;
+        policy.max_server_delay_ms = 5000;
         CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
         r->then = keep_delay_and_stop;
         run(r);
@@ -903,17 +952,15 @@ static void on_error_may_have_a_final_error_retried(void) {
     }
 }
 
-static void on_error_may_reconnect_although_that_is_switched_off(void) {
-    recorder_t *r = recorder_new("/events?count=2&per_connection=1");
-    eventsource_reconnect_t policy = fast_policy(r->es);
-    policy.enabled = 0;
-    CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
+static void on_error_may_reconnect_although_a_request_is_made_once(void) {
+    recorder_t *r = recorder_new("/events?count=2&per_connection=1&cut=abort");
+    CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_OK);
     r->then = answer_number;
     r->number = EVENTSOURCE_RECONNECT;
     start(r);
     WAIT_FOR(r, "event", 2);
     stop(r);
-    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror END_OF_STREAM, final\n"
+    CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nerror DISCONNECTED, final\n"
                    "open 200\nevent message 2 [event 2]\nclose stopped\n");
     recorder_end(r);
 }
@@ -1018,11 +1065,9 @@ static void on_request_may_change_all_of_the_request(void) {
     recorder_end(r);
 }
 
-static void with_close_at_end_a_clean_end_closes_without_an_error(void) {
+static void a_stream_can_be_kept_alive_until_its_clean_end(void) {
     recorder_t *r = recorder_new("/events?count=2&per_connection=1");
-    eventsource_reconnect_t policy = fast_policy(r->es);
-    policy.close_at_end = 1;
-    CHECK_STATUS(eventsource_set_reconnect(r->es, &policy), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_UNTIL_END), EVENTSOURCE_OK);
     run(r);
     CHECK_LINES(r, "open 200\nevent message 1 [event 1]\nclose end\n");
     recorder_end(r);
@@ -1177,12 +1222,15 @@ CHECK_MAIN(TEST(everything_comes_in_the_order_of_the_stream),
            TEST(on_open_tells_the_url_without_secrets_and_all_headers),
            TEST(a_stream_that_is_cut_resumes_and_nothing_is_lost),
            TEST(the_loss_of_an_open_stream_is_no_failed_attempt),
-           TEST(the_retry_field_sets_the_delay_up_to_the_maximum),
-           TEST(jitter_only_ever_lengthens_the_delay),
+           TEST(the_retry_field_sets_the_delay_up_to_a_maximum_of_its_own),
+           TEST(jitter_lengthens_the_delay_but_not_over_the_maximum),
            TEST(the_delay_grows_with_each_failure),
            TEST(the_delay_passes_before_the_next_attempt),
            TEST(the_very_first_failure_is_final_unless_told_otherwise),
-           TEST(reconnecting_can_be_switched_off),
+           TEST(a_request_can_be_made_once),
+           TEST(a_post_is_made_once_unless_the_program_says_otherwise),
+           TEST(a_head_that_does_not_come_is_given_up),
+           TEST(on_error_chooses_the_next_delay),
            TEST(the_number_of_attempts_can_be_limited),
            TEST(reconnect_now_skips_the_wait),
            TEST(reconnect_now_drops_an_open_stream),
@@ -1199,7 +1247,7 @@ CHECK_MAIN(TEST(everything_comes_in_the_order_of_the_stream),
            TEST(statuses_that_may_pass_are_retried_and_others_are_final),
            TEST(on_error_tells_headers_and_the_beginning_of_the_body),
            TEST(the_beginning_of_a_body_is_at_most_4096_bytes),
-           TEST(retry_after_is_honoured_up_to_the_maximum),
+           TEST(retry_after_is_honoured_up_to_a_maximum_of_its_own),
            TEST(a_204_closes_for_good),
            TEST(another_type_is_a_final_error_unless_the_check_is_off),
            TEST(an_answer_in_an_unknown_coding_is_read_as_it_is),
@@ -1220,12 +1268,12 @@ CHECK_MAIN(TEST(everything_comes_in_the_order_of_the_stream),
            TEST(the_read_timeout_covers_the_answer_and_the_stream),
            TEST(a_stream_that_is_never_silent_for_long_has_no_read_timeout),
            TEST(on_error_may_have_a_final_error_retried),
-           TEST(on_error_may_reconnect_although_that_is_switched_off),
+           TEST(on_error_may_reconnect_although_a_request_is_made_once),
            TEST(on_error_may_close_instead_of_retrying),
            TEST(a_number_that_is_no_decision_is_the_default),
            TEST(on_request_changes_the_attempt_and_only_that),
            TEST(on_request_may_change_all_of_the_request),
-           TEST(with_close_at_end_a_clean_end_closes_without_an_error),
+           TEST(a_stream_can_be_kept_alive_until_its_clean_end),
            TEST(a_compressed_stream_is_asked_for_and_decoded),
            TEST(a_user_in_the_url_of_a_request_replaces_the_authorization),
            TEST(on_request_is_told_the_number_and_the_cause_of_each_attempt),

@@ -97,7 +97,10 @@ static void check_forked(eventsource_t *es) {
     FORKED(eventsource_set_last_event_id(es, "a"));
     FORKED(eventsource_set_reconnect(es, &policy));
     FORKED(eventsource_set_connect_timeout(es, 1));
+    FORKED(eventsource_set_response_timeout(es, 1));
     FORKED(eventsource_set_read_timeout(es, 1));
+    FORKED(eventsource_set_mode(es, EVENTSOURCE_MODE_ONCE));
+    FORKED(eventsource_set_next_delay(es, 1));
     FORKED(eventsource_set_max_redirects(es, 1));
     FORKED(eventsource_set_max_event_size(es, 1));
     FORKED(eventsource_set_check_content_type(es, 0));

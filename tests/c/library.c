@@ -59,6 +59,7 @@ static void every_status_has_its_own_name(void) {
         STATUS(EVENTSOURCE_ERR_DECODING, 48),
         STATUS(EVENTSOURCE_ERR_HTTP2, 49),
         STATUS(EVENTSOURCE_ERR_MEMORY, 50),
+        STATUS(EVENTSOURCE_ERR_RESPONSE_TIMEOUT, 51),
 #undef STATUS
     };
     size_t count = sizeof STATUSES / sizeof *STATUSES, named = 0;
@@ -74,7 +75,7 @@ static void every_status_has_its_own_name(void) {
 }
 
 static void a_number_that_is_no_status_has_a_name_too(void) {
-    static const int32_t NUMBERS[] = {-1, 16, 31, 51, INT32_MAX, INT32_MIN};
+    static const int32_t NUMBERS[] = {-1, 16, 31, 52, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         CHECK_TEXT(eventsource_status_name(NUMBERS[i]), "EVENTSOURCE_ERR_UNKNOWN");
     }
@@ -258,6 +259,25 @@ static void values_of_the_answers_headers_are_not_logged(void) {
     }
 }
 
+static void an_id_that_is_not_sent_is_warned_of_once(void) {
+    char *id = malloc(8194);
+    if (!id) abort();
+    memset(id, 'x', 8193);
+    id[8193] = '\0';
+    logged_t *logged = log_new(EVENTSOURCE_LOG_WARNING);
+    recorder_t *r = recorder_new("/status/503");
+    retry_initial(r);
+    CHECK_STATUS(eventsource_set_last_event_id(r->es, id), EVENTSOURCE_OK);
+    r->then = stop_at_second_error;
+    start(r);
+    wait_closed(r);
+    CHECK_NUMBER((int64_t)lines_with(logged->lines, "2 "), 1);
+    CHECK(strstr(logged->lines, "the last event id is not sent: it has 8193 bytes") != NULL);
+    recorder_end(r);
+    log_end(logged);
+    free(id);
+}
+
 static void a_refused_call_does_not_repeat_its_secrets(void) {
     logged_t *logged = log_new(EVENTSOURCE_LOG_DEBUG);
     recorder_t *r = recorder_new("/events");
@@ -392,6 +412,7 @@ CHECK_MAIN(TEST(the_version_functions_agree_with_the_macros),
            TEST(a_log_callback_that_is_replaced_or_removed_is_not_called),
            TEST(a_log_callback_is_a_callback_like_others),
            TEST(secrets_are_neither_logged_nor_in_messages),
+           TEST(an_id_that_is_not_sent_is_warned_of_once),
            TEST(values_of_the_answers_headers_are_not_logged),
            TEST(a_refused_call_does_not_repeat_its_secrets),
            TEST(nothing_is_written_to_stdout_or_stderr),

@@ -15,10 +15,7 @@ enum { SMALL_CONSTANT_KIB = 4 * KIB };
 static eventsource_t *client_of(const peer_t *peer) {
     eventsource_t *es = NULL;
     CHECK_STATUS(eventsource_new(peer->url, &es), EVENTSOURCE_OK);
-    eventsource_reconnect_t policy = {.size = sizeof policy};
-    eventsource_get_reconnect(es, &policy);
-    policy.enabled = 0;
-    eventsource_set_reconnect(es, &policy);
+    CHECK_STATUS(eventsource_set_mode(es, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_OK);
     return es;
 }
 

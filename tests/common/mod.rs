@@ -65,6 +65,7 @@ pub struct Subject {
     sender: Option<Sender<Told>>,
     on_request: Option<OnRequest>,
     on_told: OnTold,
+    wants_comments: bool,
 }
 
 impl Subject {
@@ -88,7 +89,14 @@ impl Subject {
             sender: Some(sender),
             on_request: None,
             on_told: Box::new(|_| Decision::Default),
+            wants_comments: true,
         }
+    }
+
+    /// As a program without a callback for comments.
+    pub fn without_comments(mut self) -> Subject {
+        self.wants_comments = false;
+        self
     }
 
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
@@ -119,6 +127,7 @@ impl Subject {
             sender: self.sender.clone().expect("a sender"),
             on_request: self.on_request.take(),
             on_told: std::mem::replace(&mut self.on_told, Box::new(|_| Decision::Default)),
+            wants_comments: self.wants_comments,
         };
         self.client.start(|| Box::new(handler)).expect("it starts");
     }
@@ -210,6 +219,7 @@ struct Recorder {
     sender: Sender<Told>,
     on_request: Option<OnRequest>,
     on_told: OnTold,
+    wants_comments: bool,
 }
 
 impl Recorder {
@@ -228,7 +238,7 @@ impl Drop for Recorder {
 
 impl Handler for Recorder {
     fn wants_comments(&self) -> bool {
-        true
+        self.wants_comments
     }
 
     fn wants_request(&self) -> bool {
@@ -287,7 +297,7 @@ impl Handler for Recorder {
 /// The error of one attempt, and the data of the events before it.
 pub fn outcome(server: &Server) -> (Lost, Vec<String>) {
     let mut subject = Subject::with_defaults(&server.url("/"));
-    subject.configure(|settings| settings.reconnect.enabled = false);
+    subject.on_told(|_| Decision::Stop);
     subject.start();
     let mut events = Vec::new();
     loop {

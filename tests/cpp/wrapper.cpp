@@ -310,12 +310,15 @@ void a_text_with_a_nul_in_it_is_refused() {
 void settings_come_out_as_they_went_in() {
     client es(at(FEW));
     const eventsource::reconnect_policy defaults = es.reconnect();
-    CHECK(defaults.enabled && !defaults.retry_initial && defaults.delay == 1s && defaults.max_delay == 1min);
-    es.set_reconnect({false, true, 2s, 3min, 4, 0.25, 5h, 6, true});
+    CHECK(!defaults.retry_initial && defaults.delay == 1s && defaults.max_delay == 1min);
+    CHECK(defaults.min_delay == 100ms && defaults.max_server_delay == 1h);
+    es.set_reconnect({true, 2s, 3min, 4, 0.25, 5h, 6, 7s, 8min});
     const eventsource::reconnect_policy policy = es.reconnect();
-    CHECK(!policy.enabled && policy.retry_initial && policy.delay == 2s && policy.max_delay == 3min);
+    CHECK(policy.retry_initial && policy.delay == 2s && policy.max_delay == 3min);
     CHECK(policy.factor == 4 && policy.jitter == 0.25 && policy.reset_after == 5h && policy.max_attempts == 6);
-    CHECK(policy.close_at_end && !defaults.close_at_end);
+    CHECK(policy.min_delay == 7s && policy.max_server_delay == 8min);
+    es.set_mode(EVENTSOURCE_MODE_ONCE).set_response_timeout(1min);
+    CHECK_NUMBER(refusal([&] { es.set_next_delay(1s); }), EVENTSOURCE_ERR_STATE);
     es.set_connect_timeout(1s).set_read_timeout(1h).set_max_redirects(0).set_max_event_size(1).set_basic_auth("a", "b");
     es.set_check_content_type(false).set_insecure_skip_verification(true).set_sensitive_header("X-A", "b");
     es.set_proxy("http://proxy").set_proxy(nullptr).set_no_proxy("*").set_no_proxy(nullptr).set_proxy("");

@@ -6,7 +6,6 @@ expect 'all that happens is a line each, and the last one is closed' --json --no
 {"kind":"open","status":200,"headers":{"content-type":["text/event-stream"],"x-test":["yes"],"content-length":["51"],"connection":["close"]}}
 {"kind":"comment","comment":"hello"}
 {"kind":"event","type":"greeting","data":"one\u000atwo","id":"7"}
-{"kind":"error","code":"EVENTSOURCE_ERR_END_OF_STREAM","status":0,"message":"the server ended the stream","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
 END

@@ -108,12 +108,36 @@ END
 
 # ---- Reconnecting ----
 
-expect 'with --no-reconnect a lost stream is final' --json --no-reconnect "$url/events?per_connection=1" <<END
+expect 'with --no-reconnect a lost stream is final' --json --no-reconnect "$url/events?per_connection=1&cut=abort" <<END
 $open
 {"kind":"event","type":"message","data":"event 1","id":"1"}
-{"kind":"error","code":"EVENTSOURCE_ERR_END_OF_STREAM","status":0,"message":"the server ended the stream","will_retry":false,"delay_ms":0}
+{"kind":"error","code":"EVENTSOURCE_ERR_DISCONNECTED","status":0,"message":"the connection ended before the response was complete","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
+END
+
+expect 'with --no-reconnect the end of the stream is the end' --json --no-reconnect "$url/events?per_connection=1" <<END
+$open
+{"kind":"event","type":"message","data":"event 1","id":"1"}
+{"kind":"closed"}
+exit 1
+END
+
+expect 'a request that is no GET is made once' -d body "$url/events?count=2&per_connection=1&then=204" <<END
+message (id 1): event 1
+exit 1
+stderr: open: 200 from URL/events?count=2&per_connection=1&then=204
+stderr: closed
+END
+
+expect 'unless --reconnect says otherwise' --count 2 -d body --reconnect --delay 1 "$url/events?per_connection=1" <<END
+message (id 1): event 1
+message (id 2): event 2
+exit 0
+stderr: open: 200 from URL/events?per_connection=1
+stderr: error: the server ended the stream; next attempt in 0.0 s
+stderr: open: 200 from URL/events?per_connection=1
+stderr: closed
 END
 
 expect_interrupted 'with --retry-initial a first attempt that fails is retried' TERM 2 \
@@ -139,7 +163,7 @@ delay() {
 }
 delay 'the first delay is a second by default' 1000 1500
 delay '--delay sets the first delay' 30000 45000 --delay 30000
-delay '--max-delay limits it' 20000 30000 --delay 30000 --max-delay 20000
+delay '--max-delay limits it, jitter included' 13000 20000 --delay 30000 --max-delay 20000
 
 # ---- Limits ----
 
@@ -177,22 +201,27 @@ END
 expect '--read-timeout ends a stream that has gone silent' --json --read-timeout 0.5 --no-reconnect "$url/hang-body" <<END
 $open
 {"kind":"event","type":"message","data":"before the silence","id":""}
-{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no byte within 500ms","will_retry":false,"delay_ms":0}
+{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no byte within 500 ms","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
 END
 expect '--read-timeout ends the wait for an answer' --json --read-timeout .05 "$url/hang" <<'END'
-{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no response within 50ms","will_retry":false,"delay_ms":0}
+{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no response from URL within 50 ms","will_retry":false,"delay_ms":0}
+{"kind":"closed"}
+exit 1
+END
+expect '--response-timeout ends it, too' --json --response-timeout .05 "$url/hang" <<'END'
+{"kind":"error","code":"EVENTSOURCE_ERR_RESPONSE_TIMEOUT","status":0,"message":"no response from URL within 50 ms","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
 END
 expect '--connect-timeout ends the wait for a connection' --json --connect-timeout=0.05 "https://$silent" <<END
-{"kind":"error","code":"EVENTSOURCE_ERR_CONNECT_TIMEOUT","status":0,"message":"no connection to https://$silent within 50ms","will_retry":false,"delay_ms":0}
+{"kind":"error","code":"EVENTSOURCE_ERR_CONNECT_TIMEOUT","status":0,"message":"no connection to https://$silent within 50 ms","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
 END
 expect 'a timeout that is too small for milliseconds is not taken for none' --json --read-timeout 0.0001 "$url/hang" <<'END'
-{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no response within 1ms","will_retry":false,"delay_ms":0}
+{"kind":"error","code":"EVENTSOURCE_ERR_READ_TIMEOUT","status":0,"message":"no response from URL within 1 ms","will_retry":false,"delay_ms":0}
 {"kind":"closed"}
 exit 1
 END
@@ -215,7 +244,7 @@ END
 check '--help names every option and ends with 0'
 help=$(run --help 2>&1; echo "exit $?")
 missing=
-for option in -H -X -d -u --last-event-id --compressed --connect-timeout --read-timeout --delay --max-delay --no-reconnect \
+for option in -H -X -d -u --last-event-id --compressed --connect-timeout --response-timeout --read-timeout --delay --max-delay --reconnect --no-reconnect \
     --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key \
     --pinnedpubkey --tlsv1.2 --tlsv1.3 --insecure --http1.1 --http2-prior-knowledge --count --json --help; do
     case $help in

@@ -1,7 +1,7 @@
 # tail without --json: events on stdout for people, the rest on stderr.
 . "$(dirname "$0")/check.sh"
 
-expect 'events are on stdout with type and id, all else on stderr' --count 3 \
+expect 'events are on stdout with type and id, all else on stderr' --count 3 --delay 10 \
     "$url/events?count=3&per_connection=2&retry=10&comment=hello" <<'END'
 message (id 1): event 1
 message (id 2): event 2

@@ -45,6 +45,7 @@ refuses '-d expects BODY' "$url" -d
 refuses '-u expects USER:PASSWORD' "$url" -u
 refuses '--last-event-id expects ID' "$url" --last-event-id
 refuses '--connect-timeout expects SECONDS' "$url" --connect-timeout
+refuses '--response-timeout expects SECONDS' "$url" --response-timeout
 refuses '--read-timeout expects SECONDS' "$url" --read-timeout
 refuses '--delay expects MS' "$url" --delay
 refuses '--max-delay expects MS' "$url" --max-delay
@@ -71,7 +72,7 @@ done
 for value in -1 1x 2147483648; do
     refuses "--max-redirects expects a whole number from 0 to 2147483647, not \"$value\"" --max-redirects "$value" "$url"
 done
-for option in --connect-timeout --read-timeout; do
+for option in --connect-timeout --response-timeout --read-timeout; do
     for value in '' . x 1s '1 ' ' 1' -1 +1 1e3 0x1 1.2.3 1,5 inf nan 1000000000001 99999999999999999999; do
         refuses "$option expects seconds, as 2 or 0.5, not \"$value\"" "$option" "$value" "$url"
     done

@@ -30,6 +30,27 @@ pub unsafe extern "C" fn eventsource_set_connect_timeout(
     }
 }
 
+/// Sets the longest time from an established connection to the complete head of the response. It covers the sending of the
+/// request, and the request of a redirect has as much again. Default: 300000. A response that does not come in time is
+/// `EVENTSOURCE_ERR_RESPONSE_TIMEOUT`, which is retried. A read timeout that is shorter fires first.
+///
+/// @param es the client
+/// @param timeout_ms milliseconds; 0 for no limit
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_response_timeout(
+    es: *mut eventsource_t,
+    timeout_ms: i64,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            settings.http.response_timeout = timeout(timeout_ms)?;
+            Ok(())
+        })
+    }
+}
+
 /// Sets the longest silence of the stream: no byte of it for so long. The response's head must be complete within the
 /// same time, counted from the sending of the request. Silence is counted on the wire, also while what has come is still
 /// being decoded. Default: no limit. A server that sends comments as heartbeats allows for a little more than their
@@ -75,7 +96,8 @@ pub unsafe extern "C" fn eventsource_set_max_redirects(
 
 /// Sets how much one event may hold: data, type, id, and a comment if there is a callback for comments; whatever is
 /// unfinished. Default: 16777216 (16 MiB). A larger one is an error, `EVENTSOURCE_ERR_EVENT_TOO_LARGE`, after which the
-/// client reconnects.
+/// client reconnects. An id counts for the event that brings it. As the last event id it is kept beside the events that
+/// follow, at the cost of its own size.
 ///
 /// @param es the client
 /// @param bytes ≥ 1
@@ -92,7 +114,7 @@ pub unsafe extern "C" fn eventsource_set_max_event_size(
 /// Sets whether a response must be `text/event-stream`. Default: 1.
 ///
 /// @param es the client
-/// @param check 1: another type is a final error; 0: any 200 is taken for an event stream
+/// @param check 1: another type is a final error; 0: any type is taken for an event stream
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_set_check_content_type(

@@ -1,53 +1,115 @@
-//! When a client tries again.
+//! Whether and when a client tries again.
 
 use super::{duration, milliseconds, set};
 use crate::abi::client::eventsource_t;
 use crate::abi::guard::{Growing, Refusal, client_call, sized_read, sized_write, switch};
 use crate::abi::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
-use crate::stream::ReconnectPolicy;
+use crate::stream::{Mode, ReconnectPolicy};
 
-/// How a client reconnects. Fill it with `eventsource_get_reconnect`, change members, give it to
-/// `eventsource_set_reconnect`.
+/// Which failures and ends a client follows with another attempt.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum eventsource_mode_t {
+    /// A GET is kept alive (`EVENTSOURCE_MODE_KEEP_ALIVE`). A request by any other method is made once
+    /// (`EVENTSOURCE_MODE_ONCE`), because a repetition may cost money or act twice. What counts is the method that the attempt
+    /// was made with, also when `on_request` has set it. With `eventsource_set_resume_with_get`, a stream that a POST opened
+    /// is kept alive: it is resumed by GET. The default.
+    EVENTSOURCE_MODE_AUTO = 0,
+    /// The client makes another attempt after every failure that may pass by itself, and after every end of the stream.
+    EVENTSOURCE_MODE_KEEP_ALIVE = 1,
+    /// The client makes one request and follows its redirects. Every failure is final. When the server ends the stream without
+    /// error, the client closes with `EVENTSOURCE_CLOSE_END_OF_STREAM`. For requests that must not be repeated, such as
+    /// those that a language model answers.
+    ///
+    /// Only two things make another request: a program that asks for it (`EVENTSOURCE_RECONNECT`,
+    /// `eventsource_reconnect_now`), and a 401 when `on_request` is set, because the server has not acted on that request.
+    EVENTSOURCE_MODE_ONCE = 2,
+    /// As `EVENTSOURCE_MODE_KEEP_ALIVE`, until the server ends a stream without error: then the client closes with
+    /// `EVENTSOURCE_CLOSE_END_OF_STREAM`. For streams that are complete at some time and can be resumed after a loss, such as
+    /// the log of a job.
+    ///
+    /// Only framing tells an end from a loss: where a server sends neither chunks nor a length nor TLS, each is an end.
+    EVENTSOURCE_MODE_UNTIL_END = 3,
+}
+
+/// Sets which failures and ends the client follows with another attempt. Default: `EVENTSOURCE_MODE_AUTO`.
 ///
-/// The n-th delay in a row is `delay_ms` × `factor`ⁿ⁻¹, at most `max_delay_ms`, and at least what `Retry-After` asked
-/// (up to `max_delay_ms`); jitter comes on top: a random share of up to `jitter` of the delay.
+/// @param es the client
+/// @param mode an `eventsource_mode_t`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a number that is no mode, `ERR_STATE` while the client runs
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_mode(
+    es: *mut eventsource_t,
+    mode: i32,
+) -> eventsource_status_t {
+    const AUTO: i32 = eventsource_mode_t::EVENTSOURCE_MODE_AUTO as i32;
+    const KEEP_ALIVE: i32 = eventsource_mode_t::EVENTSOURCE_MODE_KEEP_ALIVE as i32;
+    const ONCE: i32 = eventsource_mode_t::EVENTSOURCE_MODE_ONCE as i32;
+    const UNTIL_END: i32 = eventsource_mode_t::EVENTSOURCE_MODE_UNTIL_END as i32;
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        set(es, |settings| {
+            settings.mode = match mode {
+                AUTO => Mode::Auto,
+                KEEP_ALIVE => Mode::KeepAlive,
+                ONCE => Mode::Once,
+                UNTIL_END => Mode::UntilEnd,
+                _ => {
+                    let message = format!("the mode {mode} is none of eventsource_mode_t");
+                    return Err(Refusal::new(EVENTSOURCE_ERR_VALUE, message));
+                }
+            };
+            Ok(())
+        })
+    }
+}
+
+/// When a client reconnects. Fill it with `eventsource_get_reconnect`, change members, give it to
+/// `eventsource_set_reconnect`. Whether it reconnects at all is `eventsource_set_mode`.
+///
+/// The n-th delay in a row is `delay_ms` × `factor`ⁿ⁻¹, and jitter adds a random share of up to `jitter` of it. No delay is
+/// longer than `max_delay_ms`: near the maximum, jitter is taken off instead of added.
+///
+/// The growth counts attempts that brought nothing. It starts over after a stream that brought something (an event, an id, a
+/// `retry` or a comment) and then either was ended by the server without error or had been open for at least as long as the
+/// client had waited for it. It starts over after `reset_after_ms` in any case.
+///
+/// The server can ask for a longer delay than these, by its `retry` field, which takes the place of `delay_ms` while the
+/// client runs, and by `Retry-After`. The client does not come back sooner than the server asked, up to
+/// `max_server_delay_ms`. If that is more than `max_delay_ms`, jitter adds up to a tenth.
+///
+/// No server makes the client come back sooner than `min_delay_ms`. Redirects count: after an attempt that took three
+/// requests, the delay is at least three times `min_delay_ms`, even if that is more than `max_delay_ms`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct eventsource_reconnect_t {
     /// Bytes of this struct as the caller compiled it: `sizeof(eventsource_reconnect_t)`.
     pub size: usize,
-    /// 1: reconnect after a failure (default); 0: every failure is final.
-    pub enabled: i32,
     /// 1: retry even if the very first attempt after the start fails; 0: that failure is final (default).
     pub retry_initial: i32,
+    /// Must be 0.
+    pub reserved: i32,
     /// The base delay in milliseconds, ≥ 1. Default 1000. The server's `retry` field replaces it while the client runs.
     pub delay_ms: i64,
-    /// The largest delay in milliseconds before jitter, ≥ 1. Default 60000.
+    /// The largest delay in milliseconds, jitter included, ≥ 1. Default 60000.
     pub max_delay_ms: i64,
     /// How the delay grows from one failure to the next, 1 to 100. Default 2.
     pub factor: f64,
-    /// The largest random share added to a delay, 0 to 1. Default 0.5.
+    /// The largest random share of a delay, 0 to 1. Default 0.5.
     pub jitter: f64,
-    /// A stream that stays open for this many milliseconds ends the growth; ≥ 0. Default 60000. So does one that
-    /// delivered an event and was ended by the server without error.
+    /// A stream that stays open for this many milliseconds ends the growth, whatever it brought; ≥ 0. Default 60000.
     pub reset_after_ms: i64,
     /// Give up after this many failed attempts in a row, at most 4294967295; 0 for no limit (default).
     pub max_attempts: i64,
-    /// 1: when the server ends the stream without error, the client closes (`EVENTSOURCE_CLOSE_END_OF_STREAM`); 0: it
-    /// reconnects (default). For answers that are complete at some time, as a language model's.
-    ///
-    /// What else ends a stream, as the loss of the connection, stays with the other members. Where to ask twice would cost
-    /// twice, set `enabled` to 0 as well: then every request is made once. Only framing tells an end from a loss: where a
-    /// server sends neither chunks nor a length nor TLS, each is an end.
-    pub close_at_end: i32,
-    /// Must be 0.
-    pub reserved: i32,
+    /// The shortest delay in milliseconds that a server can bring about, for each request of the attempt before it; ≥ 1.
+    /// Default 100. Where `delay_ms` or `max_delay_ms` is less, that counts instead.
+    pub min_delay_ms: i64,
+    /// The largest delay in milliseconds that a server can ask for, ≥ 1. Default 3600000, one hour.
+    pub max_server_delay_ms: i64,
 }
 
 // SAFETY: the struct is C's, of numbers.
-unsafe impl Growing for eventsource_reconnect_t {
-    const FIRST: usize = std::mem::offset_of!(eventsource_reconnect_t, close_at_end);
-}
+unsafe impl Growing for eventsource_reconnect_t {}
 
 /// Tells how the client reconnects.
 ///
@@ -67,16 +129,16 @@ pub unsafe extern "C" fn eventsource_get_reconnect(
                 policy,
                 eventsource_reconnect_t {
                     size: 0,
-                    enabled: now.enabled.into(),
                     retry_initial: now.retry_initial.into(),
+                    reserved: 0,
                     delay_ms: milliseconds(now.delay),
                     max_delay_ms: milliseconds(now.max_delay),
                     factor: now.factor,
                     jitter: now.jitter,
                     reset_after_ms: milliseconds(now.reset_after),
                     max_attempts: now.max_attempts.into(),
-                    close_at_end: now.close_at_end.into(),
-                    reserved: 0,
+                    min_delay_ms: milliseconds(now.min_delay),
+                    max_server_delay_ms: milliseconds(now.max_server_delay),
                 },
                 "the policy",
             )
@@ -103,7 +165,6 @@ pub unsafe extern "C" fn eventsource_set_reconnect(
                 return Err(Refusal::new(EVENTSOURCE_ERR_VALUE, "reserved must be 0"));
             }
             settings.set_reconnect(ReconnectPolicy {
-                enabled: switch(policy.enabled, "enabled")?,
                 retry_initial: switch(policy.retry_initial, "retry_initial")?,
                 delay: duration(policy.delay_ms, "delay_ms")?,
                 max_delay: duration(policy.max_delay_ms, "max_delay_ms")?,
@@ -116,9 +177,33 @@ pub unsafe extern "C" fn eventsource_set_reconnect(
                         "max_attempts must be from 0 to 4294967295",
                     )
                 })?,
-                close_at_end: switch(policy.close_at_end, "close_at_end")?,
+                min_delay: duration(policy.min_delay_ms, "min_delay_ms")?,
+                max_server_delay: duration(policy.max_server_delay_ms, "max_server_delay_ms")?,
             })?;
             Ok(())
+        })
+    }
+}
+
+/// Chooses how long the client waits before its next attempt, in place of the delay that `on_error` was told.
+///
+/// The choice holds for this one delay, whatever the policy says and the server asked for. It does not make a final failure
+/// one that is retried: for that, `on_error` returns `EVENTSOURCE_RECONNECT` as well. The next delays follow the policy
+/// again. The last call counts.
+///
+/// @param es the client
+/// @param delay_ms milliseconds; 0 for at once
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` when negative, `ERR_STATE` unless the client's `on_error` is running
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_next_delay(
+    es: *mut eventsource_t,
+    delay_ms: i64,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        client_call(es, |es| {
+            let delay = duration(delay_ms, "the delay")?;
+            Ok(es.client().set_next_delay(delay)?)
         })
     }
 }

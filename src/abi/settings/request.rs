@@ -29,7 +29,8 @@ unsafe fn header(
     }
 }
 
-/// Sets the request method. Default: GET.
+/// Sets the request method. Default: GET. A request by another method is made once unless `eventsource_set_mode` says
+/// otherwise, and any success status with content opens its stream: 2xx but 204, 205 and 206.
 ///
 /// @param es the client
 /// @param method an HTTP method token, as `"POST"`; used as written, methods are case-sensitive
@@ -110,8 +111,9 @@ pub unsafe extern "C" fn eventsource_add_header(
     unsafe { header(es, name, value, Request::add_header) }
 }
 
-/// Sets a header that holds a secret: a redirect to another origin drops it, as it drops `Authorization` and `Cookie`.
-/// Otherwise as `eventsource_set_header`.
+/// Sets a header that holds a secret: it is not sent to another origin (scheme, host and port) than the client's URL has.
+/// The same holds for `Authorization` and `Cookie`, for the URL's user and password, and for a client certificate, whether
+/// a redirect or `on_request` leads there. Otherwise as `eventsource_set_header`.
 ///
 /// @param es the client
 /// @param name an HTTP field name
@@ -184,7 +186,7 @@ pub unsafe extern "C" fn eventsource_set_compression(
 }
 
 /// Sets how a stream is resumed that was asked for with a POST or the like. Default: 0, every attempt sends the method and
-/// the body that were set.
+/// the body that were set, and unless `eventsource_set_mode` says otherwise there is only one.
 ///
 /// With 1 that holds until the stream has been open once since the start; each later attempt is a GET of the same URL, with
 /// `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
@@ -207,11 +209,15 @@ pub unsafe extern "C" fn eventsource_set_resume_with_get(
     }
 }
 
-/// Sets the last event id that the next attempt sends, as to go on where an earlier process ended. It counts until the
-/// server sends another; an empty id clears it.
+/// Sets the last event id that the next attempt sends, for example to go on where an earlier process ended. It counts until
+/// the server sends another; an empty id clears it.
+///
+/// Every id that an event gave is accepted. Two kinds of ids are kept and not sent: one of more than 8192 bytes, because
+/// servers refuse such requests, and one with control characters other than TAB, because HTTP cannot carry them. The log has a
+/// warning then.
 ///
 /// @param es the client
-/// @param id copied; without CR, LF and other control characters
+/// @param id copied; without CR and LF, which no event's id has
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`
 ///
 /// Any thread, any time, also while the client runs.

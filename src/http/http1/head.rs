@@ -246,7 +246,7 @@ mod tests {
             request.add_header(name, value).expect("a header");
         }
         request.set_header("User-Agent", "me").expect("a header");
-        assert!(request.set_last_event_id("7"));
+        request.set_last_event_id("7").expect("an id");
         let head = written(&request);
         let fields = "User-Agent: me\r\nHost: other\r\nX-One: a\r\nx-one: c\r\nX-Two: b\r\nLast-Event-ID: 7\r\n";
         assert!(head.contains(fields), "{head}");

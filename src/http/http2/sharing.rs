@@ -39,6 +39,7 @@ impl Way {
         // By name, so that each new option is asked whether it belongs here.
         let Options {
             connect_timeout: _,
+            response_timeout: _,
             read_timeout: _,
             max_redirects: _,
             tls,

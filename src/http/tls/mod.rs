@@ -43,6 +43,7 @@ struct Shared {
     server_name: Option<ServerName<'static>>,
     configured: OnceLock<Arc<Configured>>,
     for_proxy: OnceLock<Tls>,
+    for_other_origin: OnceLock<Tls>,
 }
 
 /// Equal are those that say the same.
@@ -150,6 +151,20 @@ impl Tls {
             Tls::with(policy, None)
         };
         self.0.for_proxy.get_or_init(for_proxy).clone()
+    }
+
+    /// The policy for another origin than the one that it was made for: the same, but a client certificate is not shown to it.
+    pub fn for_other_origin(&self) -> Tls {
+        if self.0.policy.client_cert.is_none() {
+            return self.clone();
+        }
+        let for_other_origin = || {
+            let mut tls = self.clone();
+            tls.change(|policy| policy.client_cert = None);
+            tls
+        };
+        let cell = &self.0.for_other_origin;
+        cell.get_or_init(for_other_origin).clone()
     }
 
     /// Gets ready for a host, a name or an address. The first time takes a while, because all that is trusted is read: so

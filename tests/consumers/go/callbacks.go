@@ -83,7 +83,9 @@ func eventsourceGoError(handle C.uintptr_t, c *C.eventsource_error_t) C.int32_t 
 	}
 	decision := Default
 	if s.handlers.error != nil {
+		err.client = s.client
 		decision = s.handlers.error(err)
+		err.client = nil
 	}
 	s.received.failure = err
 	s.received.final = decision == Stop

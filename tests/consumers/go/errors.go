@@ -41,6 +41,7 @@ const (
 	ErrDecoding         Code = C.EVENTSOURCE_ERR_DECODING
 	ErrHTTP2            Code = C.EVENTSOURCE_ERR_HTTP2
 	ErrMemory           Code = C.EVENTSOURCE_ERR_MEMORY
+	ErrResponseTimeout  Code = C.EVENTSOURCE_ERR_RESPONSE_TIMEOUT
 )
 
 // Error is what the code means.
@@ -50,7 +51,7 @@ func (c Code) Error() string {
 
 // Timeout tells whether something took too long.
 func (c Code) Timeout() bool {
-	return c == ErrConnectTimeout || c == ErrReadTimeout
+	return c == ErrConnectTimeout || c == ErrResponseTimeout || c == ErrReadTimeout
 }
 
 // Error is an option that was refused, a failed attempt, or the loss of an open stream.
@@ -69,6 +70,17 @@ type Error struct {
 	Delay     time.Duration
 	// Attempt counts failed attempts in a row, this one included; 0 when an open stream was lost.
 	Attempt int64
+
+	// Only while the error handler runs.
+	client *C.eventsource_t
+}
+
+// SetDelay chooses how long the stream waits before its next attempt; only in the error handler that the error was given to.
+func (e *Error) SetDelay(delay time.Duration) error {
+	if e.client == nil {
+		return asError(C.EVENTSOURCE_ERR_STATE)
+	}
+	return asError(C.eventsource_set_next_delay(e.client, toMilliseconds(delay)))
 }
 
 func (e *Error) Error() string {

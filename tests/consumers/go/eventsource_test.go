@@ -271,6 +271,8 @@ func TestWhatIsNoOptionIsRefused(t *testing.T) {
 		"user":           {eventsource.WithBasicAuth("a:b", "c"), eventsource.ErrValue},
 		"last event id":  {eventsource.WithLastEventID("1\n"), eventsource.ErrValue},
 		"connect limit":  {eventsource.WithConnectTimeout(-time.Nanosecond), eventsource.ErrValue},
+		"response limit": {eventsource.WithResponseTimeout(-time.Second), eventsource.ErrValue},
+		"mode":           {eventsource.WithMode(-1), eventsource.ErrValue},
 		"read limit":     {eventsource.WithReadTimeout(-time.Second), eventsource.ErrValue},
 		"redirects":      {eventsource.WithMaxRedirects(-1), eventsource.ErrValue},
 		"event size":     {eventsource.WithMaxEventSize(0), eventsource.ErrValue},
@@ -439,6 +441,39 @@ func TestHandlersAreTold(t *testing.T) {
 	}
 }
 
+func TestAnErrorHandlerChoosesTheDelay(t *testing.T) {
+	var kept *eventsource.Error
+	stream := open(t, "/events?per_connection=1",
+		reconnect(func(policy *eventsource.Reconnect) { policy.Delay, policy.MaxDelay = time.Hour, time.Hour }),
+		eventsource.WithErrorHandler(func(err *eventsource.Error) eventsource.Decision {
+			if refused := err.SetDelay(time.Millisecond); refused != nil {
+				t.Error(refused)
+			}
+			kept = err
+			return eventsource.Default
+		}))
+	<-stream.Events()
+	<-stream.Events()
+	stream.Close()
+	if err := kept.SetDelay(time.Millisecond); !errors.Is(err, eventsource.ErrState) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestARequestIsMadeOnceUnlessItIsAGet(t *testing.T) {
+	for method, events := range map[string]int{"GET": 4, "POST": 2} {
+		stream := open(t, "/events?count=4&per_connection=2&then=204", eventsource.WithMethod(method),
+			reconnect(func(policy *eventsource.Reconnect) { policy.Delay = time.Millisecond }))
+		count := 0
+		for range stream.Events() {
+			count++
+		}
+		if err := stream.Err(); count != events || err != nil {
+			t.Errorf("%s: %d events, %v", method, count, err)
+		}
+	}
+}
+
 func TestAnErrorHandlerCanTryAgain(t *testing.T) {
 	var errorsSeen int32
 	_, err := eventsource.Open(context.Background(), *serverURL+"/status/404",
@@ -459,7 +494,8 @@ func TestTheFirstAttemptIsRetriedWhereThePolicySaysSo(t *testing.T) {
 	_, err := eventsource.Open(context.Background(), *serverURL+"/status/503",
 		reconnect(func(policy *eventsource.Reconnect) {
 			*policy = eventsource.Reconnect{
-				RetryInitial: true, Delay: time.Millisecond, MaxDelay: time.Millisecond, Factor: 1, MaxAttempts: 3}
+				RetryInitial: true, Delay: time.Millisecond, MaxDelay: time.Millisecond, Factor: 1, MaxAttempts: 3,
+				MinDelay: time.Millisecond, MaxServerDelay: time.Millisecond}
 		}),
 		eventsource.WithErrorHandler(func(err *eventsource.Error) eventsource.Decision {
 			attempts = append(attempts, err.Attempt)
@@ -574,7 +610,7 @@ func TestAnybodyMayCallAtTheSameTime(t *testing.T) {
 
 func TestAStreamThatIsReadOnceEndsWithTheServers(t *testing.T) {
 	stream := open(t, "/events?count=6&per_connection=3",
-		reconnect(func(policy *eventsource.Reconnect) { policy.CloseAtEnd = true }))
+		eventsource.WithMode(eventsource.ModeUntilEnd))
 	events := 0
 	for range stream.Events() {
 		events++

@@ -79,25 +79,45 @@ func WithLastEventID(id string) Option {
 	}, id)
 }
 
-// Reconnect is how a stream reconnects. The n-th delay in a row is Delay × Factorⁿ⁻¹, at most MaxDelay, and at least what
-// the server asked for; a random share of up to Jitter comes on top.
+// Mode is which failures and ends a stream follows with another attempt.
+type Mode int32
+
+const (
+	// ModeAuto keeps a GET alive and makes any other request once.
+	ModeAuto Mode = C.EVENTSOURCE_MODE_AUTO
+	// ModeKeepAlive makes another attempt after every failure that may pass by itself, and after every end.
+	ModeKeepAlive Mode = C.EVENTSOURCE_MODE_KEEP_ALIVE
+	// ModeOnce makes one request: the stream ends, without error, when the server ends it.
+	ModeOnce Mode = C.EVENTSOURCE_MODE_ONCE
+	// ModeUntilEnd is ModeKeepAlive until the server ends a stream without error.
+	ModeUntilEnd Mode = C.EVENTSOURCE_MODE_UNTIL_END
+)
+
+// WithMode sets which failures and ends the stream follows with another attempt. Default: ModeAuto.
+func WithMode(mode Mode) Option {
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_mode(s.client, C.int32_t(mode)))
+	}
+}
+
+// Reconnect is when a stream reconnects. The n-th delay in a row is Delay × Factorⁿ⁻¹, plus a random share of up to Jitter,
+// at most MaxDelay, and at least what the server asked for.
 type Reconnect struct {
-	// Disabled: every failure is final.
-	Disabled bool
 	// RetryInitial: retry even if the very first attempt fails.
 	RetryInitial bool
 	// Delay is the first delay, until the server's retry field replaces it, MaxDelay the largest.
 	Delay, MaxDelay time.Duration
 	// Factor is how the delay grows, 1 to 100.
 	Factor float64
-	// Jitter is the largest random share added to a delay, 0 to 1.
+	// Jitter is the largest random share of a delay, 0 to 1.
 	Jitter float64
 	// ResetAfter: a stream that stays open for so long ends the growth.
 	ResetAfter time.Duration
 	// MaxAttempts gives up after so many failed attempts in a row; 0 for no limit.
 	MaxAttempts int64
-	// CloseAtEnd: the stream ends, without error, when the server ends it, as one that is an answer to be read once.
-	CloseAtEnd bool
+	// MinDelay is the shortest delay for each request that a server can bring about, MaxServerDelay the longest that it can
+	// ask for.
+	MinDelay, MaxServerDelay time.Duration
 }
 
 // WithReconnect changes how the stream reconnects; change is called with the defaults.
@@ -107,18 +127,17 @@ func WithReconnect(change func(*Reconnect)) Option {
 		c.size = C.sizeof_eventsource_reconnect_t
 		C.eventsource_get_reconnect(s.client, &c)
 		policy := Reconnect{
-			Disabled:     c.enabled == 0,
-			RetryInitial: c.retry_initial != 0,
-			Delay:        fromMilliseconds(c.delay_ms),
-			MaxDelay:     fromMilliseconds(c.max_delay_ms),
-			Factor:       float64(c.factor),
-			Jitter:       float64(c.jitter),
-			ResetAfter:   fromMilliseconds(c.reset_after_ms),
-			MaxAttempts:  int64(c.max_attempts),
-			CloseAtEnd:   c.close_at_end != 0,
+			RetryInitial:   c.retry_initial != 0,
+			Delay:          fromMilliseconds(c.delay_ms),
+			MaxDelay:       fromMilliseconds(c.max_delay_ms),
+			Factor:         float64(c.factor),
+			Jitter:         float64(c.jitter),
+			ResetAfter:     fromMilliseconds(c.reset_after_ms),
+			MaxAttempts:    int64(c.max_attempts),
+			MinDelay:       fromMilliseconds(c.min_delay_ms),
+			MaxServerDelay: fromMilliseconds(c.max_server_delay_ms),
 		}
 		change(&policy)
-		c.enabled = toSwitch(!policy.Disabled)
 		c.retry_initial = toSwitch(policy.RetryInitial)
 		c.delay_ms = toMilliseconds(policy.Delay)
 		c.max_delay_ms = toMilliseconds(policy.MaxDelay)
@@ -126,7 +145,8 @@ func WithReconnect(change func(*Reconnect)) Option {
 		c.jitter = C.double(policy.Jitter)
 		c.reset_after_ms = toMilliseconds(policy.ResetAfter)
 		c.max_attempts = C.int64_t(policy.MaxAttempts)
-		c.close_at_end = toSwitch(policy.CloseAtEnd)
+		c.min_delay_ms = toMilliseconds(policy.MinDelay)
+		c.max_server_delay_ms = toMilliseconds(policy.MaxServerDelay)
 		return s.check(C.eventsource_set_reconnect(s.client, &c))
 	}
 }
@@ -135,6 +155,13 @@ func WithReconnect(change func(*Reconnect)) Option {
 func WithConnectTimeout(timeout time.Duration) Option {
 	return func(s *Stream) error {
 		return s.check(C.eventsource_set_connect_timeout(s.client, toMilliseconds(timeout)))
+	}
+}
+
+// WithResponseTimeout sets the longest time from a connection to the head of the response; 0 for no limit. Default: 5 min.
+func WithResponseTimeout(timeout time.Duration) Option {
+	return func(s *Stream) error {
+		return s.check(C.eventsource_set_response_timeout(s.client, toMilliseconds(timeout)))
 	}
 }
 

@@ -44,6 +44,7 @@ enum Operation {
     Wait,
     Free,
     Reconnect,
+    ChooseDelay,
     Pause,
     Resume,
     Set,
@@ -63,13 +64,14 @@ enum Operation {
     Dispatch,
 }
 
-const OPERATIONS: [(u8, Operation); 21] = [
+const OPERATIONS: [(u8, Operation); 22] = [
     (b'n', Operation::New),
     (b's', Operation::Start),
     (b't', Operation::Stop),
     (b'w', Operation::Wait),
     (b'f', Operation::Free),
     (b'r', Operation::Reconnect),
+    (b'k', Operation::ChooseDelay),
     (b'p', Operation::Pause),
     (b'u', Operation::Resume),
     (b'S', Operation::Set),
@@ -365,8 +367,8 @@ impl World {
                 }
             }
             Decide => return i32::from(how) % 4,
-            Start | Stop | Wait | Reconnect | Pause | Resume | Set | SetCallback | SetUserData
-            | SetLastEventId | SetRuntime | Ask => match (step.which, place) {
+            Start | Stop | Wait | Reconnect | ChooseDelay | Pause | Resume | Set | SetCallback
+            | SetUserData | SetLastEventId | SetRuntime | Ask => match (step.which, place) {
                 (None, Place::Callback(watch, es, _)) => {
                     self.call(step, es, watch, true, place);
                 }
@@ -436,6 +438,11 @@ impl World {
                         "in its callback, a client runs"
                     );
                 }
+                ChooseDelay => legal(
+                    "set_next_delay",
+                    eventsource_set_next_delay(es, i64::from(how % 8) - 1),
+                    &[EVENTSOURCE_OK, EVENTSOURCE_ERR_STATE, EVENTSOURCE_ERR_VALUE],
+                ),
                 Pause => legal(
                     "pause",
                     watch.set_paused(es, true, is_own),
@@ -676,7 +683,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
     ];
     // SAFETY: the caller's promise; strings are NUL-terminated, sizes those of what is pointed at.
     let status = unsafe {
-        match how / 2 % 21 {
+        match how / 2 % 23 {
             0 => eventsource_set_method(es, text(c"POST", c"CONNECT")),
             1 => eventsource_set_body(
                 es,
@@ -715,6 +722,8 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             17 => eventsource_set_server_name(es, text(c"example.org", c"a b")),
             18 => eventsource_set_compression(es, if bad { 2 } else { 1 }),
             19 => eventsource_set_resume_with_get(es, if bad { 2 } else { 1 }),
+            20 => eventsource_set_mode(es, if bad { -1 } else { i32::from(how % 4) }),
+            21 => eventsource_set_response_timeout(es, number),
             _ => eventsource_set_insecure_skip_verification(es, if bad { 2 } else { 1 }),
         }
     };
@@ -725,7 +734,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             promise!(
                 bad && refusals.contains(&status),
                 "setter {}: {status:?}",
-                how / 2 % 21
+                how / 2 % 23
             );
         }
     }

@@ -265,10 +265,15 @@ unsafe fn configure(es: *mut eventsource_t, options: &Options<'_>, limit: usize)
         policy.size = size_of::<eventsource_reconnect_t>();
         ok(eventsource_get_reconnect(es, &raw mut policy));
         // n: never reconnects; f: the first failure is final.
-        policy.enabled = (!options.has(b'n')).into();
+        let mode = match options.has(b'n') {
+            true => eventsource_mode_t::EVENTSOURCE_MODE_ONCE,
+            false => eventsource_mode_t::EVENTSOURCE_MODE_KEEP_ALIVE,
+        };
+        ok(eventsource_set_mode(es, mode as i32));
         policy.retry_initial = (!options.has(b'f')).into();
         policy.delay_ms = DELAY;
         policy.max_delay_ms = DELAY;
+        policy.max_server_delay_ms = DELAY;
         policy.jitter = 0.0;
         policy.max_attempts = 4;
         ok(eventsource_set_reconnect(es, &raw const policy));
@@ -362,9 +367,10 @@ fn check(request: &Request, es: *mut eventsource_t) {
 
     // SAFETY: the client is freed after its last request.
     let id = unsafe { watch::last_event_id(es) };
-    let can_be_sent = !id
-        .iter()
-        .any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7F);
+    let can_be_sent = id.len() <= 8192
+        && !id
+            .iter()
+            .any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7F);
     let expected = (!id.is_empty() && can_be_sent).then_some(&id[..]);
     promise!(
         request.header("last-event-id") == expected,

@@ -46,9 +46,12 @@ private func setCallbacks(_ es: OpaquePointer, _ handlers: Settings.Handlers) {
         let batch = UnsafeBufferPointer(start: events, count: count).compactMap { $0.map { Event($0.pointee) } }
         queue(user)?.add(batch, pause: { eventsource_pause(es) })
     }
-    eventsource_on_error(es) { _, error, user in
+    eventsource_on_error(es) { es, error, user in
         guard let error, let queue = queue(user) else { return Decision.default.rawValue }
-        return queue.failed(StreamError(error.pointee)).rawValue
+        let failure = StreamError(error.pointee)
+        let decision = queue.failed(failure)
+        if let delay = queue.handlers.nextDelay?(failure) { eventsource_set_next_delay(es, delay.milliseconds) }
+        return decision.rawValue
     }
     eventsource_on_close(es) { _, close, user in
         queue(user)?.close(failed: close?.pointee.reason == EVENTSOURCE_CLOSE_FAILED)

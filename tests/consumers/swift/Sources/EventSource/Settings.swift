@@ -17,9 +17,13 @@ public struct Settings: Sendable {
     public var basicAuth: (user: String, password: String)?
     /// Goes on after this event, as where an earlier process ended.
     public var lastEventID = ""
+    /// Which failures and ends the stream follows with another attempt.
+    public var mode = Mode.auto
     public var reconnect = Reconnect()
     /// The longest time for name resolution, TCP and TLS together; nil for no limit.
     public var connectTimeout: Duration? = .seconds(10)
+    /// The longest time from a connection to the head of the response; nil for no limit.
+    public var responseTimeout: Duration? = .seconds(300)
     /// The longest silence of the stream; nil for no limit.
     public var readTimeout: Duration?
     public var maxRedirects: Int32 = 16
@@ -74,10 +78,21 @@ public struct Settings: Sendable {
         case http2PriorKnowledge = 2
     }
 
-    /// How a stream reconnects. The n-th delay in a row is `delay` × `factor`ⁿ⁻¹, at most `maxDelay`, and at least what the
-    /// server asked for; a random share of up to `jitter` comes on top.
+    /// Which failures and ends a stream follows with another attempt.
+    public enum Mode: Int32, Sendable {
+        /// A GET is kept alive, any other request is made once.
+        case auto = 0
+        /// After every failure that may pass by itself, and after every end.
+        case keepAlive = 1
+        /// One request: the stream ends, without error, when the server ends it.
+        case once = 2
+        /// As `keepAlive`, until the server ends a stream without error.
+        case untilEnd = 3
+    }
+
+    /// When a stream reconnects. The n-th delay in a row is `delay` × `factor`ⁿ⁻¹, plus a random share of up to `jitter`, at
+    /// most `maxDelay`, and at least what the server asked for.
     public struct Reconnect: Sendable {
-        public var enabled = true
         /// Retry even if the very first attempt fails.
         public var retryInitial = false
         /// The first delay, until the server's `retry` field replaces it.
@@ -89,8 +104,10 @@ public struct Settings: Sendable {
         public var resetAfter: Duration = .seconds(60)
         /// Give up after so many failed attempts in a row; 0 for no limit.
         public var maxAttempts: Int64 = 0
-        /// The stream ends, without error, when the server ends it, as one that is an answer to be read once.
-        public var closeAtEnd = false
+        /// The shortest delay, for each request, that a server can bring about.
+        public var minDelay: Duration = .milliseconds(100)
+        /// The longest delay that a server can ask for.
+        public var maxServerDelay: Duration = .seconds(3600)
 
         public init() {}
     }
@@ -102,6 +119,8 @@ public struct Settings: Sendable {
         public var onComment: (@Sendable (String) -> Void)?
         /// Told of each failed attempt and each loss of the stream; may override what happens next.
         public var onError: (@Sendable (StreamError) -> Decision)?
+        /// Asked after `onError` how long to wait before the next attempt; nil for as long as the error says.
+        public var nextDelay: (@Sendable (StreamError) -> Duration?)?
         /// Asked before each attempt, for a fresh token or another URL. After a first answer of 401 it is asked once more.
         public var onRequest: (@Sendable (borrowing Request) -> Void)?
 
@@ -126,8 +145,10 @@ public struct Settings: Sendable {
             try pair(user, password, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_basic_auth(es, $0, $1) }.check(es)
         }
         try withCString(lastEventID, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_last_event_id(es, $0) }.check(es)
+        try eventsource_set_mode(es, mode.rawValue).check(es)
         try reconnect.apply(to: es)
         try eventsource_set_connect_timeout(es, connectTimeout?.milliseconds ?? 0).check(es)
+        try eventsource_set_response_timeout(es, responseTimeout?.milliseconds ?? 0).check(es)
         try eventsource_set_read_timeout(es, readTimeout?.milliseconds ?? 0).check(es)
         try eventsource_set_max_redirects(es, maxRedirects).check(es)
         try eventsource_set_max_event_size(es, max(0, maxEventSize)).check(es)
@@ -176,7 +197,6 @@ extension Settings.Reconnect {
         var policy = eventsource_reconnect_t()
         policy.size = MemoryLayout<eventsource_reconnect_t>.size
         try eventsource_get_reconnect(es, &policy).check(es)
-        policy.enabled = enabled ? 1 : 0
         policy.retry_initial = retryInitial ? 1 : 0
         policy.delay_ms = delay.milliseconds
         policy.max_delay_ms = maxDelay.milliseconds
@@ -184,7 +204,8 @@ extension Settings.Reconnect {
         policy.jitter = jitter
         policy.reset_after_ms = resetAfter.milliseconds
         policy.max_attempts = maxAttempts
-        policy.close_at_end = closeAtEnd ? 1 : 0
+        policy.min_delay_ms = minDelay.milliseconds
+        policy.max_server_delay_ms = maxServerDelay.milliseconds
         try eventsource_set_reconnect(es, &policy).check(es)
     }
 }

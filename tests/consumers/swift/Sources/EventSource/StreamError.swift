@@ -39,6 +39,7 @@ public struct StreamError: Error, Sendable, CustomStringConvertible {
         public static let decoding = Code(EVENTSOURCE_ERR_DECODING)
         public static let http2 = Code(EVENTSOURCE_ERR_HTTP2)
         public static let memory = Code(EVENTSOURCE_ERR_MEMORY)
+        public static let responseTimeout = Code(EVENTSOURCE_ERR_RESPONSE_TIMEOUT)
     }
 
     public let code: Code

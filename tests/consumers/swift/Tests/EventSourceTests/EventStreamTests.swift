@@ -123,15 +123,39 @@ final class EventStreamTests: XCTestCase {
     }
 
     func testAStreamThatIsReadOnceEndsWithTheServers() async {
-        let (count, error) = await end(stream("/events?count=6&per_connection=3") { $0.reconnect.closeAtEnd = true })
+        let (count, error) = await end(stream("/events?count=6&per_connection=3") { $0.mode = .untilEnd })
         XCTAssertEqual(count, 3)
         XCTAssertNil(error)
+    }
+
+    func testTheNextDelayCanBeChosen() async {
+        let (count, error) = await end(
+            stream("/events?count=4&per_connection=2&then=204") {
+                $0.reconnect.delay = .seconds(3600)
+                $0.reconnect.maxDelay = .seconds(3600)
+                $0.handlers.nextDelay = { _ in .milliseconds(1) }
+            })
+        XCTAssertEqual(count, 4)
+        XCTAssertNil(error)
+    }
+
+    func testAPostIsReadOnceUnlessSaidOtherwise() async {
+        for (mode, expected) in [(Settings.Mode.auto, 2), (.keepAlive, 4)] {
+            let (count, error) = await end(
+                stream("/events?count=4&per_connection=2&then=204") {
+                    $0.method = "POST"
+                    $0.mode = mode
+                    $0.reconnect.delay = .milliseconds(1)
+                })
+            XCTAssertEqual(count, expected)
+            XCTAssertNil(error)
+        }
     }
 
     func testAStreamThatIsNotToReconnectEndsWithTheError() async {
         let (count, error) = await end(
             stream("/events?count=4") {
-                $0.reconnect.enabled = false
+                $0.mode = .once
                 $0.readTimeout = .milliseconds(100)
             })
         XCTAssertEqual(count, 4)
