@@ -64,7 +64,7 @@ static void *wait_in_pieces(void *es) {
 }
 
 static void any_number_of_threads_may_wait_for_a_client_that_a_callback_frees(void) {
-    for (int i = 0; i < rounds(240) && !check_failed(); i++) {
+    for (int i = 0; i < rounds(120) && !check_failed(); i++) {
         pthread_t threads[CROWD];
         recorder_t *r = recorder_freed_at(KINDS[i % KIND_COUNT]);
         eventsource_t *es = r->es;
@@ -142,7 +142,7 @@ static void *(*const CALLS[])(void *) = {ask, steer, configure, wait_for_ever, w
 enum { CALL_COUNT = sizeof CALLS / sizeof *CALLS };
 
 static void any_call_may_be_under_way_when_a_callback_frees_the_client(void) {
-    for (int i = 0; i < rounds(120) && !check_failed(); i++) {
+    for (int i = 0; i < rounds(60) && !check_failed(); i++) {
         pthread_t threads[CALL_COUNT];
         recorder_t *r = recorder_freed_at(KINDS[i % KIND_COUNT]);
         eventsource_t *es = r->es;
@@ -155,7 +155,7 @@ static void any_call_may_be_under_way_when_a_callback_frees_the_client(void) {
 
 static void any_call_may_be_under_way_when_a_thread_frees_the_client(void) {
     static const char *const UP_TO[] = {"request", "open", "event", "error"};
-    for (int i = 0; i < rounds(80) && !check_failed(); i++) {
+    for (int i = 0; i < rounds(40) && !check_failed(); i++) {
         pthread_t threads[CALL_COUNT];
         recorder_t *r = recorder_of_everything();
         eventsource_t *es = r->es;
@@ -194,7 +194,7 @@ static void count_destroy(void *user) {
 }
 
 static void a_client_may_be_freed_while_others_start_and_stop_it(void) {
-    for (int i = 0; i < rounds(80) && !check_failed(); i++) {
+    for (int i = 0; i < rounds(20) && !check_failed(); i++) {
         counts_t counts = {.mutex = PTHREAD_MUTEX_INITIALIZER};
         pthread_t threads[CROWD];
         eventsource_t *es = NULL;
