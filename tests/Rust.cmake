@@ -18,8 +18,8 @@ function(eventsource_add_rust_test name)
     # --workspace also for one target: another selection of packages could mean other features, and compiling anew.
     add_test(NAME rust.${name} COMMAND ${cargo_test} ${ARGN} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(rust.${name} PROPERTIES RUN_SERIAL ON TIMEOUT 300)
-    # bombs measures memory, much of which the sanitizer keeps.
-    if(EVENTSOURCE_SANITIZE AND NOT name STREQUAL "bombs")
+    # bombs and floods measure memory, much of which the sanitizer keeps.
+    if(EVENTSOURCE_SANITIZE AND NOT name MATCHES "^(bombs|floods)$")
         set_tests_properties(rust.${name} PROPERTIES ${EVENTSOURCE_SANITIZE_TEST})
     endif()
 endfunction()

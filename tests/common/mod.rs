@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test program uses its own part.
 
+pub mod frames;
 pub mod http2;
 pub mod relay;
 

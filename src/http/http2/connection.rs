@@ -1,6 +1,7 @@
 //! A connection: who has a place on it, and the task that reads and writes it.
 
 use super::failure::{self, Ended, Failed};
+use super::frames::{Reader, Streams};
 use super::sharing::{Origin, Turn};
 use super::transport::{Broken, Transport};
 use crate::http::error::Error;
@@ -28,9 +29,8 @@ const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs
 /// How long a connection without streams may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How much the server may send for a stream that is not read: about as much as a stream reads in a turn. h2 keeps each
-/// frame apart, at some 130 bytes, so that a server that sends single bytes makes it hold 17 MiB; a larger window would be
-/// faster over long ways, and multiply that.
+/// How much the server may send for a stream that is not read: about as much as a stream reads in a turn. A larger window
+/// would be faster over long ways, and multiply what streams hold that are not read.
 const STREAM_WINDOW: u32 = 128 * 1024;
 
 /// The same for all streams together: as much as can be, so that those that are not read leave the others their share.
@@ -39,13 +39,16 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// The most streams that the connection's window suffices for.
 const MOST_STREAMS: usize = (CONNECTION_WINDOW / STREAM_WINDOW) as usize;
 
-/// How many streams that were stopped are remembered, so that what is still on its way for them is no fault.
-const STOPPED_STREAMS: usize = 1024;
+/// How many streams that were stopped are remembered, and for how long, so that what is still on its way for them is no
+/// fault: h2 ends a connection with 1,024 faults. As many as there can be, and until the server has heard of it over any way
+/// that is of use; h2 itself would have 50 and a second.
+const STOPPED_STREAMS: (usize, Duration) = (MOST_STREAMS, Duration::from_secs(30));
 
 /// A connection, for as long as somebody has a place on it.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Bytes>,
+    streams: Streams,
     places: AtomicUsize,
     /// The server has refused a stream, although its limit allows one.
     refuses: AtomicBool,
@@ -63,18 +66,23 @@ impl Connection {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let transport = Transport::new(io);
+        let streams = Streams::default();
+        let transport = Transport::new(io, streams.clone());
         let broken = transport.broken();
         let failed = |error| Ended::at_the_beginning(Err(error), &broken).error();
+        // What is not said here is h2's default, above all: a table of 4 KiB for HPACK, frames of 16 KiB, 20 continuations of
+        // a head at most, and 1,024 faults of the server's, each of which it is told of (RUSTSEC-2024-0003).
         let (sender, connection) = client::Builder::new()
+            // Nobody wants what was not asked for.
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            // As over HTTP/1. By default, 16 MiB.
             .max_header_list_size(head::LARGEST as u32)
             // For the one who opens it; a request beyond the server's limit would wait in h2 for ever.
             .initial_max_send_streams(1)
-            .max_concurrent_reset_streams(STOPPED_STREAMS)
-            .max_local_error_reset_streams(None)
+            .max_concurrent_reset_streams(STOPPED_STREAMS.0)
+            .reset_stream_duration(STOPPED_STREAMS.1)
             .handshake(transport)
             .await
             .map_err(failed)?;
@@ -82,6 +90,7 @@ impl Connection {
         let ended = Arc::new(SetOnce::new());
         let this = Arc::new(Connection {
             sender,
+            streams,
             places: AtomicUsize::new(1),
             refuses: AtomicBool::new(false),
             ended: ended.clone(),
@@ -134,8 +143,12 @@ impl Place {
         &self,
         head: Request<()>,
         is_all: bool,
-    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        self.0.sender.clone().send_request(head, is_all)
+    ) -> Result<(ResponseFuture, SendStream<Bytes>, Reader), h2::Error> {
+        // Locked, so that nothing comes for the stream before it is known.
+        let mut lines = self.0.streams.lock();
+        let (answer, body) = self.0.sender.clone().send_request(head, is_all)?;
+        let reader = self.0.streams.add(&mut lines, answer.stream_id().as_u32());
+        Ok((answer, body, reader))
     }
 
     /// Why a request has not been sent.

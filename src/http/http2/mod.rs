@@ -6,6 +6,7 @@
 
 mod connection;
 mod failure;
+mod frames;
 mod sharing;
 mod transport;
 
@@ -17,11 +18,14 @@ use super::head::Head;
 use super::request::Request;
 use bytes::Bytes;
 use connection::Place;
+use frames::Reader;
 use h2::RecvStream;
+use h2::client::ResponseFuture;
 use hyper::http::header::{CONTENT_LENGTH, HOST};
 use hyper::http::uri::Authority;
-use hyper::http::{self, Uri, Version};
+use hyper::http::{self, StatusCode, Uri, Version};
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -29,16 +33,17 @@ use std::task::{Context, Poll, ready};
 /// Sends the request, and waits for the response's head.
 pub async fn exchange(place: Place, request: &Request) -> Result<(Head, Content), Failed> {
     let has_body = !request.body.is_empty();
-    let (answer, mut body) = match place.send(head(request)?, !has_body) {
+    let (answer, mut body, reader) = match place.send(head(request)?, !has_body) {
         Ok(sent) => sent,
         Err(error) => return Err(place.not_sent(&error).await),
     };
     if has_body && let Err(error) = body.send_data(request.body.clone(), true) {
         return Err(place.not_sent(&error).await);
     }
-    let response = match answer.await {
+    let response = match final_response(answer).await {
         Ok(response) => response,
-        Err(error) => return Err(place.not_answered(&error).await),
+        Err(Unanswered::Error(error)) => return Err(error.into()),
+        Err(Unanswered::Http2(error)) => return Err(place.not_answered(&error).await),
     };
     let (head, stream) = response.into_parts();
     let head = Head {
@@ -49,10 +54,41 @@ pub async fn exchange(place: Place, request: &Request) -> Result<(Head, Content)
     let content = Content {
         stream,
         rest: Bytes::new(),
+        reader,
         place,
         ending: None,
     };
     Ok((head, content))
+}
+
+/// Why there is no response's head.
+enum Unanswered {
+    Error(Error),
+    Http2(h2::Error),
+}
+
+/// Waits for the response's head, behind those of interim responses.
+async fn final_response(
+    mut answer: ResponseFuture,
+) -> Result<http::Response<RecvStream>, Unanswered> {
+    poll_fn(|cx| {
+        loop {
+            match ready!(answer.poll_informational(cx)) {
+                // RFC 9113, section 8.6.
+                Some(Ok(head)) if head.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    let what =
+                        "the server switches protocols (status 101), which HTTP/2 does not have";
+                    let error = Error::new(ErrorKind::Http2, what);
+                    return Poll::Ready(Err(Unanswered::Error(error)));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(Unanswered::Http2(error))),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    })
+    .await?;
+    answer.await.map_err(Unanswered::Http2)
 }
 
 /// A request's head, without what HTTP/2 says in other ways (RFC 9113, section 8.3.1).
@@ -88,6 +124,7 @@ pub struct Content {
     stream: RecvStream,
     /// What of the last DATA frame has not been asked for yet.
     rest: Bytes,
+    reader: Reader,
     /// Behind the stream, so that it is given back last.
     place: Place,
     /// The connection has ended, and is about to say why.
@@ -114,11 +151,14 @@ impl Content {
         if let Some(ending) = &mut self.ending {
             return ending.as_mut().poll(cx).map(Err);
         }
-        let mut taken = 0;
+        let (mut taken, mut frames) = (0, 0);
         while taken < limit {
             let mut data = match mem::take(&mut self.rest) {
                 rest if rest.is_empty() => match self.stream.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) => data,
+                    Poll::Ready(Some(Ok(data))) => {
+                        frames += 1;
+                        data
+                    }
                     // Whatever it is, it will be the same when it is asked for again.
                     _ if taken > 0 => break,
                     Poll::Ready(Some(Err(error))) => return self.poll_failed(cx, &error),
@@ -135,6 +175,7 @@ impl Content {
         }
         // All at once: for many small frames, each time costs as much as parsing one. Fails only for more than has come.
         let _ = self.stream.flow_control().release_capacity(taken);
+        self.reader.has_read(frames);
         Poll::Ready(Ok(true))
     }
 
