@@ -13,9 +13,11 @@ prints_nothing_raw() {
     : >"$scratch/raw" # before the program is there: what the last one printed is not waited for
     "$programs/$name" "$@" </dev/null >"$scratch/raw" 2>&1 &
     running=$!
+    echo "$running" >"$scratch/running" # so that it ends with this script, whatever ends that
     until grep -q over "$scratch/raw" || ! kill -0 "$running" 2>/dev/null; do sleep 0.05; done
     kill "$running" 2>/dev/null
     wait "$running" 2>/dev/null
+    : >"$scratch/running"
     # Of what was sent, the rest is ASCII.
     harmful=$(tr -d '\n\t\40-\176' <"$scratch/raw" | od -An -tx1)
     verdict over "$harmful$(grep -o over "$scratch/raw" | head -n 1)"
