@@ -6,18 +6,22 @@ use common::http2::{Http2Server, Setup, Stream};
 use common::{LIMIT, Subject, Told};
 use eventsource::http::{ErrorKind, Version};
 use eventsource::runtime::{Dispatch, Options, Runtime};
-use eventsource::stream::{Close, Decision, Mode};
+use eventsource::stream::{Close, Decision, Mode, Settings};
 use h2::Reason;
 use hyper::http::{HeaderMap, Response};
+use std::future::pending;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::num::NonZeroUsize;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
 use test_server::{Identity, Server};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
 
 /// A client that knows that its server speaks HTTP/2.
 fn knowing(url: &str) -> Subject {
@@ -134,6 +138,70 @@ fn who_trusts_others_or_is_on_another_runtime_has_another_connection() {
     assert_eq!(third.connection.number, 2);
 }
 
+/// The names that a server's certificate has.
+const NAMES: [&str; 2] = ["localhost", "other.test"];
+
+#[test]
+fn who_goes_another_way_or_expects_another_name_has_another_connection() {
+    let identity = Identity::generate(&NAMES);
+    let server = Http2Server::with(Setup {
+        identity: Some(identity.clone()),
+        ..Setup::default()
+    });
+    let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let proxy_port = proxy.local_addr().expect("its address").port();
+    let folder = env::temp_dir().join(format!("eventsource-http2-{}", process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("socket");
+    let socket = UnixListener::bind(&path).expect("a Unix socket");
+    let differs = |change: &dyn Fn(&mut Settings)| {
+        let mut subject = Subject::new(&server.url("/"));
+        subject.trust(&identity);
+        subject.configure(|settings| change(settings));
+        subject.start();
+        subject
+    };
+    let first = differs(&|_| ());
+    let mut stream = server.open();
+    stream.event("first");
+    assert_eq!(first.events(1), ["first"]);
+
+    // Each of these connects, where it is told to.
+    let _proxied = differs(&|settings| {
+        let url = format!("http://127.0.0.1:{proxy_port}");
+        let network = &mut settings.http.network;
+        network.set_proxy(Some(&url)).expect("a proxy");
+        network.set_no_proxy(Some(""));
+    });
+    proxy.accept().expect("a connection to the proxy");
+    let _local = differs(&|settings| {
+        let path = path.to_str().expect("text");
+        let network = &mut settings.http.network;
+        network.set_unix_socket(path).expect("a path");
+    });
+    socket.accept().expect("a connection to the Unix socket");
+    // To the same address: that it is said makes the difference.
+    let _resolved = differs(&|settings| {
+        let url = server.url("");
+        let (_, port) = url.rsplit_once(':').expect("a port");
+        let entry = format!("localhost:{port}:127.0.0.1");
+        let network = &mut settings.http.network;
+        network.set_resolve(&entry).expect("an entry");
+    });
+    let resolved = server.open();
+    assert_eq!(resolved.connection.number, 1);
+    let _named = differs(&|settings| {
+        let named = settings.http.tls.set_server_name(Some(NAMES[1]));
+        named.expect("a name");
+    });
+    let named = server.open();
+    assert_eq!(named.connection.number, 2);
+    // One that differs in nothing shares.
+    let _same = differs(&|_| ());
+    assert_eq!(server.open().connection.number, 0);
+    let _ = fs::remove_dir_all(folder);
+}
+
 /// A server with which whoever goes ahead hangs in the TLS handshake.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -151,6 +219,87 @@ fn when_the_one_that_goes_ahead_is_stopped_another_takes_its_turn() {
     next.start();
     ahead.stop();
     let _second = listener.accept().expect("another connection");
+}
+
+#[test]
+fn one_whose_connection_hangs_keeps_nobody_from_a_server() {
+    let identity = Identity::generate(&["localhost"]);
+    for protocol in ["h2", "http/1.1"] {
+        let config = identity.server_config_for(&[protocol]);
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = server.local_addr().expect("its address").port();
+        let url = format!("https://localhost:{port}/");
+        let client = || {
+            let mut subject = Subject::new(&url);
+            subject.trust(&identity);
+            subject.configure(|settings| settings.http.connect_timeout = None);
+            subject.start();
+            subject
+        };
+        let mut hangs = vec![client()];
+        let mut hung = vec![server.accept().expect("a connection")];
+        // Nor does a second one, at whose connection they are, too.
+        hangs.push(client());
+        hung.push(server.accept().expect("a connection beside it"));
+        let others: Vec<_> = (0..3).map(|_| client()).collect();
+        // Whoever comes is answered, over whichever connection.
+        server.set_nonblocking(true).expect("an open socket");
+        let serve = async move {
+            let server = tokio::net::TcpListener::from_std(server).expect("a listener");
+            let acceptor = tokio_rustls::TlsAcceptor::from(config);
+            while let Ok((socket, _)) = server.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(socket).await else {
+                        return;
+                    };
+                    answer(stream, protocol).await;
+                });
+            }
+        };
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        let (over, is_over) = oneshot::channel::<()>();
+        let serving = thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve => {}
+                    _ = is_over => {}
+                }
+            });
+        });
+        for other in &others {
+            other.open();
+        }
+        if protocol == "http/1.1" {
+            // It is known now that each needs a connection of its own, so that nobody waits at all.
+            let late = client();
+            late.open();
+        }
+        drop((hung, over));
+        serving.join().expect("no panic");
+    }
+}
+
+/// Answers each request with an event stream that stays open.
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, protocol: &str) {
+    if protocol == "h2" {
+        let Ok(mut connection) = h2::server::handshake(stream).await else {
+            return;
+        };
+        let mut streams = Vec::new();
+        while let Some(Ok((_, mut answer))) = connection.accept().await {
+            let head = Response::builder().header("content-type", "text/event-stream");
+            let head = head.body(()).expect("a head");
+            streams.extend(answer.send_response(head, false));
+        }
+    } else {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await;
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        let _ = stream.write_all(head).await;
+        pending::<()>().await;
+    }
 }
 
 #[test]

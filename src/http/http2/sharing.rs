@@ -2,6 +2,7 @@
 //!
 //! Whether a server speaks HTTP/2 is known only when it has been connected to. So of streams that start together one goes
 //! ahead, and the others wait for what it finds: a connection that has place for them, or that each needs one of its own.
+//! They wait for a moment only, so that one whose connection hangs holds up nobody.
 
 use super::connection::{Connection, Place};
 use crate::http::clock::Clock;
@@ -11,10 +12,16 @@ use crate::http::{Options, Tls, Version};
 use crate::sync::{PerProcess, lock};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::timeout;
 use url::Url;
+
+/// How long a stream leaves it at another's connection. Then it connects, too, and takes what is there first.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A way to the server.
 pub enum Reached {
@@ -87,15 +94,28 @@ pub async fn reach(
     if let Some(place) = origin.place() {
         return Ok(Reached::Http2(place));
     }
-    let mut turn = None;
+    // Which does nothing before it is asked.
+    let mut own = pin!(connect(uri, route, options, clock));
+    let (mut turn, mut found) = (None, None);
     if !origin.speaks_http1() {
-        let ahead = origin.turn.clone().lock_owned().await;
+        let mut ahead = pin!(origin.turn.clone().lock_owned());
+        turn = timeout(PATIENCE, &mut ahead).await.ok();
+        if turn.is_none() {
+            tokio::select! {
+                biased;
+                ahead = &mut ahead => turn = Some(ahead),
+                stream = &mut own => found = Some(stream?),
+            }
+        }
         if let Some(place) = origin.place() {
             return Ok(Reached::Http2(place));
         }
-        turn = Some(ahead).filter(|_| !origin.speaks_http1());
+        turn = turn.filter(|_| !origin.speaks_http1());
     }
-    let stream = connect(uri, route, options, clock).await?;
+    let stream = match found {
+        Some(stream) => stream,
+        None => own.await?,
+    };
     if stream.has_negotiated_http2() || url.scheme() == "http" {
         let place = Connection::open(TokioIo::new(stream), origin, turn).await?;
         return Ok(Reached::Http2(place));
