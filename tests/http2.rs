@@ -753,11 +753,21 @@ fn a_head_that_is_too_large_is_an_error_and_nothing_to_the_others() {
     let (other, mut others) = opened(&server);
     let mut subject = knowing(&server.url("/"));
     subject.start();
-    let head = Response::builder().header("x-large", "x".repeat(20_000));
+    let large = "x".repeat(1000);
+    let head = (0..300).fold(Response::builder(), |head, _| {
+        head.header("x-large", &large)
+    });
     let _stream = server.asked().respond(head.body(()).expect("a head"));
     let lost = subject.error();
     assert_eq!(lost.kind, ErrorKind::Http2);
     assert!(lost.message.contains("head is too large"), "{lost:?}");
+    let mut subject = knowing(&server.url("/"));
+    subject.start();
+    let head = (0..1001).fold(Response::builder(), |head, _| head.header("x", "y"));
+    let _stream = server.asked().respond(head.body(()).expect("a head"));
+    let lost = subject.error();
+    assert_eq!(lost.kind, ErrorKind::Http2);
+    assert!(lost.message.contains("more than 1000 fields"), "{lost:?}");
     others.event("undisturbed");
     assert_eq!(other.events(1), ["undisturbed"]);
 }

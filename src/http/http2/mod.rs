@@ -14,7 +14,7 @@ pub use failure::Failed;
 pub use sharing::{Reached, reach};
 
 use super::error::{Error, ErrorKind};
-use super::head::Head;
+use super::head::{Head, MOST_FIELDS};
 use super::request::Request;
 use bytes::Bytes;
 use connection::Place;
@@ -46,6 +46,10 @@ pub async fn exchange(place: Place, request: &Request) -> Result<(Head, Content)
         Err(Unanswered::Http2(error)) => return Err(place.not_answered(&error).await),
     };
     let (head, stream) = response.into_parts();
+    if head.headers.len() > MOST_FIELDS {
+        let message = format!("the response's head has more than {MOST_FIELDS} fields");
+        return Err(Error::new(ErrorKind::Http2, message).into());
+    }
     let head = Head {
         status: head.status.as_u16(),
         http_version: 20,
