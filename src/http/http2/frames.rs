@@ -26,6 +26,9 @@ const MOST_PADDED: usize = 8 * MOST_UNREAD;
 /// How many heads may come for a request: interim ones, the response's, trailers.
 const MOST_HEADS: u8 = 32;
 
+/// How many bytes on the wire those of interim responses may be together: until they are read, each holds up to 90.
+const MOST_INTERIM: usize = 32 * 1024;
+
 /// The largest frame that h2 takes, as no other size is agreed on.
 const LARGEST: usize = 16 * 1024;
 
@@ -58,6 +61,8 @@ pub struct Lines {
 struct Line {
     ahead: Arc<Ahead>,
     heads: u8,
+    /// Their bytes, as far as they have come.
+    head_bytes: usize,
     /// Nobody reads it any more.
     is_over: bool,
     held: Vec<u8>,
@@ -92,6 +97,7 @@ impl Streams {
         let line = Line {
             ahead: ahead.clone(),
             heads: 0,
+            head_bytes: 0,
             is_over: false,
             held: Vec::new(),
         };
@@ -286,15 +292,23 @@ impl Filter {
             PRIORITY if self.len() == 5 && stream > 0 && !self.is_in_head => self.fate = Fate::Ends,
             HEADERS => {
                 self.is_in_head = flags & END_HEADERS == 0;
+                // Only trailers can come behind the response's own.
+                let is_last = flags & END_STREAM != 0;
                 if let Some(line) = lines.open.get_mut(&stream) {
                     line.heads = line.heads.saturating_add(1);
-                    if line.heads > MOST_HEADS {
+                    if line.heads > MOST_HEADS || line.head_bytes > MOST_INTERIM && !is_last {
                         return Err("the server sends interim responses without end");
                     }
+                    line.head_bytes += self.len();
                     lines.release(stream, false, out);
                 }
             }
-            CONTINUATION => self.is_in_head = flags & END_HEADERS == 0,
+            CONTINUATION => {
+                self.is_in_head = flags & END_HEADERS == 0;
+                if let Some(line) = lines.open.get_mut(&stream) {
+                    line.head_bytes += self.len();
+                }
+            }
             RST_STREAM => lines.release(stream, false, out),
             GOAWAY => lines.release_all(out),
             _ => {}
@@ -569,6 +583,16 @@ mod tests {
             trial.pass(&head).expect("a head");
         }
         trial.pass(&head).expect_err("one too many");
+        let mut trial = Trial::default();
+        let _reader = trial.open(1);
+        let head = frame(HEADERS, 0, 1, &[0; MOST_INTERIM / 4]);
+        let more = frame(CONTINUATION, END_HEADERS, 1, &[0; MOST_INTERIM]);
+        trial
+            .pass(&[head.clone(), more].concat())
+            .expect("a large head");
+        let trailers = frame(HEADERS, END_HEADERS | END_STREAM, 1, b"");
+        trial.pass(&trailers).expect("trailers");
+        trial.pass(&head).expect_err("another behind a large one");
         let mut trial = Trial::default();
         let reader = trial.open(1);
         let padded = frame(DATA, PADDED, 1, b"\x01x\0");
