@@ -11,6 +11,7 @@ use common::frames::{
 };
 use common::{Lost, Subject, Told};
 use eventsource::http::{ErrorKind, Version};
+use eventsource::stream::Mode;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashSet;
 use std::env;
@@ -67,7 +68,7 @@ fn client(server: &Frames) -> Subject {
     let mut subject = Subject::with_defaults(&server.url());
     subject.configure(|settings| {
         settings.http.set_version(Version::Http2);
-        settings.reconnect.enabled = false;
+        settings.mode = Mode::Once;
     });
     subject.start();
     subject
