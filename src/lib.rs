@@ -13,6 +13,7 @@ pub mod http;
 mod log;
 mod panics;
 pub mod parser;
+mod place;
 mod process;
 pub mod runtime;
 pub mod stream;

@@ -1,6 +1,7 @@
 //! The library's log: one sink for the process, none by default. No line holds a header's value, a body, event data, or
 //! a URL's user information or query.
 
+use crate::place::callers_code;
 use crate::sync::PerProcess;
 use crate::words;
 use std::cell::Cell;
@@ -59,11 +60,14 @@ pub fn write(level: Level, message: fmt::Arguments<'_>) {
         return;
     }
     let message = message.to_string();
-    if let (Ok(line), Some(sink)) = (
-        CString::new(&*words::one_line(&message)),
-        &*SINK.get().read().unwrap_or_else(PoisonError::into_inner),
-    ) {
-        sink(level, &line);
+    if let Ok(line) = CString::new(&*words::one_line(&message)) {
+        // To wait for a sink that is being replaced is to wait for the caller's code, too.
+        callers_code(|| {
+            let sink = SINK.get().read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(sink) = &*sink {
+                sink(level, &line);
+            }
+        });
     }
     WRITING.set(false);
 }

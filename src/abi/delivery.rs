@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::callbacks::*;
 use super::client::{Instance, eventsource_t};
-use super::guard::foreign;
+use super::guard::{foreign, foreign_of_read};
 use super::registry::Registered;
 use super::request::eventsource_request_t;
 use super::status::{eventsource_status_t, *};
@@ -123,7 +123,7 @@ impl Handler for Delivery {
         };
         let event = event_payload(event);
         // SAFETY: a callback of the registered type; the payload lives until it has returned.
-        foreign(|| unsafe { on_event(self.es, &raw const event, self.user) });
+        foreign_of_read(|| unsafe { on_event(self.es, &raw const event, self.user) });
     }
 
     fn deliver_collected(&mut self) {

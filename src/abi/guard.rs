@@ -6,6 +6,7 @@ use super::handle::Entered;
 use super::status::{eventsource_status_t, *};
 use crate::log::{self, Level};
 use crate::panics;
+use crate::place::callers_code;
 use crate::process;
 use crate::runtime;
 pub use crate::runtime::in_callback;
@@ -392,12 +393,17 @@ pub fn callback<T>(run: impl FnOnce() -> T) -> T {
     runtime::callback(|| foreign(run))
 }
 
-/// Calls a function of the caller's. An exception that leaves it, or a thread that it ends, ends the process here, before
+/// Calls a function of the caller's, and says meanwhile that this thread is in the caller's code.
+pub fn foreign<T>(run: impl FnOnce() -> T) -> T {
+    callers_code(|| foreign_of_read(run))
+}
+
+/// Calls a function of the caller's where the thread has said for a whole read that it does. An exception that leaves it, or a thread that it ends, ends the process here, before
 /// anything else of the library or of the program runs.
 ///
 /// That takes function types with the ABI "C-unwind", too: to a call by the ABI "C" the compiler gives no way to unwind,
 /// and what unwinds nevertheless may skip every frame of the library, as if nothing had to be put in order there.
-pub fn foreign<T>(run: impl FnOnce() -> T) -> T {
+pub fn foreign_of_read<T>(run: impl FnOnce() -> T) -> T {
     struct Abort;
     impl Drop for Abort {
         fn drop(&mut self) {

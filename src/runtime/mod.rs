@@ -16,9 +16,10 @@ mod turns;
 mod watchdog;
 
 use crate::log::{self, Level};
+use crate::place::{Place, with_place};
 use crate::sync::{Condvar, Mutex, PerProcess, Slot, lock, wait};
 use async_task::Runnable;
-use scheduler::{Limits, Next, Scheduler, Worker};
+use scheduler::{Limits, Next, NotStarted, Scheduler, Worker};
 use signal::Descriptor;
 use std::collections::HashMap;
 use std::fmt;
@@ -379,13 +380,16 @@ impl Core {
             }
         };
         hook(&self.options.on_thread_start);
-        let mut worker = Worker::new(threads::id());
-        if self.scheduler.has_one_thread() {
-            // The scheduler sees to it that no task keeps the others waiting: tokio need not.
-            tokio.block_on(unconstrained(self.work_alone(&mut worker)));
-        } else {
-            self.work_by_turns(&mut worker, &tokio);
-        }
+        let place = Arc::new(Place::default());
+        let mut worker = Worker::new(threads::id(), place.clone());
+        with_place(&place, || {
+            if self.scheduler.has_one_thread() {
+                // The scheduler sees to it that no task keeps the others waiting: tokio need not.
+                tokio.block_on(unconstrained(self.work_alone(&mut worker)));
+            } else {
+                self.work_by_turns(&mut worker, &tokio);
+            }
+        });
         hook(&self.options.on_thread_stop);
         drop(tokio);
         self.join_last_left();
@@ -424,17 +428,35 @@ impl Core {
     fn watch(self: &Arc<Core>) {
         while !self.scheduler.is_shut_down() {
             self.scheduler.alarm().wait();
-            for _ in 0..self.scheduler.tick(threads::waits) {
+            let orders = self.scheduler.tick(&threads::System);
+            if orders.is_relieved {
+                log::write(
+                    Level::Warning,
+                    format_args!("threads can be started again, or are no longer needed"),
+                );
+            }
+            for started in 0..orders.start {
                 if let Err(error) = self.start_thread(Core::join_in) {
-                    log::write(
-                        Level::Warning,
-                        format_args!("no thread in place of a blocked one: {error}"),
-                    );
-                    if self.scheduler.not_started() {
-                        self.end();
-                    }
+                    self.not_started(orders.start - started, &error);
+                    break;
                 }
             }
+        }
+    }
+
+    /// Callbacks that block are not replaced for now. It is said once, not at each attempt.
+    fn not_started(&self, count: usize, error: &io::Error) {
+        let NotStarted { is_news, was_last } = self.scheduler.not_started(count);
+        if was_last {
+            self.end();
+        }
+        if is_news {
+            log::write(
+                Level::Warning,
+                format_args!(
+                    "no thread can be started in place of those that callbacks block, so other streams have to wait: {error}"
+                ),
+            );
         }
     }
 

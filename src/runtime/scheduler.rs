@@ -8,22 +8,30 @@
 //! price of the alarm. If it rings, [`Scheduler::tick`] looks whether callbacks have blocked all threads, and calls
 //! others in.
 //!
+//! Only callbacks of the caller's block for long. The library's own code waits, too, for a page or for a lock of the
+//! system's, and thousands of streams that start at once make it wait often; more threads would only wait for the same.
+//! So a thread says when it is in the caller's code ([`Place`]), and no other counts as blocked.
+//!
 //! Invariants, each checked by the model in `tests/model`:
 //! - A task that has been pushed is taken, by one thread, once.
 //! - The reactor has at most one driver. A thread rests only while another one drives.
 //! - While a task runs and nobody is parked, the alarm is set. While somebody is parked, it is not, and the queue is empty
 //!   or the driver has been woken.
-//! - All threads blocked in tasks: the second tick after that calls others in, twice as many as have come to be blocked,
-//!   so that two hundred that block at once are overtaken in about six steps.
+//! - All threads blocked in callbacks: the second tick after that calls others in, twice as many as have come to be
+//!   blocked, so that two hundred that block at once are overtaken in about six steps.
+//! - A thread that is not in a callback is not replaced, whatever it waits for.
 //! - More to do than the threads can that are not blocked: there come to be as many of those as there are processors.
 //! - Threads on their way (started or called, and not yet here) are not called again: on a machine that is merely slow,
 //!   where nobody arrives, their number does not grow.
-//! - Nor does it, at first, for threads that only want a processor: those that have none look blocked, and there would be
-//!   more and more of them.
+//! - Nor does it for threads that only want a processor: those that have none look blocked, and there would be more and
+//!   more of them. It does for those that have had one for long in a callback, up to a few for each processor.
+//! - Where no thread can be started, that is not tried again at every tick.
 
+use crate::place::Place;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait_for};
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -40,8 +48,21 @@ const HURRIED_TICKS: u32 = 8;
 /// How many times more often that is.
 pub const HURRY: u32 = 5;
 
-/// How long a thread in one task may want a processor before it counts as stuck all the same, in ticks of a hurry.
+/// How long a thread may compute in a callback before it counts as stuck all the same, in milliseconds of a processor: what
+/// it computes from one tick to the next but one. One that only waits for a processor does not count, however long that
+/// takes. Where nobody tells how long a thread has had one, it is the time in which it could have.
+const MOST_COMPUTED: u64 = 8;
+
+/// How long a thread in the library's own code may keep the reactor from being driven while a processor is free, in ticks
+/// of a hurry.
 const PATIENCE: u64 = 3 * HURRY as u64;
+
+/// How long after a thread could not be started the next is tried, at first and at most, in ticks of a hurry.
+const FIRST_PAUSE: u64 = 2 * HURRY as u64;
+const LONGEST_PAUSE: u64 = 20 * HURRY as u64;
+
+/// A shortage of threads is over when none has been refused for so long, in ticks of a hurry: about a second.
+const RELIEF: u64 = 200 * HURRY as u64;
 
 /// How many such threads count for each that may run tasks at the same time.
 const MOST_COMPUTING: usize = 4;
@@ -59,6 +80,15 @@ pub trait Alarm {
 
     /// It has rung while it was clear: it does so no more.
     fn rang_in_vain(&self);
+}
+
+/// What the system tells of threads.
+pub trait Watch {
+    /// Whether a thread waits for something else than a processor.
+    fn waits(&self, thread: ThreadId) -> bool;
+
+    /// For how long a thread has had a processor, in milliseconds; `None` where nobody tells.
+    fn computed(&self, thread: ThreadId) -> Option<u64>;
 }
 
 /// How many threads there may be.
@@ -100,6 +130,7 @@ struct State<T> {
     hurried: u32,
     /// How many threads were stuck at the last tick.
     were_stuck: usize,
+    shortage: Option<Shortage>,
     /// The queue has been empty since the last tick.
     was_empty: bool,
     shut_down: bool,
@@ -119,11 +150,42 @@ enum Reactor {
 #[derive(Debug)]
 struct Running {
     thread: ThreadId,
+    /// The worker's, which has it back after the task.
+    place: Option<Arc<Place>>,
     /// The tick at which it began, and the time.
     began: u64,
     began_at: u64,
-    /// It has been seen to wait for something else than a processor.
+    /// It has been in a callback at each tick since this one.
+    inside: Option<Inside>,
+    /// It has been seen to wait in a callback, for something else than a processor.
     waits: bool,
+    /// It has computed in callbacks for long.
+    computes: bool,
+}
+
+/// When a thread was first seen in a callback.
+#[derive(Debug)]
+struct Inside {
+    since: u64,
+    /// For how long it had had a processor before.
+    computed: Option<u64>,
+}
+
+/// What has been seen of a thread in a callback. It may have got further since.
+#[derive(Debug)]
+struct Seen {
+    thread: ThreadId,
+    began: u64,
+    waits: bool,
+    computed: Option<u64>,
+}
+
+/// Threads are missing that could not be started.
+#[derive(Debug)]
+struct Shortage {
+    /// When the last one was refused, and how long to wait until the next is tried.
+    refused_at: u64,
+    pause: u64,
 }
 
 /// What the system calls a thread.
@@ -142,10 +204,30 @@ pub enum Next<T> {
     Leave,
 }
 
+/// What to do when the alarm has rung.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// So many threads are to be started.
+    pub start: usize,
+    /// A shortage of threads that [`Scheduler::not_started`] told of is over.
+    pub is_relieved: bool,
+}
+
+/// What it means that threads could not be started.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotStarted {
+    /// A shortage begins.
+    pub is_news: bool,
+    /// No thread is left.
+    pub was_last: bool,
+}
+
 /// A thread, as the scheduler knows it.
 #[derive(Debug, Default)]
 pub struct Worker {
     thread: ThreadId,
+    /// Not here while the thread is in a task.
+    place: Option<Arc<Place>>,
     doing: Doing,
     tasks_since_look: u32,
 }
@@ -161,10 +243,11 @@ enum Doing {
 }
 
 impl Worker {
-    /// For the thread that calls this.
-    pub fn new(thread: ThreadId) -> Worker {
+    /// For the thread that calls this, and that will say at this place when it is in a callback.
+    pub fn new(thread: ThreadId, place: Arc<Place>) -> Worker {
         Worker {
             thread,
+            place: Some(place),
             ..Worker::default()
         }
     }
@@ -187,6 +270,7 @@ impl<T, A: Alarm> Scheduler<T, A> {
                 alarm_is_set: false,
                 hurried: 0,
                 were_stuck: 0,
+                shortage: None,
                 was_empty: false,
                 shut_down: false,
             }),
@@ -282,7 +366,8 @@ impl<T, A: Alarm> Scheduler<T, A> {
             return Poll::Ready(());
         }
         state.was_empty = true;
-        if mem::take(&mut state.alarm_is_set) {
+        // In a shortage it rings on, so that somebody sees when that is over.
+        if state.shortage.is_none() && mem::take(&mut state.alarm_is_set) {
             state.hurried = 0;
             self.alarm.clear();
         }
@@ -290,67 +375,91 @@ impl<T, A: Alarm> Scheduler<T, A> {
         Poll::Pending
     }
 
-    /// The alarm has rung. `waits` tells of a thread whether it waits for something else than a processor. Answers how many
-    /// threads to start; each that cannot be has to be reported by [`not_started`](Self::not_started).
-    pub fn tick(&self, waits: impl Fn(ThreadId) -> bool) -> usize {
-        let mut suspects = lock(&self.state).suspects();
-        suspects.retain(|(thread, _)| waits(*thread));
+    /// The alarm has rung. Each thread that is to be started and cannot be has to be reported by
+    /// [`not_started`](Self::not_started).
+    pub fn tick(&self, threads: &impl Watch) -> Orders {
+        let suspects = lock(&self.state).suspects();
+        let seen = suspects.into_iter().map(|(thread, began, is_first)| Seen {
+            thread,
+            began,
+            waits: !is_first && threads.waits(thread),
+            computed: threads.computed(thread),
+        });
+        let seen: Vec<_> = seen.collect();
         let mut state = lock(&self.state);
         if state.shut_down {
-            return 0;
+            return Orders::default();
         }
         if !state.alarm_is_set {
             self.alarm.rang_in_vain();
-            return 0;
+            return Orders::default();
         }
-        for running in &mut state.running {
-            running.waits |= suspects.contains(&(running.thread, running.began));
-        }
-        state.tick += 1;
-        state.time += u64::from(if state.hurried > 0 { 1 } else { HURRY });
-        let is_overloaded = !mem::take(&mut state.was_empty) && !state.queue.is_empty();
-        let stuck = state.stuck(MOST_COMPUTING * self.limits.parallel);
-        let mut live = state.running.len() - stuck;
-        if let Reactor::Driven = state.reactor {
-            live += 1;
-        }
-        let newly_stuck = stuck.saturating_sub(mem::replace(&mut state.were_stuck, stuck));
-        let wanted = if live == 0 || is_overloaded && newly_stuck > 0 {
-            // Where callbacks block, more of them will: twice as many; and one for the reactor.
-            (2 * newly_stuck + 1).min(state.queue.len() + 1)
-        } else {
-            usize::from(is_overloaded && live < self.limits.parallel)
-        };
-        let missing = wanted.saturating_sub(state.starting + state.called);
+        state.observe(&seen);
+        let newly_stuck = state.newly_stuck(self.limits);
+        let missing = state.missing(newly_stuck, self.limits);
         let called = missing.min(state.resting - state.called);
-        let started = (missing - called).min(self.limits.threads - state.threads);
+        let started = match state.may_start() {
+            true => (missing - called).min(self.limits.threads - state.threads),
+            false => 0,
+        };
         state.called += called;
         state.starting += started;
         state.threads += started;
+        self.set_pace(&mut state, newly_stuck > 0 && called + started > 0);
+        let is_relieved = started == 0 && self.relieve(&mut state);
+        drop(state);
+        for _ in 0..called {
+            self.called.notify_one();
+        }
+        Orders {
+            start: started,
+            is_relieved,
+        }
+    }
 
-        let hurried = if newly_stuck > 0 && called + started > 0 {
-            HURRIED_TICKS
-        } else {
-            state.hurried.saturating_sub(1)
+    /// How often the alarm rings from here on.
+    fn set_pace(&self, state: &mut State<T>, is_urgent: bool) {
+        let hurried = match is_urgent {
+            true => HURRIED_TICKS,
+            false => state.hurried.saturating_sub(1),
         };
         match (mem::replace(&mut state.hurried, hurried), hurried) {
             (0, 1..) => self.alarm.hurry(),
             (1.., 0) => self.alarm.set(),
             _ => {}
         }
-        drop(state);
-        for _ in 0..called {
-            self.called.notify_one();
-        }
-        started
     }
 
-    /// A thread that [`tick`](Self::tick) asked for could not be started. Answers whether it would have been the last.
-    pub fn not_started(&self) -> bool {
+    /// Answers whether a shortage of threads has come to its end.
+    fn relieve(&self, state: &mut State<T>) -> bool {
+        let is_over = |shortage: &mut Shortage| shortage.refused_at + RELIEF <= state.time;
+        let is_relieved = state.shortage.take_if(is_over).is_some();
+        if is_relieved && let Reactor::Parked(_) = state.reactor {
+            state.alarm_is_set = false;
+            state.hurried = 0;
+            self.alarm.clear();
+        }
+        is_relieved
+    }
+
+    /// So many of the threads that [`tick`](Self::tick) asked for could not be started.
+    pub fn not_started(&self, count: usize) -> NotStarted {
         let mut state = lock(&self.state);
-        state.starting -= 1;
-        state.threads -= 1;
-        state.threads == 0
+        state.starting -= count;
+        state.threads -= count;
+        let pause = match &state.shortage {
+            None => FIRST_PAUSE,
+            Some(shortage) => (2 * shortage.pause).min(LONGEST_PAUSE),
+        };
+        let refused_at = state.time;
+        let before = state.shortage.replace(Shortage { refused_at, pause });
+        if !mem::replace(&mut state.alarm_is_set, true) {
+            self.alarm.set();
+        }
+        NotStarted {
+            is_news: before.is_none(),
+            was_last: state.threads == 0,
+        }
     }
 
     /// Ends all threads; those in a task, after it. What waits in the queue is given back.
@@ -384,7 +493,7 @@ impl<T> State<T> {
                 let is_it =
                     |running: &Running| (running.thread, running.began) == (worker.thread, began);
                 if let Some(index) = self.running.iter().rposition(is_it) {
-                    self.running.swap_remove(index);
+                    worker.place = self.running.swap_remove(index).place;
                 }
             }
             Doing::Driving => self.reactor = Reactor::Free,
@@ -396,9 +505,12 @@ impl<T> State<T> {
         worker.tasks_since_look += 1;
         self.running.push(Running {
             thread: worker.thread,
+            place: worker.place.take(),
             began: self.tick,
             began_at: self.time,
+            inside: None,
             waits: false,
+            computes: false,
         });
     }
 
@@ -420,22 +532,100 @@ impl<T> State<T> {
         }
     }
 
-    /// The threads that have been in one and the same task from one tick to the next, and nobody knows yet why.
-    fn suspects(&self) -> Vec<(ThreadId, u64)> {
+    /// The threads that are in a callback, and nobody knows yet whether they are stuck there; and whether one is seen there
+    /// for the first time in this task.
+    fn suspects(&self) -> Vec<(ThreadId, u64, bool)> {
         let running = self.running.iter();
         running
-            .filter(|running| !running.waits && running.began < self.tick)
-            .map(|running| (running.thread, running.began))
+            .filter(|running| !running.waits && running.is_inside())
+            .map(|running| (running.thread, running.began, running.inside.is_none()))
             .collect()
     }
 
-    /// How many threads do not come back from their task. One that only waits for a processor does come back, and more
-    /// threads would make it wait longer; so of those that have wanted one for long, only so many count.
+    /// A tick: notes what each thread is doing. Between two ticks they come and go, so what counts is who is in a callback
+    /// of the same task at both.
+    fn observe(&mut self, seen: &[Seen]) {
+        let time = self.time;
+        for running in &mut self.running {
+            if !running.is_inside() {
+                running.inside = None;
+                continue;
+            }
+            let is_it = |seen: &&Seen| (seen.thread, seen.began) == (running.thread, running.began);
+            if let Some(seen) = seen.iter().find(is_it) {
+                running.note(seen, time);
+            }
+        }
+        self.tick += 1;
+        self.time += u64::from(if self.hurried > 0 { 1 } else { HURRY });
+    }
+
+    /// How many threads have come to be stuck since the last tick.
+    fn newly_stuck(&mut self, limits: Limits) -> usize {
+        let stuck = self.stuck(MOST_COMPUTING * limits.parallel);
+        stuck.saturating_sub(mem::replace(&mut self.were_stuck, stuck))
+    }
+
+    /// How many threads there are too few, those on their way not counted.
+    fn missing(&mut self, newly_stuck: usize, limits: Limits) -> usize {
+        let has_waited = !mem::take(&mut self.was_empty) && !self.queue.is_empty();
+        let is_overloaded = has_waited || self.leaves_reactor_alone();
+        let mut live = self.running.len() - self.were_stuck;
+        if let Reactor::Driven = self.reactor {
+            live += 1;
+        }
+        let wanted = if let Reactor::Parked(_) = self.reactor {
+            0 // That thread takes what comes.
+        } else if live == 0 || has_waited && newly_stuck > 0 {
+            // Where callbacks block, more of them will: twice as many; and one for the reactor.
+            (2 * newly_stuck + 1).min(self.queue.len() + 1)
+        } else {
+            usize::from(is_overloaded && live < limits.parallel)
+        };
+        wanted.saturating_sub(self.starting + self.called)
+    }
+
+    /// Whether nobody can have looked after the reactor for long, because each thread is busy with one task.
+    fn leaves_reactor_alone(&self) -> bool {
+        let is_long = |running: &Running| running.began_at + PATIENCE <= self.time;
+        matches!(self.reactor, Reactor::Free) && self.running.iter().all(is_long)
+    }
+
+    fn may_start(&self) -> bool {
+        let shortage = self.shortage.as_ref();
+        shortage.is_none_or(|shortage| shortage.refused_at + shortage.pause <= self.time)
+    }
+
+    /// How many threads do not come back from a callback. Of those that compute, only so many count: more threads would
+    /// make each of them wait longer for a processor.
     fn stuck(&self, most_computing: usize) -> usize {
         let waiting = self.running.iter().filter(|running| running.waits);
-        let has_long_computed =
-            |running: &&Running| !running.waits && running.began_at + PATIENCE <= self.time;
-        let computing = self.running.iter().filter(has_long_computed);
+        let computing = self
+            .running
+            .iter()
+            .filter(|running| running.computes && !running.waits);
         waiting.count() + computing.count().min(most_computing)
+    }
+}
+
+impl Running {
+    /// It has been seen in a callback, in the tick that follows `time`.
+    fn note(&mut self, seen: &Seen, time: u64) {
+        let Some(inside) = &self.inside else {
+            self.inside = Some(Inside {
+                since: time,
+                computed: seen.computed,
+            });
+            return;
+        };
+        self.waits |= seen.waits;
+        self.computes = match (inside.computed, seen.computed) {
+            (Some(before), Some(now)) => before + MOST_COMPUTED <= now,
+            _ => inside.since + MOST_COMPUTED <= time,
+        };
+    }
+
+    fn is_inside(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.is_inside())
     }
 }

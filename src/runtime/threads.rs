@@ -1,7 +1,7 @@
 //! How the library's threads are made: named, and deaf to signals, which belong to the host's own threads. And how a
 //! thread knows that it is inside a callback.
 
-use super::scheduler::ThreadId;
+use super::scheduler::{ThreadId, Watch};
 use std::cell::Cell;
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -51,25 +51,49 @@ pub fn id() -> ThreadId {
     unsafe { libc::gettid() as ThreadId }
 }
 
-/// Whether a thread of this process waits for something else than a processor. One that is not there does.
-#[cfg(target_os = "linux")]
-pub fn waits(thread: ThreadId) -> bool {
-    let status = std::fs::read(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
-    // The state follows the name, which is in parentheses and may have some of its own.
-    let after_name = status.rsplit(|byte| *byte == b')').next();
-    after_name.is_none_or(|rest| rest.trim_ascii_start().first() != Some(&b'R'))
-}
-
 /// Where that cannot be told, threads have no names.
 #[cfg(not(target_os = "linux"))]
 pub fn id() -> ThreadId {
     0
 }
 
+/// What the system tells of this process's threads.
+pub struct System;
+
+#[cfg(target_os = "linux")]
+impl Watch for System {
+    /// One that is not there does.
+    fn waits(&self, thread: ThreadId) -> bool {
+        let status = std::fs::read(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+        // The state follows the name, which is in parentheses and may have some of its own.
+        let after_name = status.rsplit(|byte| *byte == b')').next();
+        after_name.is_none_or(|rest| rest.trim_ascii_start().first() != Some(&b'R'))
+    }
+
+    fn computed(&self, thread: ThreadId) -> Option<u64> {
+        /// As the kernel names a thread's clock of its processor's time: by the number's complement, and by the kind.
+        const OF_THREAD: libc::clockid_t = 0b110;
+        let clock = !(thread as libc::clockid_t) << 3 | OF_THREAD;
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the time is written during the call.
+        let is_known = unsafe { libc::clock_gettime(clock, &raw mut time) } == 0;
+        is_known.then(|| time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000)
+    }
+}
+
 /// Where it cannot be told, one that does not come back waits.
 #[cfg(not(target_os = "linux"))]
-pub fn waits(_thread: ThreadId) -> bool {
-    true
+impl Watch for System {
+    fn waits(&self, _thread: ThreadId) -> bool {
+        true
+    }
+
+    fn computed(&self, _thread: ThreadId) -> Option<u64> {
+        None
+    }
 }
 
 /// Starts a thread.
@@ -118,6 +142,26 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
+    fn a_thread_that_computes_is_told_from_one_that_has_no_processor() {
+        let (say_id, ids) = channel();
+        let (wake, sleeper) = channel::<()>();
+        let sleeping = std::thread::spawn(move || {
+            say_id.send(id()).expect("a listener");
+            let _ = sleeper.recv();
+        });
+        let sleeping_id = ids.recv().expect("its id");
+        let computed = |id| System.computed(id).expect("Linux");
+        let before = computed(id());
+        let end = Instant::now() + Duration::from_secs(10);
+        while computed(id()) < before + 20 {
+            assert!(Instant::now() < end);
+        }
+        assert!(computed(sleeping_id) < 20);
+        drop(wake);
+        sleeping.join().expect("no panic");
+    }
+
+    #[test]
     fn a_thread_that_sleeps_waits_and_one_that_computes_does_not() {
         let (say_id, ids) = channel();
         let (wake, sleeper) = channel::<()>();
@@ -127,11 +171,11 @@ mod tests {
         });
         let sleeping_id = ids.recv().expect("its id");
         let end = Instant::now() + Duration::from_secs(10);
-        while !waits(sleeping_id) && Instant::now() < end {
+        while !System.waits(sleeping_id) && Instant::now() < end {
             yield_now();
         }
-        assert!(waits(sleeping_id));
-        assert!(!waits(id()), "it looks at itself");
+        assert!(System.waits(sleeping_id));
+        assert!(!System.waits(id()), "it looks at itself");
         drop(wake);
         sleeping.join().expect("no panic");
         // The system may take a moment to forget it.
@@ -139,6 +183,6 @@ mod tests {
             assert!(Instant::now() < end);
             sleep(Duration::from_millis(1));
         }
-        assert!(waits(sleeping_id), "nobody is there to come back");
+        assert!(System.waits(sleeping_id), "nobody is there to come back");
     }
 }

@@ -11,6 +11,7 @@ use crate::http::{self, Body, Error, ErrorKind};
 use crate::log::{self, Level};
 use crate::panics;
 use crate::parser::{KeptText, Parser, Refused};
+use crate::place::callers_code;
 use crate::runtime::{Entry, Stage, reschedule};
 use crate::words;
 use std::fmt;
@@ -428,18 +429,17 @@ impl Run {
             ..
         } = self;
         let mut is_out_of_memory = false;
-        let fed = parser.feed(
-            bytes,
-            &mut Deliver {
-                handler: &mut **handler,
-                shared,
-                control,
-                backoff,
-                brought,
-                held_comment,
-                out_of_memory: &mut is_out_of_memory,
-            },
-        );
+        let mut deliver = Deliver {
+            handler: &mut **handler,
+            shared,
+            control,
+            backoff,
+            brought,
+            held_comment,
+            out_of_memory: &mut is_out_of_memory,
+        };
+        // Said here for all events of a read. Other callbacks, which are few, say it where they are called.
+        let fed = callers_code(|| parser.feed(bytes, &mut deliver));
         match fed {
             Ok(_) if is_out_of_memory => Err(out_of_memory()),
             Ok(parsed) => Ok(parsed),

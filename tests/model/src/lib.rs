@@ -8,6 +8,9 @@
 #![cfg(test)]
 #![allow(dead_code)] // Of what is checked, not everything is used here.
 
+#[path = "../../../src/place.rs"]
+mod place;
+
 #[path = "../../../src/runtime/scheduler.rs"]
 mod scheduler;
 
@@ -87,5 +90,12 @@ impl std::task::Wake for Parked {
 fn check(preemptions: usize, test: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
+    builder.check(test);
+}
+
+/// Checks what one thread does in many steps.
+fn check_steps(test: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.max_branches = 1_000_000;
     builder.check(test);
 }
