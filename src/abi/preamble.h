@@ -46,10 +46,21 @@
  * eventsource_free, when an error is final, or when the server asks for the end (204). The `destroy` given with the user
  * data is called exactly once, after every callback has returned, also for a client that never started.
  *
- * THREADS. The first start makes the library's threads, the last free ends them. They block all signals, and are named
- * eventsource*. However many clients there are, one thread serves them and one watches it; more come while callbacks
- * block, up to one for each processor when there is more to do than one can, and threads that look host names up. The
- * library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
+ * THREADS. The first start makes the library's threads, the last free ends them. They are named eventsource*. However many
+ * clients there are, one thread serves them and one watches it. More threads come while callbacks block, up to one for each
+ * processor when there is more to do than one thread can do, and threads that look host names up. While callbacks return
+ * soon, the library never has more threads than the processors and three, apart from those that look names up, however many
+ * streams start, end or fail at once. If the system refuses a thread that is needed in place of a blocked one, the other
+ * clients wait; the log has a line when that begins and one when it ends.
+ * The library installs no signal handlers, writes to neither stdout nor stderr, and changes no environment variables.
+ *
+ * SIGNALS. The library's threads block all signals but those that a thread itself causes (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+ * SIGTRAP, SIGABRT, SIGSYS): such a fault in a callback reaches the program's own handler. A callback that calls fork gets a
+ * child that blocks what the thread blocked that made the runtime (the thread of the first start, if the runtime is the
+ * shared one), so a program that the child then becomes can be ended as usual. posix_spawn, vfork, system and popen tell the
+ * library nothing: in a callback they start a program that blocks all signals. Give posix_spawn a mask
+ * (posix_spawnattr_setsigmask with POSIX_SPAWN_SETSIGMASK), or set the mask of the library's threads in `on_thread_start` of
+ * eventsource_runtime_options_t.
  *
  * SHORTAGE. If the system refuses a thread, a descriptor, or the memory for an event, the attempt fails, and is made again
  * like after any other error: with EVENTSOURCE_ERR_RESOLVE, EVENTSOURCE_ERR_CONNECT or EVENTSOURCE_ERR_MEMORY. If there is

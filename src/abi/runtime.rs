@@ -45,8 +45,9 @@ pub struct eventsource_runtime_options_t {
     pub threads: i32,
     /// What the threads' names begin with; the system may cut it (Linux after 15 bytes). NULL: `"eventsource"`. Copied.
     pub thread_name: *const c_char,
-    /// Called on each thread that runs callbacks, before the first, as to attach it to a virtual machine. May be NULL; not
-    /// called with manual dispatch.
+    /// Called on each thread that runs callbacks, before the first, for example to attach it to a virtual machine or to set
+    /// its signal mask (pthread_sigmask), which the thread then keeps. Until it returns, the thread does nothing else. May be
+    /// NULL; not called with manual dispatch.
     pub on_thread_start: eventsource_thread_fn,
     /// Called on each such thread after its last callback. May be NULL.
     pub on_thread_stop: eventsource_thread_fn,

@@ -9,6 +9,8 @@
 //! - manual: nor is there a need to, because the callbacks are run by the host's threads ([`turns`]).
 
 pub mod lookups;
+#[cfg(unix)]
+mod masks;
 mod scheduler;
 mod signal;
 mod threads;

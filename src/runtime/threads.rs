@@ -1,6 +1,8 @@
 //! How the library's threads are made: named, and deaf to signals, which belong to the host's own threads. And how a
 //! thread knows that it is inside a callback.
 
+#[cfg(unix)]
+use super::masks;
 use super::scheduler::{ThreadId, Watch};
 use std::cell::Cell;
 use std::io;
@@ -97,41 +99,28 @@ impl Watch for System {
 }
 
 /// Starts a thread.
+#[cfg(unix)]
 pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    with_signals_blocked(|| {
-        Builder::new()
-            .name(name.into())
-            .stack_size(STACK)
-            .spawn(move || {
-                OURS.set(true);
-                run();
-            })
+    masks::blocked(|hosts| {
+        start(name, move || {
+            masks::remember(hosts);
+            run();
+        })
     })
 }
 
-/// A new thread inherits the mask of the one that makes it, so there is no moment in which it could take a signal.
-#[cfg(unix)]
-fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
-    use std::mem::MaybeUninit;
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: both sets are ours to write; sigfillset initialises the one, pthread_sigmask the other, and neither can
-    // fail with these arguments.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-    }
-    let result = run();
-    // SAFETY: `before` was written above.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-    }
-    result
+/// Starts a thread.
+#[cfg(not(unix))]
+pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    start(name, run)
 }
 
-#[cfg(not(unix))]
-fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
-    run()
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let builder = Builder::new().name(name.into()).stack_size(STACK);
+    builder.spawn(move || {
+        OURS.set(true);
+        run();
+    })
 }
 
 #[cfg(all(test, target_os = "linux"))]

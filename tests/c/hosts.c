@@ -8,6 +8,9 @@
 #include "resolver.h"
 
 #include <semaphore.h>
+#include <stdint.h>
+
+enum { CODE_OF_ONE_THAT_STAYED = 7 };
 
 /* ---- Signals ----------------------------------------------------------------------------------------------------- */
 
@@ -179,6 +182,203 @@ static void a_program_that_the_host_starts_inherits_no_descriptor(void) {
     peer_close(&peer);
 }
 
+/* ---- Programs that callbacks start ------------------------------------------------------------------------------- */
+
+/* A program that minds no signal but ends by itself after a while. */
+static int stay(void) {
+    nanosleep(&(struct timespec){.tv_sec = 10 * check_slow}, NULL);
+    return CODE_OF_ONE_THAT_STAYED;
+}
+
+/* Says what this program blocks: what the one that started it blocked there. */
+static int say_what_is_blocked(void) {
+    sigset_t blocked;
+    CHECK(pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0);
+    for (int i = 1; i < 32; i++) {
+        if (sigismember(&blocked, i) == 1) printf("%d ", i);
+    }
+    return 0;
+}
+
+static pid_t fork_and_exec(const char *role) {
+    char *arguments[] = {child_program, (char *)(uintptr_t)check_url, "--role", (char *)(uintptr_t)role, NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv(child_program, arguments);
+        _exit(127);
+    }
+    return pid;
+}
+
+static void check_can_be_ended(pid_t pid) {
+    ended_t ended = {0};
+    CHECK(pid > 0 && kill(pid, SIGTERM) == 0);
+    CHECK(waitpid(pid, &ended.status, 0) == pid);
+    CHECK_SIGNAL(&ended, SIGTERM);
+}
+
+static int32_t start_programs(recorder_t *r, kind_t kind, const void *payload) {
+    enum { PROGRAMS = 30 };
+    (void)payload;
+    for (int i = 0; kind == ON_EVENT && r->number++ == 0 && i < PROGRAMS && !check_failed(); i++) {
+        check_can_be_ended(fork_and_exec("stay"));
+    }
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_program_that_a_callback_starts_by_fork_and_exec_can_be_ended(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    r->then = start_programs;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    recorder_end(r);
+}
+
+/* What is blocked in a program that this thread starts by fork and exec. */
+static char *blocked_in_child(void) {
+    char text[256] = "";
+    size_t length = 0;
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execv(child_program, (char *[]){child_program, (char *)(uintptr_t)check_url, "--role", "say_what_is_blocked", NULL});
+        _exit(127);
+    }
+    close(ends[1]);
+    for (ssize_t count; (count = read(ends[0], text + length, sizeof text - 1 - length)) > 0;) length += (size_t)count;
+    close(ends[0]);
+    CHECK(waitpid(pid, NULL, 0) == pid);
+    return join("%s", text);
+}
+
+/* First as the library has it, then with a mask that the callback sets itself. */
+static int32_t note_what_is_blocked(recorder_t *r, kind_t kind, const void *payload) {
+    char **blocked = r->pointer;
+    sigset_t only, before;
+    (void)payload;
+    if (kind != ON_EVENT || r->number++ > 0) return EVENTSOURCE_DEFAULT;
+    blocked[0] = blocked_in_child();
+    sigemptyset(&only);
+    sigaddset(&only, SIGHUP);
+    CHECK(pthread_sigmask(SIG_SETMASK, &only, &before) == 0);
+    blocked[1] = blocked_in_child();
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void what_it_blocks_is_what_the_thread_did_that_made_the_runtime(void) {
+    char *blocked[2] = {NULL, NULL}, *hosts, *hup = join("%d ", SIGHUP);
+    sigset_t mask, before;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR2);
+    sigaddset(&mask, SIGINT);
+    CHECK(pthread_sigmask(SIG_SETMASK, &mask, &before) == 0);
+    hosts = blocked_in_child();
+    recorder_t *r = recorder_new("/hang-body");
+    r->then = note_what_is_blocked;
+    r->pointer = blocked;
+    start(r);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    WAIT_FOR(r, "event", 1);
+    recorder_end(r);
+    CHECK_TEXT(blocked[0], hosts);
+    CHECK_TEXT(blocked[1], hup); /* and a callback's own mask is its own */
+    free(blocked[0]);
+    free(blocked[1]);
+    free(hosts);
+    free(hup);
+}
+
+/* Where no child of fork() is made that the library could see: as its header says. */
+static int32_t spawn_with_a_mask(recorder_t *r, kind_t kind, const void *payload) {
+    char *arguments[] = {child_program, (char *)(uintptr_t)check_url, "--role", "stay", NULL};
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    pid_t pid = -1;
+    (void)payload;
+    if (kind != ON_EVENT || r->number++ > 0) return EVENTSOURCE_DEFAULT;
+    sigemptyset(&none);
+    CHECK(posix_spawnattr_init(&attributes) == 0);
+    CHECK(posix_spawnattr_setsigmask(&attributes, &none) == 0);
+    CHECK(posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK) == 0);
+    CHECK(posix_spawn(&pid, child_program, NULL, &attributes, arguments, environ) == 0);
+    posix_spawnattr_destroy(&attributes);
+    check_can_be_ended(pid);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void one_that_it_spawns_with_a_mask_can_be_ended(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    r->then = spawn_with_a_mask;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    recorder_end(r);
+}
+
+static void block_nothing(void *unused) {
+    sigset_t none;
+    (void)unused;
+    sigemptyset(&none);
+    CHECK(pthread_sigmask(SIG_SETMASK, &none, NULL) == 0);
+}
+
+static int32_t run_a_command(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    if (kind != ON_EVENT || r->number++ > 0) return EVENTSOURCE_DEFAULT;
+    int status = system("kill -TERM $$; exit 3");
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void nor_do_commands_block_signals_where_on_thread_start_sets_the_mask(void) {
+    eventsource_runtime_options_t options = {.size = sizeof options, .on_thread_start = block_nothing};
+    eventsource_runtime_t *runtime = NULL;
+    recorder_t *r = recorder_new("/hang-body");
+    CHECK_STATUS(eventsource_runtime_new(&options, &runtime), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_runtime(r->es, runtime), EVENTSOURCE_OK);
+    r->then = run_a_command;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    recorder_end(r);
+    eventsource_runtime_free(runtime);
+}
+
+/* ---- Faults in callbacks ----------------------------------------------------------------------------------------- */
+
+static const int FAULTS[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+static volatile sig_atomic_t faults;
+
+static void note_fault(int number) {
+    (void)number;
+    faults++;
+}
+
+static int32_t raise_faults(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    for (size_t i = 0; kind == ON_EVENT && i < sizeof FAULTS / sizeof *FAULTS; i++) {
+        struct sigaction action = {.sa_handler = note_fault}, before;
+        CHECK(sigaction(FAULTS[i], &action, &before) == 0);
+        CHECK(raise(FAULTS[i]) == 0);
+        check_that(faults == (sig_atomic_t)i + 1, __FILE__, __LINE__, "the handler of signal %d is called", FAULTS[i]);
+        CHECK(sigaction(FAULTS[i], &before, NULL) == 0);
+    }
+    r->number++;
+    return EVENTSOURCE_DEFAULT;
+}
+
+static void a_fault_in_a_callback_reaches_the_hosts_handler(void) {
+    recorder_t *r = recorder_new("/hang-body");
+    faults = 0;
+    r->then = raise_faults;
+    start(r);
+    WAIT_FOR(r, "event", 1);
+    recorder_end(r);
+}
+
 /* ---- Hosts that end while streams run ---------------------------------------------------------------------------- */
 
 enum { STREAMS = 50, CODE = 42 };
@@ -319,6 +519,8 @@ static int call_exit_in_a_callback_and_free_in_an_exit_handler(void) {
 
 static const role_t ROLES[] = {
     ROLE(count_descriptors),
+    ROLE(stay),
+    ROLE(say_what_is_blocked),
     ROLE(return_from_main),
     ROLE(call_exit),
     ROLE(call__exit),
@@ -383,6 +585,11 @@ CHECK_MAIN_WITH_ROLES(ROLES,
                       TEST(a_signal_to_the_process_reaches_the_hosts_thread),
                       TEST(a_signal_does_not_end_a_wait),
                       TEST(a_program_that_the_host_starts_inherits_no_descriptor),
+                      TEST(a_program_that_a_callback_starts_by_fork_and_exec_can_be_ended),
+                      TEST(what_it_blocks_is_what_the_thread_did_that_made_the_runtime),
+                      TEST(one_that_it_spawns_with_a_mask_can_be_ended),
+                      TEST(nor_do_commands_block_signals_where_on_thread_start_sets_the_mask),
+                      TEST(a_fault_in_a_callback_reaches_the_hosts_handler),
                       TEST(a_host_may_return_from_main_while_streams_run_and_callbacks_block),
                       TEST(a_host_may_exit_while_streams_run_and_callbacks_block),
                       TEST(a_host_may_exit_without_handlers_while_streams_run_and_callbacks_block),

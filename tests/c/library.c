@@ -364,7 +364,7 @@ static void the_signal_dispositions_stay_as_they_are(void) {
     }
 }
 
-/* What a thread itself causes. Nobody sends these to a process, and valgrind has its own idea of who blocks them. */
+/* What a thread itself causes, and does not block; but valgrind has its own idea of who blocks it. */
 static int is_fault(int number) {
     return number == SIGILL || number == SIGTRAP || number == SIGABRT || number == SIGBUS || number == SIGFPE ||
            number == SIGSEGV || number == SIGSYS;
@@ -396,7 +396,7 @@ static int32_t look_at_threads(recorder_t *r, kind_t kind, const void *payload) 
     return EVENTSOURCE_DEFAULT;
 }
 
-static void its_threads_are_named_and_block_all_signals(void) {
+static void its_threads_are_named_and_block_all_signals_but_faults(void) {
     recorder_t *r = recorder_new("/hang-body");
     r->then = look_at_threads;
     start(r);
@@ -417,4 +417,4 @@ CHECK_MAIN(TEST(the_version_functions_agree_with_the_macros),
            TEST(a_refused_call_does_not_repeat_its_secrets),
            TEST(nothing_is_written_to_stdout_or_stderr),
            TEST(the_signal_dispositions_stay_as_they_are),
-           TEST(its_threads_are_named_and_block_all_signals))
+           TEST(its_threads_are_named_and_block_all_signals_but_faults))
