@@ -4,8 +4,11 @@ mod common;
 
 use common::{LIMIT, Subject, Told};
 use eventsource::http::ErrorKind;
-use eventsource::stream::{Close, Decision, Refused, State};
+use eventsource::parser::Event;
+use eventsource::runtime::{Dispatch, Options, Runtime};
+use eventsource::stream::{Client, Close, Decision, Handler, Refused, State};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -220,6 +223,78 @@ fn promise_3_a_stopped_client_can_start_again_and_a_running_one_cannot() {
             subject.client.reconnect_now(),
             Err(Refused::State(_))
         ));
+    }
+}
+
+/// A handler that does nothing with events but count them.
+struct Counting(Arc<AtomicUsize>);
+
+impl Handler for Counting {
+    fn on_event(&mut self, _event: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A client that is stopped whatever becomes of the test.
+struct Stopped(Client);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.stop();
+        self.0.wait(Some(LIMIT));
+    }
+}
+
+/// A server that floods `/flood`, faster than any client reads, and sends an event elsewhere when it is asked to.
+fn flooding(ask: Receiver<()>) -> Server {
+    let ask = Mutex::new(ask);
+    let flood = format!("data: {}\n\n", "x".repeat(100)).repeat(1024);
+    Server::start(move |exchange| {
+        exchange.event_stream();
+        if exchange.request.path() == "/flood" {
+            while exchange.chunk(&flood) {}
+        } else {
+            for () in ask.lock().expect("one asks").iter() {
+                exchange.event("quiet");
+            }
+        }
+    })
+}
+
+#[test]
+fn promise_4_a_stream_that_floods_holds_up_no_other_on_its_one_thread() {
+    const ROUNDS: usize = 3;
+    for dispatch in [Dispatch::Inline, Dispatch::Isolated] {
+        let options = Options {
+            dispatch,
+            threads: Some(1),
+            ..Options::default()
+        };
+        let runtime = Arc::new(Runtime::new(options).expect("threads"));
+        let (ask, asked) = channel();
+        let server = flooding(asked);
+        let ask = ask; // So that it goes before the server, which waits for it.
+        let mut quiet = Subject::new(&server.url("/quiet"));
+        let set = quiet.client.set_runtime(Some(runtime.clone()));
+        set.expect("not running");
+        quiet.start();
+        quiet.open();
+
+        let came = Arc::new(AtomicUsize::new(0));
+        let flooded = Stopped(Client::new(&server.url("/flood")).expect("a valid URL"));
+        let set = flooded.0.set_runtime(Some(runtime.clone()));
+        set.expect("not running");
+        let started = flooded.0.start(|| Box::new(Counting(came.clone())));
+        started.expect("it starts");
+        let begun = Instant::now();
+        while came.load(Ordering::Relaxed) == 0 {
+            assert!(begun.elapsed() < LIMIT, "the flood does not come");
+            thread::yield_now();
+        }
+        for _ in 0..ROUNDS {
+            ask.send(()).expect("a server");
+            assert_eq!(quiet.events(1), ["quiet"], "{dispatch:?}");
+        }
     }
 }
 
