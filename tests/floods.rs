@@ -11,7 +11,7 @@ use common::frames::{
 };
 use common::{Lost, Subject, Told};
 use eventsource::http::{ErrorKind, Version};
-use eventsource::stream::Mode;
+use eventsource::stream::{Close, Mode};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashSet;
 use std::env;
@@ -329,7 +329,7 @@ fn a_server_that_flushes_empty_frames_is_not_cut_off() {
     peer.send(DATA, 0, 1, b"data: still here\n\n");
     assert_eq!(subjects[0].events(1), ["still here"]);
     peer.send(DATA, END_STREAM, 1, b"");
-    assert_eq!(subjects[0].error().kind, ErrorKind::EndOfStream);
+    assert_eq!(subjects[0].close(), Close::EndOfStream);
     attack.has_cost(PER_CONNECTION);
 }
 
