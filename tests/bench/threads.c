@@ -200,15 +200,12 @@ static void must(eventsource_status_t status) {
 static eventsource_t *client(int number, eventsource_runtime_t *runtime) {
     eventsource_t *es = NULL;
     char url[64], host[INET_ADDRSTRLEN];
-    eventsource_reconnect_t policy = {.size = sizeof policy};
     const struct sockaddr_in *address = &addresses[number % LISTENERS];
     inet_ntop(AF_INET, &address->sin_addr, host, sizeof host);
     snprintf(url, sizeof url, "http://%s:%d/", host, ntohs(address->sin_port));
     must(eventsource_new(url, &es));
     must(eventsource_set_runtime(es, runtime));
-    must(eventsource_get_reconnect(es, &policy));
-    policy.enabled = 0;
-    must(eventsource_set_reconnect(es, &policy));
+    must(eventsource_set_mode(es, EVENTSOURCE_MODE_ONCE));
     must(eventsource_set_connect_timeout(es, LIMIT_S * 1000));
     must(eventsource_on_open(es, on_open));
     must(eventsource_on_event(es, on_event));
