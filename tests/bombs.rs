@@ -8,11 +8,18 @@ use common::{LIMIT, Subject};
 use eventsource::http::ErrorKind;
 use eventsource::stream::Mode;
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use test_server::{Encoder, Exchange, Server};
 
 /// The codings of which there is an engine each.
 const ENGINES: [&str; 5] = ["gzip", "deflate", "raw-deflate", "br", "zstd"];
+
+/// The process's memory and time are for one test after the other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn encoder(codings: &str) -> Encoder {
     Encoder::new(codings).expect("known codings")
@@ -73,6 +80,7 @@ fn assert_stops_at_the_limit(server: &Server, codings: &str) {
 
 #[test]
 fn a_bomb_stops_at_the_event_limit() {
+    let _alone = alone();
     for codings in ENGINES {
         let server = Server::start(move |exchange| {
             bomb(exchange, codings, "data: aaaaaaaaaaaaaaaaaaaaaa\n");
@@ -83,6 +91,7 @@ fn a_bomb_stops_at_the_event_limit() {
 
 #[test]
 fn a_bomb_in_a_bomb_stops_at_the_event_limit() {
+    let _alone = alone();
     let server = Server::start(|exchange| {
         let text = "data: aaaaaaaaaaaaaaaaaaaaaa\n".repeat(10_000);
         let mut inner = encoder("zstd");
@@ -129,6 +138,7 @@ fn repeated(text: &[u8], times: usize) -> Vec<u8> {
 /// comments, or events.
 #[test]
 fn what_few_bytes_are_decoded_to_has_an_end() {
+    let _alone = alone();
     let comments = b": nothing\n".repeat(10_000);
     let event = [&b"data: "[..], &[b'a'; 60_000], b"\n\n"].concat();
     let member = encoder("gzip").finish();
@@ -162,6 +172,7 @@ fn what_few_bytes_are_decoded_to_has_an_end() {
 /// A dashboard that sends the same large snapshot again and again: a few bytes each for zstd and br.
 #[test]
 fn events_that_say_the_same_again_are_no_bomb() {
+    let _alone = alone();
     const EVENTS: usize = 1000;
     let event = [&b"data: "[..], &[b'a'; 60_000], b"\n\n"].concat();
     for codings in ["br", "zstd"] {
@@ -180,6 +191,7 @@ fn events_that_say_the_same_again_are_no_bomb() {
 
 #[test]
 fn a_bomb_of_what_nobody_wants_neither_grows_nor_holds_up_others_nor_a_stop() {
+    let _alone = alone();
     const SOON: Duration = Duration::from_millis(100);
     let calm = Server::start(|exchange| {
         exchange.event_stream();

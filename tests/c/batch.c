@@ -278,7 +278,7 @@ static void nothing_follows_a_batch_that_reconnects_from_the_old_stream(void) {
     peer_say(fd, TWO_THEN_MORE);
     int next = peer_accept(&peer);
     CHECK(recv(next, request, sizeof request - 1, 0) > 0);
-    CHECK(strstr(request, "last-event-id: 2\r\n") != NULL);
+    CHECK(strstr(request, "Last-Event-ID: 2\r\n") != NULL);
     peer_say(next, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: new\n\n");
     WAIT_FOR(r, "batch", 2);
     CHECK_LINES(r, "open 200\nbatch of 2\nevent message 1 [1]\nevent message 2 [2]\n"

@@ -44,6 +44,7 @@ static recorder_t *recorder_that_sends(const char *url) {
     recorder_t *r = recorder_new(url);
     retry_initial(r);
     CHECK_STATUS(eventsource_set_method(r->es, "POST"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_KEEP_ALIVE), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_body(r->es, body, sizeof body), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_set_insecure_skip_verification(r->es, 1), EVENTSOURCE_OK);
     return r;

@@ -250,6 +250,7 @@ static void values_of_the_answers_headers_are_not_logged(void) {
     for (size_t i = 0; i < sizeof TARGETS / sizeof *TARGETS; i++) {
         logged_t *logged = log_new(EVENTSOURCE_LOG_DEBUG);
         recorder_t *r = recorder_new(TARGETS[i]);
+        CHECK_STATUS(eventsource_set_mode(r->es, EVENTSOURCE_MODE_ONCE), EVENTSOURCE_OK);
         start(r);
         wait_closed(r);
         recorder_end(r);

@@ -104,8 +104,8 @@ refuses '--resolve: *' --resolve localhost:80:127.0.0.1 --resolve localhost:80:n
 
 refuses "--cacert: cannot read $scratch: *" --cacert "$scratch" "$url"
 : >"$scratch/empty"
-refuses "--cacert: $scratch/empty is empty" --cacert "$scratch/empty" "$url"
-refuses '--cacert: the PEM text holds no certificate' --cacert "$0" "$url"
+refuses "--cacert: $scratch/empty: it holds no certificate in PEM form" --cacert "$scratch/empty" "$url"
+refuses "--cacert: $0: it holds no certificate in PEM form" --cacert "$0" "$url"
 refuses "--cert: cannot open $scratch/none: *" --cert "$scratch/none" "$url"
 refuses "--cert: cannot read $scratch: *" --cert "$scratch" "$url"
 refuses "--cert: $scratch/empty is empty" --cert "$scratch/empty" "$url"

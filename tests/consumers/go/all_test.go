@@ -11,7 +11,7 @@ import (
 
 func TestALoopOverAllEndsWithTheError(t *testing.T) {
 	stream := open(t, "/events?count=4",
-		reconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }),
+		eventsource.WithMode(eventsource.ModeOnce),
 		eventsource.WithReadTimeout(1e8))
 	events := 0
 	var last error

@@ -206,7 +206,7 @@ func TestTheSystemsErrorIsWithinTheError(t *testing.T) {
 
 func TestATimeoutIsATimeout(t *testing.T) {
 	stream := open(t, "/hang-body", eventsource.WithReadTimeout(50*time.Millisecond),
-		reconnect(func(policy *eventsource.Reconnect) { policy.Disabled = true }))
+		eventsource.WithMode(eventsource.ModeOnce))
 	for range stream.Events() {
 	}
 	var timeout interface{ Timeout() bool }
@@ -325,7 +325,7 @@ func TestOtherOptionsDoWhatTheySay(t *testing.T) {
 			t.Errorf("%s: no event", route)
 		}
 	}
-	never := func(policy *eventsource.Reconnect) { policy.Disabled = true }
+	once := eventsource.WithMode(eventsource.ModeOnce)
 	for route, test := range map[string]struct {
 		option eventsource.Option
 		code   eventsource.Code
@@ -333,7 +333,7 @@ func TestOtherOptionsDoWhatTheySay(t *testing.T) {
 		"/big?bytes=1000":      {eventsource.WithMaxEventSize(100), eventsource.ErrEventTooLarge},
 		"/redirect?to=/events": {eventsource.WithMaxRedirects(0), eventsource.ErrTooManyRedirects},
 	} {
-		stream, err := eventsource.Open(context.Background(), *serverURL+route, test.option, reconnect(never))
+		stream, err := eventsource.Open(context.Background(), *serverURL+route, test.option, once)
 		if err == nil {
 			for range stream.Events() {
 			}

@@ -48,6 +48,7 @@ class Sniffer(Suite):
             seen = self.run_client(
                 "--proxy", f"{scheme}://{user}localhost:{before.port}", "--cacert", self.trust,
                 "-u", f"{TARGET_USER}:{TARGET_PASSWORD}", "-H", "X-Token: bearer-secret", "-d", "body-secret",
+                "--reconnect",
                 f"{url}/events?count=2&per_connection=1&retry=10&then=204",
             )  # fmt: skip
             yield before, behind, seen

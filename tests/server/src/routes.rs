@@ -69,7 +69,7 @@ const ROUTES: &[Route] = &[
     Route {
         path: "/echo",
         parameters: "",
-        help: "One event: the request's method, target, headers and body as JSON. Then stays open.",
+        help: "One event: the request's method, target, headers (names in lower case) and body as JSON. Then stays open.",
         answer: echo,
     },
     Route {
@@ -427,7 +427,11 @@ fn request_json(request: &Request) -> String {
     let headers: Vec<_> = request
         .headers
         .iter()
-        .map(|(name, value)| format!("[{},{}]", quoted(name), quoted(value)))
+        // Names are the same in either case (RFC 9110, section 5.1); HTTP/2 has no other.
+        .map(|(name, value)| {
+            let name = name.to_ascii_lowercase();
+            format!("[{},{}]", quoted(&name), quoted(value))
+        })
         .collect();
     format!(
         r#"{{"method":{},"target":{},"headers":[{}],"body":{}}}"#,
@@ -611,7 +615,7 @@ mod tests {
             "/echo?a=\"b\\",
             concat!(
                 r#"data: {"method":"GET","target":"/echo?a=\"b\\","#,
-                r#""headers":[["Host","here"]],"body":""}"#,
+                r#""headers":[["host","here"]],"body":""}"#,
                 "\n\n\r\n"
             ),
         );

@@ -249,6 +249,7 @@ final class EventStreamTests: XCTestCase {
         let server = Self.server
         let (count, error) = await end(
             stream("/status/404") {
+                $0.mode = .keepAlive
                 $0.handlers.onRequest = { request in
                     XCTAssertEqual(request.attempt, 1)
                     XCTAssertNil(request.cause)
