@@ -33,6 +33,11 @@ impl fmt::Display for OutOfMemory {
 
 impl Error for OutOfMemory {}
 
+/// Whether the system has memory for so many, now: to be asked before what would end the process if it had not.
+pub fn has_memory_for<T>(len: usize) -> bool {
+    Vec::<T>::new().try_reserve_exact(len).is_ok()
+}
+
 /// Like a `Vec<u8>`, as far as it goes.
 pub struct Buffer {
     memory: Memory,

@@ -117,6 +117,12 @@ impl Error {
         }
     }
 
+    /// There is no memory for what a server has sent.
+    pub fn no_memory() -> Error {
+        let message = "the system has no memory for what the server has sent";
+        Error::new(ErrorKind::Memory, message)
+    }
+
     /// An error that has causes: they are all told, and searched for the operating system's number.
     pub fn caused(
         kind: ErrorKind,

@@ -87,11 +87,6 @@ pub fn run(
     }
 }
 
-fn out_of_memory() -> Error {
-    let message = "the system has no memory for what the server has sent";
-    Error::new(ErrorKind::Memory, message)
-}
-
 /// Polls a future; a panic in it becomes its message.
 async fn contained<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, String> {
     poll_fn(|cx| match panics::contain(|| future.as_mut().poll(cx)) {
@@ -368,7 +363,7 @@ impl Run {
         };
         let rest = &piece[delivered..];
         if self.held.try_reserve(rest.len()).is_err() {
-            return Err(out_of_memory());
+            return Err(Error::no_memory());
         }
         self.held.extend_from_slice(rest);
         Ok(())
@@ -441,7 +436,7 @@ impl Run {
         // Said here for all events of a read. Other callbacks, which are few, say it where they are called.
         let fed = callers_code(|| parser.feed(bytes, &mut deliver));
         match fed {
-            Ok(_) if is_out_of_memory => Err(out_of_memory()),
+            Ok(_) if is_out_of_memory => Err(Error::no_memory()),
             Ok(parsed) => Ok(parsed),
             Err(refused) => Err(Error::new(
                 match refused {

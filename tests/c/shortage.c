@@ -6,6 +6,8 @@
 #include "peer.h"
 #include "recorder.h"
 
+#include <malloc.h>
+
 enum { MIB = 1024 * 1024, NOBODY = 65534 };
 
 /* Lets the process have so much of something, or what it had before for a negative number. */
@@ -91,18 +93,23 @@ static void send_large(int fd) {
     }
 }
 
+/* Leaves the process so much more memory than it has. */
+static void limit_memory(int64_t room) {
+    long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    CHECK(statm && fscanf(statm, "%ld", &pages) == 1);
+    if (statm) fclose(statm);
+    limit(RLIMIT_AS, (int64_t)pages * sysconf(_SC_PAGESIZE) + room);
+}
+
 static int without_memory(void) {
     peer_t peer = peer_listen("http");
     recorder_t *first = start_first(), *r = recorder_new(peer.url);
-    long pages = 0;
     CHECK_STATUS(eventsource_set_max_event_size(r->es, 128 * (size_t)MIB), EVENTSOURCE_OK);
     start(r);
     int fd = peer_open(&peer);
     WAIT_FOR(r, "open", 1);
-    FILE *statm = fopen("/proc/self/statm", "r");
-    CHECK(statm && fscanf(statm, "%ld", &pages) == 1);
-    if (statm) fclose(statm);
-    limit(RLIMIT_AS, (int64_t)pages * sysconf(_SC_PAGESIZE) + 32 * MIB);
+    limit_memory(32 * MIB);
     for (size_t i = 1; i <= 2; i++) {
         send_large(fd);
         WAIT_FOR(r, "error MEMORY, again", i);
@@ -118,10 +125,40 @@ static int without_memory(void) {
     return end(first, r);
 }
 
+/* A stream in br whose window has 16 MiB, in one block that is not compressed (RFC 7932, section 9). */
+static int open_in_br(const peer_t *peer) {
+    int fd = peer_accept(peer);
+    peer_say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\n\r\n"
+                 "\xCF\xFF\xFF\xFF" "data: small\n\n");
+    return fd;
+}
+
+static int without_memory_to_decode(void) {
+    peer_t peer = peer_listen("http");
+    /* Other arenas than the first have 64 MiB of the process's already. */
+    CHECK(mallopt(M_ARENA_MAX, 1) == 1);
+    recorder_t *first = start_first(), *r = recorder_new(peer.url);
+    limit_memory(8 * MIB);
+    start(r);
+    for (size_t i = 1; i <= 2; i++) {
+        int fd = open_in_br(&peer);
+        WAIT_FOR(r, "error MEMORY, again", i);
+        close(fd);
+    }
+    limit(RLIMIT_AS, -1);
+    int fd = open_in_br(&peer);
+    WAIT_FOR(r, "event", 1);
+    CHECK_LINES(r, "open 200\nerror MEMORY, again\nopen 200\nerror MEMORY, again\nopen 200\nevent message [small]\n");
+    close(fd);
+    peer_close(&peer);
+    return end(first, r);
+}
+
 static const role_t ROLES[] = {
     ROLE(without_threads),
     ROLE(without_descriptors),
     ROLE(without_memory),
+    ROLE(without_memory_to_decode),
 };
 
 /* ---- Tests -------------------------------------------------------------------------------------------------------- */
@@ -144,7 +181,12 @@ static void a_shortage_of_memory_for_an_event_is_an_error_that_is_retried(void) 
     check_goes_on("without_memory");
 }
 
+static void a_shortage_of_memory_to_decode_is_an_error_that_is_retried(void) {
+    check_goes_on("without_memory_to_decode");
+}
+
 CHECK_MAIN_WITH_ROLES(ROLES,
                       TEST(a_shortage_of_threads_is_an_error_that_is_retried),
                       TEST(a_shortage_of_descriptors_is_an_error_that_is_retried),
-                      TEST(a_shortage_of_memory_for_an_event_is_an_error_that_is_retried))
+                      TEST(a_shortage_of_memory_for_an_event_is_an_error_that_is_retried),
+                      TEST(a_shortage_of_memory_to_decode_is_an_error_that_is_retried))

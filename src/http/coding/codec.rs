@@ -1,10 +1,14 @@
 //! One content coding: what has come of it becomes what that stands for, through the libraries that know how.
 
 use super::Coding;
+use crate::buffer::has_memory_for;
 use crate::http::error::{Error, ErrorKind};
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use brotli_decompressor::{
+    Allocator, BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc,
+};
 use flate2::{Decompress, FlushDecompress, Status};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 /// The largest window of zstd, as a power of two: what RFC 9659 allows for in HTTP. brotli's own limit is 24.
@@ -16,6 +20,12 @@ const ZSTD_BEGIN: usize = 5;
 /// The head of a zstd block, which its decoder would have together with the block before.
 const ZSTD_BLOCK_HEAD: usize = 3;
 
+/// More than DEFLATE's decoder takes, whose library has no error for want of it.
+const DEFLATE_MEMORY: usize = 128 * 1024;
+
+/// zstd's words for what is no fault of the content.
+const ZSTD_NO_MEMORY: &str = "Allocation error : not enough memory";
+
 /// Decodes one coding.
 pub struct Codec {
     coding: Coding,
@@ -26,12 +36,35 @@ pub struct Codec {
     /// As much was decoded as there was room for: there may be more without more input.
     was_full: bool,
     /// Why there is no more after what was decoded last.
-    fault: Option<String>,
+    fault: Option<Fault>,
+}
+
+/// Why no more can be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    Corrupt(String),
+    NoMemory,
+}
+
+impl Fault {
+    fn of_zstd(code: zstd_safe::ErrorCode) -> Fault {
+        match zstd_safe::get_error_name(code) {
+            ZSTD_NO_MEMORY => Fault::NoMemory,
+            why => Fault::Corrupt(why.to_owned()),
+        }
+    }
+
+    fn error(&self, coding: Coding) -> Error {
+        match self {
+            Fault::Corrupt(why) => corrupt(coding, why),
+            Fault::NoMemory => Error::no_memory(),
+        }
+    }
 }
 
 enum Engine {
     Deflate(Decompress),
-    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Brotli(Box<BrotliState<Alloc, Alloc, Alloc>>),
     Zstd {
         context: DCtx<'static>,
         /// How much it says that it wants to go on. It gets no more than a block at a time: where it finds a fault, it gives
@@ -45,7 +78,39 @@ struct Step {
     consumed: usize,
     decoded: usize,
     /// Whether all that was encoded is decoded; or why no more can be.
-    has_ended: Result<bool, String>,
+    has_ended: Result<bool, Fault>,
+}
+
+/// brotli's memory. What asks for more than there is is left by unwinding: its library has no error for most of it.
+#[derive(Default)]
+struct Alloc(StandardAlloc);
+
+/// What it is left with.
+struct NoMemory;
+
+impl<T: Clone + Default> Allocator<T> for Alloc {
+    type AllocatedMemory = <StandardAlloc as Allocator<T>>::AllocatedMemory;
+
+    fn alloc_cell(&mut self, len: usize) -> Self::AllocatedMemory {
+        if !has_memory_for::<T>(len) {
+            // No panic: the hook is for bugs.
+            resume_unwind(Box::new(NoMemory));
+        }
+        self.0.alloc_cell(len)
+    }
+
+    fn free_cell(&mut self, cell: Self::AllocatedMemory) {
+        self.0.free_cell(cell);
+    }
+}
+
+/// Runs brotli's decoder, which has no use after it was left without memory.
+fn with_memory<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(done) => Some(done),
+        Err(left) if left.is::<NoMemory>() => None,
+        Err(panic) => resume_unwind(panic),
+    }
 }
 
 impl Codec {
@@ -73,8 +138,8 @@ impl Codec {
     /// Decodes `bytes`, of which it takes what is done with, into `to`, and answers how many bytes; none when it needs more.
     pub fn decode(&mut self, bytes: &mut &[u8], to: &mut [u8]) -> Result<usize, Error> {
         while !bytes.is_empty() || self.was_full || self.fault.is_some() {
-            if let Some(reason) = &self.fault {
-                return Err(corrupt(self.coding, reason));
+            if let Some(fault) = &self.fault {
+                return Err(fault.error(self.coding));
             }
             if self.has_ended && !bytes.is_empty() {
                 self.begin_again()?;
@@ -92,7 +157,7 @@ impl Codec {
             self.was_full = step.decoded == to.len();
             match step.has_ended {
                 Ok(has_ended) => self.has_ended |= has_ended,
-                Err(reason) => self.fault = Some(reason),
+                Err(fault) => self.fault = Some(fault),
             }
             if step.decoded > 0 {
                 return Ok(step.decoded);
@@ -123,18 +188,20 @@ impl Engine {
         /// The largest window of DEFLATE.
         const WINDOW: u8 = 15;
         Ok(match coding {
+            Coding::Gzip | Coding::Deflate if !has_memory_for::<u8>(DEFLATE_MEMORY) => {
+                return Err(Error::no_memory());
+            }
             Coding::Gzip => Engine::Deflate(Decompress::new_gzip(WINDOW)),
             Coding::Deflate => Engine::Deflate(Decompress::new(is_zlib(bytes))),
             Coding::Brotli => {
-                let alloc = StandardAlloc::default;
+                let alloc = Alloc::default;
                 // Strict: no windows of a gigabyte, which are not of RFC 7932.
-                let state = BrotliState::new_strict(alloc(), alloc(), alloc());
-                Engine::Brotli(Box::new(state))
+                let state = with_memory(|| BrotliState::new_strict(alloc(), alloc(), alloc()));
+                Engine::Brotli(Box::new(state.ok_or_else(Error::no_memory)?))
             }
             Coding::Zstd => {
-                let refused = |code| corrupt(coding, zstd_safe::get_error_name(code));
-                let mut context =
-                    DCtx::try_create().ok_or_else(|| corrupt(coding, "there is no memory"))?;
+                let refused = |code| Fault::of_zstd(code).error(coding);
+                let mut context = DCtx::try_create().ok_or_else(Error::no_memory)?;
                 let limit = DParameter::WindowLogMax(ZSTD_WINDOW);
                 context.set_parameter(limit).map_err(refused)?;
                 Engine::Zstd {
@@ -156,33 +223,38 @@ impl Engine {
                     decoded: (inflate.total_out() - before.1) as usize,
                     has_ended: status
                         .map(|status| status == Status::StreamEnd)
-                        .map_err(|error| error.to_string()),
+                        .map_err(|error| Fault::Corrupt(error.to_string())),
                 }
             }
             Engine::Brotli(state) => {
                 let (mut consumed, mut decoded) = (0, 0);
-                let result = BrotliDecompressStream(
-                    &mut bytes.len(),
-                    &mut consumed,
-                    bytes,
-                    &mut to.len(),
-                    &mut decoded,
-                    to,
-                    &mut 0,
-                    state,
-                );
+                let result = with_memory(|| {
+                    BrotliDecompressStream(
+                        &mut bytes.len(),
+                        &mut consumed,
+                        bytes,
+                        &mut to.len(),
+                        &mut decoded,
+                        to,
+                        &mut 0,
+                        state,
+                    )
+                });
                 // What it has decoded in this go before an error stays with it.
                 Step {
                     consumed,
                     decoded,
                     has_ended: match result {
-                        BrotliResult::ResultSuccess => Ok(true),
-                        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok(false),
-                        BrotliResult::ResultFailure => {
+                        None => Err(Fault::NoMemory),
+                        Some(BrotliResult::ResultSuccess) => Ok(true),
+                        Some(BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput) => {
+                            Ok(false)
+                        }
+                        Some(BrotliResult::ResultFailure) => {
                             // The name of a constant, of which the end says why.
                             let name = format!("{:?}", state.error_code).to_lowercase();
                             let why = name.trim_start_matches("brotli_decoder_error_");
-                            Err(why.replace('_', " "))
+                            Err(Fault::Corrupt(why.replace('_', " ")))
                         }
                     },
                 }
@@ -202,9 +274,7 @@ impl Engine {
                 Step {
                     consumed: from.pos(),
                     decoded: to.pos(),
-                    has_ended: left
-                        .map(|left| left == 0)
-                        .map_err(|code| zstd_safe::get_error_name(code).to_owned()),
+                    has_ended: left.map(|left| left == 0).map_err(Fault::of_zstd),
                 }
             }
         }

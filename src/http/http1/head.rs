@@ -91,6 +91,9 @@ impl Reader {
     /// Takes the next bytes. Answers the head when it is complete, and what came behind it. Interim responses before it
     /// (RFC 9110, section 15.2) are skipped.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<(Head, Vec<u8>)>, Error> {
+        // Doubled, as by `extend_from_slice`; but that would end the process.
+        let reserved = self.bytes.try_reserve(bytes.len());
+        reserved.map_err(|_| Error::no_memory())?;
         self.bytes.extend_from_slice(bytes);
         while let Some((head, len)) = self.parse()? {
             let rest = self.bytes.split_off(len);
@@ -155,7 +158,9 @@ impl Reader {
 
 /// Parses a head of so many lines, and answers how many bytes it has; `None` while it is incomplete.
 fn parse(bytes: &[u8], lines: usize) -> Result<Option<(Head, usize)>, Error> {
-    let mut fields = Vec::with_capacity(lines.min(MOST_FIELDS));
+    let mut fields = Vec::new();
+    let reserved = fields.try_reserve_exact(lines.min(MOST_FIELDS));
+    reserved.map_err(|_| Error::no_memory())?;
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()
         .allow_obsolete_multiline_headers_in_responses(true)
