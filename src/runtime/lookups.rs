@@ -13,7 +13,7 @@ use crate::log::{self, Level};
 use crate::panics;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, PerProcess, lock, wait_for};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -107,8 +107,8 @@ struct Lookups {
 
 #[derive(Default)]
 struct State {
-    /// The names that are being looked up or are to be.
-    flights: HashMap<Arc<str>, Arc<Flight>>,
+    /// The names that are being looked up or are to be. A tree holds no memory when there are none.
+    flights: BTreeMap<Arc<str>, Arc<Flight>>,
     /// Those that are to be, in the order in which they came.
     queue: VecDeque<Arc<Flight>>,
     /// Those that are being looked up.
