@@ -16,11 +16,14 @@ use test_server::{Exchange, Identity, Server};
 /// Who has no rights.
 const NOBODY: u32 = 65534;
 
-/// The program, in a process of its own, where it says what becomes of its stream.
+/// The program, in a process of its own, where it says what becomes of its stream. A role that the other test starts, with a
+/// URL; without, it does nothing.
 #[test]
-#[ignore = "a role that the other test starts"]
 fn the_program() {
-    let mut subject = Subject::with_defaults(&env::var("CLIENT_URL").expect("a URL"));
+    let Ok(url) = env::var("CLIENT_URL") else {
+        return;
+    };
+    let mut subject = Subject::with_defaults(&url);
     subject.start();
     match subject.next() {
         Told::Open { .. } => println!("> {}", subject.events(1).concat()),
@@ -59,7 +62,7 @@ impl Drop for Folder {
 /// What becomes of the stream of a program that nobody starts, with this environment.
 fn outcome(program: &Path, url: &str, environment: &[(&str, &str)]) -> String {
     let output = Command::new(program)
-        .args(["--exact", "the_program", "--ignored", "--nocapture"])
+        .args(["--exact", "the_program", "--nocapture"])
         .env_clear()
         .env("CLIENT_URL", url)
         .envs(environment.iter().copied())

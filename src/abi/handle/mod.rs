@@ -164,9 +164,10 @@ mod tests {
         static HANDLES: Handles<u8, Arc<()>> = Handles::new();
         let inside = Arc::new(());
         let handle = HANDLES.give(Arc::new(inside.clone()));
-        // SAFETY: a handle that was given.
-        let [one, other] =
-            std::array::from_fn(|_| unsafe { HANDLES.enter(handle) }.expect("it is"));
+        let [one, other] = std::array::from_fn(|_| {
+            // SAFETY: a handle that was given.
+            unsafe { HANDLES.enter(handle) }.expect("it has not been freed")
+        });
         let shared = other.share();
         one.close();
         drop(one);
