@@ -59,19 +59,25 @@ static int32_t block(recorder_t *r, kind_t kind, const void *payload) {
     return EVENTSOURCE_DEFAULT;
 }
 
-/* With a callback that blocks, on a system without threads; `relief` ends that in one way or another. */
+/* More than there are threads where nothing blocks. */
+enum { BLOCKED = 8 };
+
+/* With callbacks that block, on a system without threads; `relief` ends that in one way or another. */
 static void check_trouble(void (*relief)(void)) {
-    recorder_t *blocked = recorder_new("/hang-body"), *other = recorder_new("/hang-body");
+    recorder_t *blocked[BLOCKED], *other = recorder_new("/hang-body");
     atomic_store(&begins, 0);
     atomic_store(&ends, 0);
     atomic_store(&others, 0);
     atomic_store(&refusals, 0);
     CHECK_STATUS(eventsource_set_log_callback(count_lines_of_trouble, EVENTSOURCE_LOG_WARNING, NULL), EVENTSOURCE_OK);
-    blocked->then = block;
     start(other); /* makes the threads that there are */
     WAIT_FOR(other, "event", 1);
     atomic_store(&has_no_threads, 1);
-    start(blocked);
+    for (int i = 0; i < BLOCKED; i++) {
+        blocked[i] = recorder_new("/hang-body");
+        blocked[i]->then = block;
+        start(blocked[i]);
+    }
     gate_wait(&gate, 1);
     int64_t begin = now_ms();
     wait_until_at_least(&refusals, 10);
@@ -86,7 +92,7 @@ static void check_trouble(void (*relief)(void)) {
     CHECK_NUMBER(others, 0);
     atomic_store(&has_no_threads, 0);
     gate_open(&gate);
-    recorder_end(blocked);
+    for (int i = 0; i < BLOCKED; i++) recorder_end(blocked[i]);
     recorder_end(other);
     gate_reset(&gate);
     CHECK_STATUS(eventsource_set_log_callback(NULL, 0, NULL), EVENTSOURCE_OK);
