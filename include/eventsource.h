@@ -1112,6 +1112,8 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es,
  * With manual dispatch and outside callbacks, `on_close` is called here, on this thread. In a child process after `fork`
  * there is no `on_close`: `destroy` is called, and what else the parent's client had stays allocated.
  *
+ * A client that is never freed is not lost for tools that look for leaks, because the library can still find it.
+ *
  * @param es the client
  *
  * Any thread, once.
