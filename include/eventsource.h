@@ -62,9 +62,10 @@
  * (posix_spawnattr_setsigmask with POSIX_SPAWN_SETSIGMASK), or set the mask of the library's threads in `on_thread_start` of
  * eventsource_runtime_options_t.
  *
- * SHORTAGE. If the system refuses a thread, a descriptor, or the memory for an event, the attempt fails, and is made again
- * like after any other error: with EVENTSOURCE_ERR_RESOLVE, EVENTSOURCE_ERR_CONNECT or EVENTSOURCE_ERR_MEMORY. If there is
- * no memory for anything smaller, the process is aborted: then, and only then, one line is written to stderr.
+ * SHORTAGE. If the system refuses a thread, a descriptor, or memory for what a server sends (an event, the head of a response,
+ * the window of a decoder), the attempt fails, and is made again like after any other error: with EVENTSOURCE_ERR_RESOLVE,
+ * EVENTSOURCE_ERR_CONNECT or EVENTSOURCE_ERR_MEMORY. If there is no memory for anything smaller, the process is aborted: then,
+ * and only then, one line is written to stderr.
  *
  * HOST NAMES. The system's resolver is asked on threads of the process, named eventsource-dns, which exist for as long as
  * there is a name to look up. Each name is looked up once at a time, and all clients that wait for it get the result, which
@@ -257,7 +258,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_HTTP2 = 49,
     /**
-     * The system has no memory for an event, or for what of its stream has to be held.
+     * The system has no memory for what the server sends: an event, a head, the window of a decoder.
      */
     EVENTSOURCE_ERR_MEMORY = 50,
     /**

@@ -81,7 +81,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_DECODING = 48,
     /// The server, or what is between, broke off an HTTP/2 stream or connection, or broke the rules of HTTP/2.
     EVENTSOURCE_ERR_HTTP2 = 49,
-    /// The system has no memory for an event, or for what of its stream has to be held.
+    /// The system has no memory for what the server sends: an event, a head, the window of a decoder.
     EVENTSOURCE_ERR_MEMORY = 50,
     /// The head of the response was not complete within the response timeout.
     EVENTSOURCE_ERR_RESPONSE_TIMEOUT = 51,
