@@ -11,7 +11,7 @@
 
 #![no_main]
 
-use eventsource::parser::{Item, Parser, TooLarge};
+use eventsource::parser::{Item, Parser, Refused};
 use eventsource_fuzz::naive::{Got, naive};
 use libfuzzer_sys::fuzz_target;
 use std::ops::ControlFlow;
@@ -89,11 +89,7 @@ fn check(stream: &[u8], whole: &mut Parser, cut: &mut Parser) {
 }
 
 /// Feeds bytes with a sink that asks to stop now and then.
-fn feed_in_parts(
-    parser: &mut Parser,
-    mut bytes: &[u8],
-    got: &mut Vec<Got>,
-) -> Result<(), TooLarge> {
+fn feed_in_parts(parser: &mut Parser, mut bytes: &[u8], got: &mut Vec<Got>) -> Result<(), Refused> {
     loop {
         let fed = parser.feed(bytes, &mut |item: Item<'_>| {
             let item = Got::from(item);
