@@ -94,7 +94,12 @@ fn run<'a>(options: &Options<'_>, answers: impl Iterator<Item = &'a [u8]>) {
             judge.lock().expect("no panic").hear(es, told);
             match told {
                 Told::Error(error) => {
-                    promise!(error.delay_ms <= DELAY, "a delay of {} ms", error.delay_ms);
+                    // Longer by each request of the attempt: one, a redirect, and both once more after a 401.
+                    promise!(
+                        error.delay_ms <= 4 * DELAY,
+                        "a delay of {} ms",
+                        error.delay_ms
+                    );
                     if stop {
                         return eventsource_decision_t::EVENTSOURCE_STOP as i32;
                     }
