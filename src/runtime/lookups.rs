@@ -393,6 +393,14 @@ mod tests {
     /// The longest that a test waits for anything.
     const LIMIT: Duration = Duration::from_secs(10);
 
+    /// Look-ups of a test's own. Threads know them for as long as they like, so they stay.
+    fn kept(lookups: Lookups) -> &'static Lookups {
+        static KEPT: std::sync::Mutex<Vec<&Lookups>> = std::sync::Mutex::new(Vec::new());
+        let lookups: &Lookups = Box::leak(Box::new(lookups));
+        lock(&KEPT).push(lookups);
+        lookups
+    }
+
     /// A resolver whose look-ups hang until the test answers them.
     #[derive(Default)]
     struct Hanging {
@@ -413,7 +421,7 @@ mod tests {
             let resolver = hanging.clone();
             let slow = if is_slow { Duration::ZERO } else { LIMIT };
             let lookups = Lookups::new(slow, move |name| resolver.call(name));
-            (hanging, Box::leak(Box::new(lookups)))
+            (hanging, kept(lookups))
         }
 
         fn call(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
@@ -588,7 +596,7 @@ mod tests {
             assert!(name.is_empty(), "a bug");
             Ok(Vec::new())
         });
-        let lookups = Box::leak(Box::new(lookups));
+        let lookups = kept(lookups);
         let error = wait(lookups.join("name.example").found()).expect_err("no address");
         assert_eq!(error.to_string(), "a bug");
         check_no_threads(lookups);
