@@ -1,7 +1,7 @@
-//! Writes the C header from `src/abi`, and gives the shared library its SONAME.
+//! Writes the C header from `src/abi`, and gives the shared library its SONAME, or its install name.
 //!
 //! The header goes to cargo's output folder. `include/eventsource.h` is a copy that is checked in, because whoever uses
-//! the library should read it without building anything; `tests/header.rs` fails when the two differ, and building with
+//! the library should read it without building anything; `tests/boundary/header.rs` fails when the two differ, and building with
 //! EVENTSOURCE_WRITE_HEADER=1 renews it. A build never writes to the source tree unasked.
 
 use std::env;
@@ -10,21 +10,29 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Files of `src/abi` with public items, in the order in which the header presents them.
-const SOURCES: [&str; 14] = [
-    "status.rs",
-    "client.rs",
-    "callbacks.rs",
-    "settings/request.rs",
-    "settings/reconnect.rs",
-    "settings/limits.rs",
-    "settings/network.rs",
-    "settings/http.rs",
-    "settings/tls.rs",
-    "questions.rs",
-    "request.rs",
-    "runtime.rs",
-    "parser.rs",
-    "library.rs",
+const SOURCES: [&str; 22] = [
+    "types/status.rs",
+    "types/handles.rs",
+    "types/tls_version.rs",
+    "types/payload.rs",
+    "types/callback.rs",
+    "calls/client.rs",
+    "calls/callbacks.rs",
+    "calls/settings/name.rs",
+    "calls/settings/request.rs",
+    "calls/settings/reconnect.rs",
+    "calls/settings/limits.rs",
+    "calls/settings/network.rs",
+    "calls/settings/http.rs",
+    "calls/settings/tls.rs",
+    "calls/getters.rs",
+    "calls/request.rs",
+    "calls/response.rs",
+    "calls/runtime.rs",
+    "calls/parser.rs",
+    "calls/log.rs",
+    "calls/library.rs",
+    "calls/android.rs",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -58,9 +66,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::copy(&header, root.join("include/eventsource.h"))?;
     }
 
-    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
-        // The ABI's number, not the version's: programs go on running with every library that has it.
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libeventsource.so.0");
+    if env::var("CARGO_CFG_TARGET_VENDOR")? == "apple" {
+        // Wherever the program looks for libraries; with the ABI's number, as below.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libeventsource.0.dylib");
+    }
+    // The ABI's number, not the version's: programs go on running with every library that has it. An app of Android's can
+    // have no such name in it.
+    let soname = match env::var("CARGO_CFG_TARGET_OS")?.as_str() {
+        "linux" | "freebsd" => Some("libeventsource.so.0"),
+        "android" => Some("libeventsource.so"),
+        _ => None,
+    };
+    if let Some(soname) = soname {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
         // Threads of the library may still be on their way out when a host calls dlclose.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }

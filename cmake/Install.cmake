@@ -72,5 +72,5 @@ install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" "${EVENTSOURCE_PACKAGE}/ev
     DESTINATION "${pkgconfig_dir}" COMPONENT development)
 # To build and to start from, with a CMakeLists.txt that finds the package.
 install(DIRECTORY examples-c/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples" COMPONENT development
-    FILES_MATCHING PATTERN "*.c" PATTERN "*.h" PATTERN CMakeLists.txt)
+    FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.h" PATTERN CMakeLists.txt)
 install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)

@@ -26,6 +26,11 @@ else()
         set(shared_file "libeventsource.${PROJECT_VERSION}.dylib")
         set(shared_names ${shared_file} "libeventsource.${EVENTSOURCE_ABI}.dylib" libeventsource.dylib)
         set(soname "@rpath/libeventsource.${EVENTSOURCE_ABI}.dylib")
+    elseif(ANDROID)
+        # An app has libraries of such names only.
+        set(shared_file libeventsource.so)
+        set(soname libeventsource.so)
+        set(shared_names ${shared_file})
     else()
         set(shared_file "libeventsource.so.${PROJECT_VERSION}")
         set(soname "libeventsource.so.${EVENTSOURCE_ABI}")
@@ -48,20 +53,36 @@ else()
 endif()
 # The system's libraries that the archive needs; rustc tells when it makes one.
 set(native_libraries "${cargo_output}/eventsource-native-libraries")
+# Both forms come of one compilation, without the rlib that Cargo.toml lists as well: where there is one, cargo leaves out
+# link-time optimization. `cargo test` compiles the library once more, because its dependencies have more features there.
+set(rustc ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib --crate-type cdylib,staticlib)
 set(print_native_libraries -- --print "native-static-libs=${native_libraries}")
-set(rustc ${EVENTSOURCE_CARGO} rustc ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib)
-
 if(profile STREQUAL "dev")
-    # The first command is the build that `cargo test` makes, too: with other options, the two would take turns in
-    # overwriting each other's files and compile anew each time. The second adds the archive.
-    set(build
-        COMMAND ${EVENTSOURCE_CARGO} build ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib
-        COMMAND ${rustc} --crate-type staticlib ${print_native_libraries})
+    set(build COMMAND ${EVENTSOURCE_CARGO} rustc ${rustc} ${print_native_libraries})
 else()
-    # Without the rlib that Cargo.toml lists as well: where there is one, cargo leaves out link-time optimization.
     include(cmake/Release.cmake)
-    set(build COMMAND ${CMAKE_COMMAND} -E env ${EVENTSOURCE_RELEASE_ENVIRONMENT} ${rustc} --release
-        ${EVENTSOURCE_RELEASE_OPTIONS} --crate-type cdylib,staticlib ${print_native_libraries})
+    set(build COMMAND ${CMAKE_COMMAND} -E env ${EVENTSOURCE_RELEASE_ENVIRONMENT} ${EVENTSOURCE_CARGO} rustc ${rustc} --release
+        ${EVENTSOURCE_RELEASE_OPTIONS} ${print_native_libraries})
+endif()
+
+# A universal library: one for each processor, because `cargo rustc` takes one target at a time; then they are joined.
+if(EVENTSOURCE_CARGO_OUTPUTS)
+    cmake_path(GET cargo_output FILENAME cargo_profile)
+    set(one ${build})
+    list(FIND one rustc place)
+    math(EXPR place "${place} + 1")
+    # First: rustc writes the list of the system's libraries there.
+    set(build COMMAND ${CMAKE_COMMAND} -E make_directory "${cargo_output}")
+    foreach(output IN LISTS EVENTSOURCE_CARGO_OUTPUTS)
+        cmake_path(GET output FILENAME target)
+        set(with_target ${one})
+        list(INSERT with_target ${place} --target ${target})
+        list(APPEND build ${with_target})
+    endforeach()
+    foreach(file libeventsource.dylib libeventsource.a)
+        list(TRANSFORM EVENTSOURCE_CARGO_OUTPUTS APPEND "/${cargo_profile}/${file}" OUTPUT_VARIABLE files)
+        list(APPEND build COMMAND "${EVENTSOURCE_LIPO}" -create ${files} -output "${cargo_output}/${file}")
+    endforeach()
 endif()
 
 # On Linux the archive's symbols are made local but for the public ones, as the shared library's are; Stage.cmake says why.

@@ -7,6 +7,11 @@
 #
 # Sets EVENTSOURCE_RELEASE_ENVIRONMENT, NAME=value for `cmake -E env`, and EVENTSOURCE_RELEASE_OPTIONS, of cargo's.
 cmake_path(REPLACE_FILENAME CARGO_EXECUTABLE rustc OUTPUT_VARIABLE compiler)
+foreach(variable IN LISTS EVENTSOURCE_CARGO_ENVIRONMENT)
+    if(variable MATCHES "^RUSTC=(.+)")
+        set(compiler "${CMAKE_MATCH_1}")
+    endif()
+endforeach()
 execute_process(COMMAND "${compiler}" --print sysroot
     OUTPUT_VARIABLE sysroot OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${compiler}" -vV OUTPUT_VARIABLE versions COMMAND_ERROR_IS_FATAL ANY)

@@ -25,7 +25,7 @@ add_link_options(-fsanitize=address,undefined)
 
 # Properties of the tests that run what was built so. Use after return: a program in C looks for it only if asked to. The
 # exit status is none that a test expects. An allocation that is too large fails, as without the sanitizer. Time limits are
-# longer, as CHECK_SLOW says in tests/c/check.h.
+# longer, as CHECK_SLOW says in tests/boundary/c/check.h.
 set(asan_options allocator_may_return_null=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99)
 set(EVENTSOURCE_SANITIZE_TEST LABELS sanitize
     ENVIRONMENT "ASAN_OPTIONS=${asan_options}\\;UBSAN_OPTIONS=print_stacktrace=1\\;CHECK_SLOW=3")

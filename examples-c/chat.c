@@ -6,7 +6,8 @@
  *
  * The answer is an event stream: {"choices":[{"delta":{"content":"…"}}]} again and again, and [DONE]. It is asked for once:
  * to ask again would cost again, and nobody could tell where the first answer broke off. So a loss is an error, and the exit
- * status is 0 only if the answer is whole.
+ * status is 0 only if the answer is whole: the library is told that [DONE] is the end marker, and an end without it is an error.
+ * What went wrong is told with the request's id, for those who run the endpoint, and with what is left of the rate limit.
  */
 #include <eventsource.h>
 
@@ -151,8 +152,8 @@ static char *append_string(char *json, const char *text) {
 /* ---- The answer -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int is_done; /* [DONE] has come */
-    int failed;  /* what went wrong has been told */
+    char request_id[128]; /* as the endpoint tells it */
+    int failed;           /* what went wrong has been told */
 } answer_t;
 
 /* An error as these endpoints tell it, {"error":{"message":"…"}}, or whatever it is. */
@@ -165,14 +166,26 @@ static void tell_error(const char *json) {
     putc('\n', stderr);
 }
 
+static void tell(const char *what, const char *value) {
+    fprintf(stderr, "chat: %s: ", what);
+    print_string(stderr, value);
+    putc('\n', stderr);
+}
+
+static void on_open(eventsource_t *es, const eventsource_response_t *response, void *user) {
+    answer_t *answer = user;
+    const char *id;
+    (void)es;
+    eventsource_response_get_header(response, "x-request-id", 0, &id, NULL);
+    snprintf(answer->request_id, sizeof answer->request_id, "%s", id ? id : "");
+}
+
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
     answer_t *answer = user;
     const char *json = skip_space(event->data);
-    if (strcmp(event->data, "[DONE]") == 0) {
-        answer->is_done = 1;
-        eventsource_stop(es); /* whatever the server does next */
-    } else if (member(json, "error")) { /* it went wrong after the 200 */
+    if (member(json, "error")) { /* it went wrong after the 200; some endpoints also give the event the type "error" */
         tell_error(json);
+        if (*answer->request_id) tell("x-request-id", answer->request_id);
         answer->failed = 1;
         eventsource_stop(es);
     } else {
@@ -181,13 +194,20 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
     }
 }
 
-static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
+static eventsource_decision_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
     answer_t *answer = user;
     (void)es;
     print_error("chat", error->message);
     if (error->body_len > 0) tell_error(error->body);
+    for (size_t i = 0; i < error->header_count; i++) {
+        const char *name = error->headers[i].name;
+        if (strcmp(name, "x-request-id") == 0 || strncmp(name, "x-ratelimit-", 12) == 0 || strncmp(name, "retry-after", 11) == 0) {
+            tell(name, error->headers[i].value);
+        }
+    }
+    if (error->http_status == 0 && *answer->request_id) tell("x-request-id", answer->request_id);
     answer->failed = 1;
-    return EVENTSOURCE_DEFAULT;
+    return EVENTSOURCE_DECISION_DEFAULT;
 }
 
 /* ---- The question ------------------------------------------------------------------------------------------------ */
@@ -214,10 +234,9 @@ static eventsource_t *new_client(const char *base) {
     while (len > 0 && base[len - 1] == '/') len--;
     memcpy(url, base, len);
     strcpy(url + len, "/chat/completions");
-    eventsource_t *es = NULL;
-    eventsource_status_t made = eventsource_new(url, &es);
+    eventsource_t *es = eventsource_new(url);
     free(url);
-    check(es, base, made);
+    check(es, base, eventsource_check(es));
     return es;
 }
 
@@ -248,6 +267,7 @@ static void set_key(eventsource_t *es) {
 /* One request, and its answer to the end. For a POST that is the default; here it is said all the same. */
 static void set_one_shot(eventsource_t *es) {
     check(es, "the mode", eventsource_set_mode(es, EVENTSOURCE_MODE_ONCE));
+    check(es, "the end marker", eventsource_set_end_marker(es, "[DONE]"));
     check(es, "the timeout", eventsource_set_read_timeout(es, 5 * 60 * 1000)); /* models think long */
 }
 
@@ -262,19 +282,19 @@ int main(int argc, char **argv) {
         fprintf(stderr, "Usage: [OPENAI_API_KEY=KEY] chat [--model NAME] BASE_URL PROMPT\n");
         return 2;
     }
-    answer_t answer = {0, 0};
+    answer_t answer = {"", 0};
     eventsource_t *es = new_client(argv[first]);
     set_question(es, model, argv[first + 1]);
     set_key(es);
     set_one_shot(es);
     eventsource_set_user_data(es, &answer, NULL);
+    eventsource_on_open(es, on_open);
     eventsource_on_event(es, on_event);
     eventsource_on_error(es, on_error);
-    check(es, "it does not start", eventsource_start(es));
-    eventsource_wait(es, EVENTSOURCE_FOREVER);
+    eventsource_status_t end = eventsource_run(es);
+    if (end != EVENTSOURCE_OK && !answer.failed) check(es, "it does not start", end);
     eventsource_free(es);
 
     putchar('\n');
-    if (!answer.is_done && !answer.failed) fputs("chat: the answer ended before [DONE]\n", stderr);
-    return answer.is_done ? 0 : 1;
+    return end == EVENTSOURCE_OK && !answer.failed ? 0 : 1;
 }

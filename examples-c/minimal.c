@@ -8,25 +8,15 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
     print_event(event->type, event->type_len, event->data, event->data_len);
 }
 
-/* Only what is final: an error that is retried needs no attention. */
-static void on_close(eventsource_t *es, const eventsource_close_t *close, void *user) {
-    char reason[256] = "";
-    (void)user;
-    if (close->reason != EVENTSOURCE_CLOSE_FAILED) return;
-    eventsource_get_last_error(es, reason, sizeof reason, NULL);
-    print_error(eventsource_status_name(close->code), reason);
-}
-
 int main(int argc, char **argv) {
     const char *url = argc > 1 ? argv[1] : "https://example.com/stream";
-    eventsource_t *es = NULL;
-    eventsource_status_t status = eventsource_new(url, &es);
+    char why[1024] = "";
+    eventsource_t *es = eventsource_new(url);
     /* A program with a token goes on with: eventsource_set_header(es, "Authorization", "Bearer …"). */
-    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
-    if (status == EVENTSOURCE_OK) status = eventsource_on_close(es, on_close);
-    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
-    if (status == EVENTSOURCE_OK) status = eventsource_wait(es, EVENTSOURCE_FOREVER);
-    if (status != EVENTSOURCE_OK) fprintf(stderr, "%s: %s\n", url, eventsource_status_name(status));
-    eventsource_free(es); /* NULL is fine */
-    return status == EVENTSOURCE_OK ? 0 : 1;
+    eventsource_on_event(es, on_event);
+    eventsource_status_t end = eventsource_run(es); /* until the stream has ended; then how */
+    eventsource_get_last_error(es, why, sizeof why, NULL);
+    if (end != EVENTSOURCE_OK) print_error(eventsource_status_name(end), why);
+    eventsource_free(es);
+    return end == EVENTSOURCE_OK ? 0 : 1;
 }

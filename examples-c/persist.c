@@ -15,7 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _WIN32
+#include <io.h>
+#include <windows.h>
+#else
 #include <unistd.h>
+#endif
 
 typedef struct {
     const char *file;
@@ -48,12 +53,31 @@ static char *load(const char *file) {
     return id;
 }
 
+#ifdef _WIN32
+static int write_to_disk(FILE *file) {
+    return _commit(_fileno(file)) == 0;
+}
+
+/* Windows' rename would not replace a file. */
+static int replace(const char *from, const char *to) {
+    return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
+}
+#else
+static int write_to_disk(FILE *file) {
+    return fsync(fileno(file)) == 0;
+}
+
+static int replace(const char *from, const char *to) {
+    return rename(from, to) == 0;
+}
+#endif
+
 /* Either the old id is in the file or the new one, whenever the machine stops. */
 static int save(const store_t *store, const char *id, size_t length) {
     FILE *output = fopen(store->temporary, "wb");
     if (!output) return 0;
-    int is_written = fwrite(id, 1, length, output) == length && fflush(output) == 0 && fsync(fileno(output)) == 0;
-    return (fclose(output) == 0) & is_written && rename(store->temporary, store->file) == 0;
+    int is_written = fwrite(id, 1, length, output) == length && fflush(output) == 0 && write_to_disk(output);
+    return (fclose(output) == 0) & is_written && replace(store->temporary, store->file);
 }
 
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
@@ -82,14 +106,16 @@ int main(int argc, char **argv) {
     }
     strcat(strcpy(store.temporary, store.file), ".new");
 
-    eventsource_t *es = NULL;
-    eventsource_status_t status = eventsource_new(argv[2], &es);
-    if (status == EVENTSOURCE_OK) status = eventsource_set_last_event_id(es, id);
-    if (status == EVENTSOURCE_OK) status = eventsource_set_user_data(es, &store, NULL);
-    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
-    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
-    if (status == EVENTSOURCE_OK) status = eventsource_wait(es, EVENTSOURCE_FOREVER);
-    if (status != EVENTSOURCE_OK) fprintf(stderr, "%s: %s\n", argv[2], eventsource_status_name(status));
+    eventsource_t *es = eventsource_new(argv[2]);
+    eventsource_set_last_event_id(es, id);
+    eventsource_set_user_data(es, &store, NULL);
+    eventsource_on_event(es, on_event);
+    eventsource_status_t status = eventsource_run(es); /* what was refused before is told here */
+    if (status != EVENTSOURCE_OK) {
+        char why[1024] = "";
+        eventsource_get_last_error(es, why, sizeof why, NULL);
+        fprintf(stderr, "%s: %s\n", argv[2], why);
+    }
     eventsource_free(es);
     free(store.temporary);
     free(id);

@@ -29,16 +29,19 @@ static int fetch(token_t *token) {
     return pclose(output) == 0 && is_there;
 }
 
-static void on_request(eventsource_t *es, eventsource_request_t *request, void *user) {
+static eventsource_decision_t on_request(eventsource_t *es, eventsource_request_t *request, void *user) {
     token_t *token = user;
-    int32_t code, http_status;
+    (void)es;
+    eventsource_status_t code;
+    int32_t http_status;
     eventsource_request_get_cause(request, &code, &http_status);
     if ((*token->header == '\0' || http_status == 401) && !fetch(token)) {
         fprintf(stderr, "%s: no token\n", token->command);
-        eventsource_stop(es);
+        return EVENTSOURCE_DECISION_CLOSE; /* without one nothing is sent */
     }
-    /* Another origin, to which the server may redirect, does not get to see it. */
+    /* Another origin, to which the server may redirect, does not get to see it. If it is refused, nothing is sent, either. */
     eventsource_request_set_header(request, "Authorization", token->header);
+    return EVENTSOURCE_DECISION_DEFAULT;
 }
 
 static void on_event(eventsource_t *es, const eventsource_event_t *event, void *user) {
@@ -47,12 +50,12 @@ static void on_event(eventsource_t *es, const eventsource_event_t *event, void *
     print_event(event->type, event->type_len, event->data, event->data_len);
 }
 
-static int32_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
+static eventsource_decision_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
     (void)es;
     (void)user;
     print_text(stderr, error->message, error->message_len);
     fputs(error->will_retry ? "\n" : "; giving up\n", stderr);
-    return EVENTSOURCE_DEFAULT;
+    return EVENTSOURCE_DECISION_DEFAULT;
 }
 
 int main(int argc, char **argv) {
@@ -61,15 +64,17 @@ int main(int argc, char **argv) {
         return 2;
     }
     token_t token = {.command = argv[1]};
-    eventsource_t *es = NULL;
-    eventsource_status_t status = eventsource_new(argv[2], &es);
-    if (status == EVENTSOURCE_OK) status = eventsource_set_user_data(es, &token, NULL);
-    if (status == EVENTSOURCE_OK) status = eventsource_on_request(es, on_request);
-    if (status == EVENTSOURCE_OK) status = eventsource_on_event(es, on_event);
-    if (status == EVENTSOURCE_OK) status = eventsource_on_error(es, on_error);
-    if (status == EVENTSOURCE_OK) status = eventsource_start(es);
-    if (status == EVENTSOURCE_OK) status = eventsource_wait(es, EVENTSOURCE_FOREVER);
-    if (status != EVENTSOURCE_OK) fprintf(stderr, "%s: %s\n", argv[2], eventsource_status_name(status));
+    eventsource_t *es = eventsource_new(argv[2]);
+    eventsource_set_user_data(es, &token, NULL);
+    eventsource_on_request(es, on_request);
+    eventsource_on_event(es, on_event);
+    eventsource_on_error(es, on_error);
+    eventsource_status_t status = eventsource_run(es); /* what was refused before is told here */
+    if (status != EVENTSOURCE_OK) {
+        char why[1024] = "";
+        eventsource_get_last_error(es, why, sizeof why, NULL);
+        fprintf(stderr, "%s: %s\n", argv[2], why);
+    }
     eventsource_free(es);
     return status == EVENTSOURCE_OK ? 0 : 1;
 }

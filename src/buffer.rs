@@ -8,6 +8,7 @@
 use std::alloc::{self, Layout};
 use std::error::Error;
 use std::fmt;
+use std::hint;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
@@ -35,7 +36,11 @@ impl Error for OutOfMemory {}
 
 /// Whether the system has memory for so many, now: to be asked before what would end the process if it had not.
 pub fn has_memory_for<T>(len: usize) -> bool {
-    Vec::<T>::new().try_reserve_exact(len).is_ok()
+    let mut memory = Vec::<T>::new();
+    let reserved = memory.try_reserve_exact(len);
+    // The compiler may leave out an allocation that is not used.
+    hint::black_box(memory.as_ptr());
+    reserved.is_ok()
 }
 
 /// Like a `Vec<u8>`, as far as it goes.
@@ -215,7 +220,7 @@ impl Memory {
     fn resize(&mut self, size: usize, used: usize) -> Option<()> {
         let is_large = size >= MAPPED_FROM;
         let resized = if self.is_mapped && is_large {
-            // SAFETY: mapped with this size, and nobody else knows of it.
+            // SAFETY: mapped with this size, and nothing else refers to it.
             unsafe { pages::remap(self.start, self.size, size) }
         } else if !self.is_mapped && !is_large && self.size > 0 && size > 0 {
             let (start, old) = (self.start.as_ptr(), layout(self.size));
@@ -243,7 +248,7 @@ impl Drop for Memory {
         if self.size == 0 {
             return;
         }
-        // SAFETY: mapped or allocated with this size, and nobody borrows it.
+        // SAFETY: mapped or allocated with this size, and nothing borrows it.
         unsafe {
             match self.is_mapped {
                 true => pages::unmap(self.start, self.size),
@@ -278,7 +283,7 @@ mod pages {
     }
 
     /// # Safety
-    /// As for `unmap`; if this answers something, that takes the old memory's place.
+    /// As for `unmap`; if this returns something, that takes the old memory's place.
     pub unsafe fn remap(start: NonNull<u8>, size: usize, new: usize) -> Option<NonNull<u8>> {
         // SAFETY: the caller's promise.
         there(unsafe { libc::mremap(start.as_ptr().cast(), size, new, libc::MREMAP_MAYMOVE) })
@@ -374,7 +379,9 @@ mod tests {
     fn what_there_is_no_memory_for_is_refused_and_changes_nothing() {
         for size in SIZES {
             let mut buffer = buffer(size);
-            for more in [usize::MAX, isize::MAX as usize, 1 << 50] {
+            // More than there is: with 64 bits already the size of a petabyte, with 32 only what no slice can have.
+            let too_much = usize::MAX >> if usize::BITS == 64 { 14 } else { 1 };
+            for more in [usize::MAX, isize::MAX as usize, too_much] {
                 let bytes = size.saturating_add(more);
                 let refused = buffer.try_reserve_exact(more);
                 assert_eq!(refused, Err(OutOfMemory { bytes }));
@@ -395,6 +402,19 @@ mod tests {
         }
         assert_eq!(*buffer, text(100 * MAPPED_FROM));
         assert!(growths <= 16, "{growths}");
+    }
+
+    #[test]
+    fn a_few_bytes_outlive_the_large_memory_that_they_were_in() {
+        let mut buffer = Buffer::new();
+        buffer.extend_from_slice(b"a few bytes");
+        buffer.reserve_exact(MAPPED_FROM);
+        buffer.shrink_to(0);
+        assert_eq!(&buffer[..], b"a few bytes");
+        assert_eq!(buffer.capacity(), buffer.len());
+        // Nor is it lost that they are allocated now.
+        buffer.extend_from_slice(b", and more");
+        assert_eq!(&buffer[..], b"a few bytes, and more");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! A Server-Sent Events client with a C ABI.
 //!
+//! The C ABI is the only API. What is public in this crate is internal: it is there for the library's own tests and
+//! fuzzing, and changes with any version.
+//!
 //! C programs include `eventsource.h`, which is written from [`abi`]. Uses run downwards only:
-//! `abi` (the boundary) → `stream` (a client's life) → `http` (one request → one byte stream), `parser` (bytes →
-//! events), `runtime` (the threads).
+//! `abi` (the boundary) → `stream` (a client's life) → `http` (one request → one body), `parser` (a body → events),
+//! `runtime` (the threads). `tests/packaging/checks/layers` holds that, and `docs/ARCHITECTURE.md` says what each word means.
 
 // Nothing that a server or a caller controls may end in a panic.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]

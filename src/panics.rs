@@ -1,6 +1,6 @@
-//! Panics: bugs of the library that must not become the host's. They are caught, and told to the log instead of stderr.
+//! Panics: bugs of the library that must not become the program's. They are caught, and told to the log instead of stderr.
 
-use crate::log::{self, Level};
+use crate::log::{self, Kind, Level};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -31,6 +31,7 @@ fn silence_hook() {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
             log::write(
                 Level::Error,
+                Kind::Fault,
                 format_args!("panic at {place}: {}", message(info.payload())),
             );
         } else {

@@ -2,10 +2,12 @@
 //!
 //! It follows the WHATWG HTML standard, sections 9.2.5 "Parsing an event stream" and 9.2.6 "Interpreting an event
 //! stream", byte for byte and in the standard's terms, with one addition: the last event ID outlives the stream
-//! ([`Parser::reset`]), so that the next one can be resumed.
+//! ([`Parser::reset`]), so that the next one can go on where it ended.
 //!
 //! A line is never collected. Its field is known once its name is read, and from then on the bytes of its value go
 //! straight to the buffer that they are meant for. So a value is held once, however long, and however it arrives.
+//!
+//! Internal: public for the library's own tests and fuzzing, not an API.
 
 mod line_ends;
 
@@ -273,9 +275,9 @@ impl Parser {
         }
     }
 
-    /// Reads the next bytes of the stream, hands what they complete to `sink`, and answers how many it has read: all,
-    /// unless `sink` answers `Break`. Then the rest is what comes next, unless the parser is [reset](Self::reset). The
-    /// event of a block whose id is answered so is handed over all the same.
+    /// Parses what has come of the body, hands what that completes to `sink`, and returns how many bytes it has parsed: all,
+    /// unless `sink` returns `Break`. Then the rest is what comes next, unless the parser is [reset](Self::reset). The
+    /// event of a block at whose id `sink` returns that is handed over all the same.
     ///
     /// An error resets the parser. A caller that survives a panic of `sink` has to reset it.
     pub fn feed(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<usize, Refused> {
@@ -304,7 +306,7 @@ impl Parser {
         self.after_cr = false;
     }
 
-    /// The last event ID: what a request to resume the stream sends.
+    /// The last event ID: what a request that goes on with the stream sends.
     pub fn last_event_id(&self) -> Text<'_> {
         Text::new(&self.last_event_id)
     }
@@ -556,7 +558,7 @@ impl Parser {
 
     #[inline(always)]
     fn dispatch_data(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {
-        let mut answer = ControlFlow::Continue(());
+        let mut flow = ControlFlow::Continue(());
         if let Some(last_line_feed) = self.data.last_mut() {
             *last_line_feed = 0;
             let event_type = if self.event_type.is_empty() {
@@ -565,7 +567,7 @@ impl Parser {
                 terminate(&mut self.event_type)
             };
             let (data, last_event_id) = (Text::new(&self.data), Text::new(&self.last_event_id));
-            answer = sink.accept(Item::Event(Event {
+            flow = sink.accept(Item::Event(Event {
                 event_type,
                 data,
                 last_event_id,
@@ -573,7 +575,7 @@ impl Parser {
             self.data.clear();
         }
         self.event_type.clear();
-        accepted(answer)
+        accepted(flow)
     }
 
     fn commit_id(&mut self, sink: &mut impl Sink) -> Result<(), Stop> {

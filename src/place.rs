@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ptr;
 
 thread_local! {
-    /// NULL on a thread at whose place nobody looks.
+    /// NULL on a thread whose place is not looked at.
     static PLACE: Cell<*const Place> = const { Cell::new(ptr::null()) };
 }
 

@@ -8,38 +8,31 @@ pub fn id() -> u32 {
 
 /// Whether this process has rights that whoever started it has not, as a set-user-id program: then its environment is a
 /// stranger's, and nothing of that counts.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn is_privileged() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: no pointers.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-}
-
-/// Whether this process has rights that whoever started it has not, as a set-user-id program: then its environment is a
-/// stranger's, and nothing of that counts.
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
-pub fn is_privileged() -> bool {
+    let is_privileged = unsafe { libc::getauxval(libc::AT_SECURE) != 0 };
+    #[cfg(any(
+        target_vendor = "apple",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
     // SAFETY: no pointers.
-    unsafe { libc::issetugid() != 0 }
-}
-
-/// Whether this process has rights that whoever started it has not. Nobody tells.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
-pub fn is_privileged() -> bool {
-    false
+    let is_privileged = unsafe { libc::issetugid() != 0 };
+    // Elsewhere nothing tells.
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    )))]
+    let is_privileged = false;
+    is_privileged
 }
 
 /// A page that the system wipes in each new child (Linux 4.14): what a process has noted there is its own.
@@ -79,7 +72,7 @@ mod page {
         })
     }
 
-    /// Not behind a lock, which a fork might leave locked: who asks at the same time gets the same answer.
+    /// Without a lock, which a fork might leave locked: threads that ask at the same time get the same answer.
     fn is_wiped() -> bool {
         const UNKNOWN: u8 = 0;
         const YES: u8 = 1;
@@ -97,7 +90,7 @@ mod page {
         const NONSENSE: i32 = -1;
         let is_accepted = |advice| {
             let page = (&raw const PAGE).cast_mut().cast();
-            // SAFETY: the page is whole and nobody else's; in a child it then holds zeros, as it does in the beginning.
+            // SAFETY: the page is whole, and nothing else is in it; in a child it then holds zeros, as it does in the beginning.
             unsafe { libc::madvise(page, SIZE, advice) == 0 }
         };
         // SAFETY: no pointers.

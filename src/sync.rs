@@ -1,6 +1,6 @@
 //! Locks that outlive a panic, globals that outlive a fork, and a hand-over between threads.
 //!
-//! What is model-checked (`tests/model`) uses the locks and atomics of this module, for which the model has its own.
+//! What is model-checked (`tests/stress/model`) uses the locks and atomics of this module, for which the model has its own.
 
 use crate::process;
 use std::ptr;
@@ -78,43 +78,43 @@ impl<T: Default + Sync> PerProcess<T> {
             .0
             .compare_exchange(current, own, Ordering::AcqRel, Ordering::Acquire);
         if replaced.is_err() {
-            // SAFETY: from Box::into_raw above, and nobody else has seen it.
+            // SAFETY: from Box::into_raw above, and no other thread has seen it.
             drop(unsafe { Box::from_raw(own) });
         }
     }
 }
 
-/// Hands one value from one thread to another. The standard library's channels do this, too, but register the waiting
-/// thread, which may be the host's, for the rest of its life.
+/// A one-shot channel: hands one value from one thread to another. The standard library's channels do this, too, but register the waiting
+/// thread, which may be the program's, for the rest of its life.
 #[derive(Debug)]
-pub struct Slot<T> {
+pub struct OneShot<T> {
     value: Mutex<Option<T>>,
-    filled: Condvar,
+    sent: Condvar,
 }
 
-impl<T> Default for Slot<T> {
-    fn default() -> Slot<T> {
-        Slot {
+impl<T> Default for OneShot<T> {
+    fn default() -> OneShot<T> {
+        OneShot {
             value: Mutex::new(None),
-            filled: Condvar::new(),
+            sent: Condvar::new(),
         }
     }
 }
 
-impl<T> Slot<T> {
-    /// Gives the value.
-    pub fn put(&self, value: T) {
+impl<T> OneShot<T> {
+    /// Sends the value.
+    pub fn send(&self, value: T) {
         *lock(&self.value) = Some(value);
-        self.filled.notify_one();
+        self.sent.notify_one();
     }
 
     /// Waits for the value.
-    pub fn take(&self) -> T {
-        let mut slot = lock(&self.value);
+    pub fn receive(&self) -> T {
+        let mut value = lock(&self.value);
         loop {
-            match slot.take() {
+            match value.take() {
                 Some(value) => return value,
-                None => slot = wait(&self.filled, slot, Option::is_some),
+                None => value = wait(&self.sent, value, Option::is_some),
             }
         }
     }

@@ -122,6 +122,7 @@ mod tests {
             assert!(long.len() <= LONGEST && long.len() > LONGEST - 10, "{c:?}");
             assert!(long.ends_with("..."), "{c:?}");
         }
+        assert_eq!(one_line(&"x".repeat(LONGEST + 1)).len(), LONGEST);
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! The body of a response, which lends its bytes.
 
-use super::HeaderMap;
-use super::coding::Decoder;
+use super::connect::tcp::{PROBED_WITHIN, Socket, has_gone};
 use super::content::Content;
-use super::error::{Error, ErrorKind};
+use super::decoding::Decoder;
+use super::error::{ADDRESS_GONE, Error, ErrorKind};
 use super::patience::{Patience, within};
 use crate::words;
+use hyper::http::HeaderMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// How much of a body an error tells, and how long it may take to arrive.
-const EXCERPT: (usize, Duration) = (4096, Duration::from_secs(1));
+/// How long the body of an error may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a connection over HTTP/1 may be silent after the system has slept.
+const AFTER_SLEEP: Duration = Duration::from_secs(5);
 
 /// The body of a response.
 #[derive(Debug)]
@@ -21,8 +25,21 @@ pub struct Body {
     /// None where nothing is encoded, or in a way that is not decoded.
     decoder: Option<Box<Decoder>>,
     silence: Option<Patience>,
+    /// For events, which only whoever reads can tell from all else. In a box: few streams have it.
+    eventless: Option<Box<Patience>>,
+    /// The network has changed, and the connection is verified.
+    doubt: Option<Box<Doubt>>,
     /// What was read last had come before. Silence is counted on the wire: it goes on meanwhile.
     is_behind: bool,
+}
+
+/// How a connection over HTTP/1 is verified, which has no ping.
+#[derive(Debug)]
+struct Doubt {
+    /// How long that takes.
+    patience: Patience,
+    /// Silence is the end of it. Otherwise the system asks the peer, and says if that is not there.
+    is_to_speak: bool,
 }
 
 impl Body {
@@ -36,6 +53,8 @@ impl Body {
             content,
             decoder: Decoder::of(headers),
             silence: read_timeout.map(Patience::new),
+            eventless: None,
+            doubt: None,
             is_behind: false,
         }
     }
@@ -47,17 +66,39 @@ impl Body {
         }
     }
 
+    /// Sets how long it may bring no event, from now on.
+    pub fn expect_events(&mut self, within: Option<Duration>) {
+        self.eventless = within.map(|limit| Box::new(Patience::new(limit)));
+    }
+
     /// An event has come of what was read.
     pub fn brought_event(&mut self) {
         if let Some(decoder) = &mut self.decoder {
             decoder.brought_event();
         }
+        if let Some(eventless) = &mut self.eventless {
+            eventless.begin();
+        }
     }
 
-    /// Whoever reads wants to go on: from here on, silence counts.
+    /// No event has come of what was read. Fails if that has been so for too long: where there is always something to read, a
+    /// read does not look at the time.
+    pub async fn brought_no_event(&mut self) -> Result<(), Error> {
+        let Some(eventless) = &mut self.eventless else {
+            return Ok(());
+        };
+        match poll_fn(|cx| Poll::Ready(eventless.poll(cx))).await {
+            Poll::Ready(_) => Err(eventless_for(eventless.limit())),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The reader wants to go on: from here on, silence counts.
     pub fn listen(&mut self) {
-        if !self.is_behind {
-            self.listen_anew();
+        if !self.is_behind
+            && let Some(silence) = &mut self.silence
+        {
+            silence.begin();
         }
     }
 
@@ -66,11 +107,79 @@ impl Body {
         if let Some(silence) = &mut self.silence {
             silence.begin();
         }
+        if let Some(eventless) = &mut self.eventless {
+            eventless.begin();
+        }
     }
 
-    /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, decoded, and then again no more than
-    /// `limit` bytes; in as many pieces as it came in, which may be none. Answers whether more can follow. Nothing is lost
-    /// by dropping the future.
+    /// The network has changed, so the connection may lead nowhere: verifies it, over HTTP/1 by whether something comes if the
+    /// system has slept for long. An error, now or of a later read, where it does not.
+    pub fn verify(&mut self, has_slept: bool) -> Result<(), Error> {
+        if let Content::Http2(content) = &self.content {
+            content.doubt();
+        }
+        // A Unix socket leads to where it led.
+        let Some(socket) = self.socket() else {
+            return Ok(());
+        };
+        if socket.local().is_some_and(has_gone) {
+            return Err(Error::new(ErrorKind::Disconnected, ADDRESS_GONE));
+        }
+        socket.probe(true);
+        // What is verified already has its time.
+        let is_to_speak = self.doubt.as_ref().is_some_and(|doubt| doubt.is_to_speak);
+        if !is_to_speak {
+            let limit = if has_slept {
+                AFTER_SLEEP
+            } else {
+                PROBED_WITHIN
+            };
+            self.doubt = Some(Box::new(Doubt {
+                patience: Patience::new(limit),
+                is_to_speak: has_slept,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Nothing has come. An error if something had to.
+    fn poll_doubt(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let Some(doubt) = &mut self.doubt else {
+            return Ok(());
+        };
+        if doubt.patience.poll(cx).is_pending() {
+            return Ok(());
+        }
+        match doubt.is_to_speak {
+            false => {
+                self.believe();
+                Ok(())
+            }
+            true => {
+                let limit = words::duration(AFTER_SLEEP);
+                let message = format!("nothing has come within {limit} since the system woke up");
+                Err(Error::new(ErrorKind::Disconnected, message))
+            }
+        }
+    }
+
+    /// The connection has been verified.
+    fn believe(&mut self) {
+        self.doubt = None;
+        if let Some(socket) = self.socket() {
+            socket.probe(false);
+        }
+    }
+
+    fn socket(&self) -> Option<&Socket> {
+        match &self.content {
+            Content::Http1(content) => content.socket(),
+            Content::Http2(_) => None,
+        }
+    }
+
+    /// Reads at most `limit` bytes and passes the decoded body, again at most `limit` bytes, to `take`, in zero or more pieces.
+    /// Returns whether more can follow. Nothing is lost when the future is dropped.
     pub async fn read(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> Result<bool, Error> {
         poll_fn(|cx| self.poll_read(cx, limit, &mut take)).await
     }
@@ -89,21 +198,34 @@ impl Body {
             None => content.poll_read(cx, limit, take),
             Some(decoder) => decoder.poll_read(content, cx, limit, take),
         };
-        match (read, &mut self.silence) {
-            (Poll::Ready(read), _) => Poll::Ready(read),
-            (Poll::Pending, Some(silence)) => {
+        if self.doubt.is_some() {
+            match &read {
+                Poll::Ready(Ok(_)) => self.believe(),
+                Poll::Ready(Err(_)) => {}
+                Poll::Pending => self.poll_doubt(cx)?,
+            }
+        }
+        if read.is_ready() {
+            return read;
+        }
+        if let Some(eventless) = &mut self.eventless
+            && eventless.poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(eventless_for(eventless.limit())));
+        }
+        match &mut self.silence {
+            Some(silence) => {
                 ready!(silence.poll(cx));
                 Poll::Ready(Err(silent_for(silence.limit())))
             }
-            (Poll::Pending, None) => Poll::Pending,
+            None => Poll::Pending,
         }
     }
 
     /// The first bytes of the body, or what of them comes within a moment.
-    pub(super) async fn excerpt(&mut self) -> Vec<u8> {
-        let (limit, patience) = EXCERPT;
+    pub(super) async fn excerpt(&mut self, limit: usize) -> Vec<u8> {
         let mut excerpt = Vec::new();
-        // Nothing else gets a turn while what has come is decoded.
+        // Nothing else runs while what has come is decoded.
         self.allow(limit);
         let reading = async {
             while excerpt.len() < limit {
@@ -118,9 +240,15 @@ impl Body {
             }
         };
         // However it ends, what has come by then is the excerpt.
-        let _ = within(patience, pin!(reading)).await;
+        let _ = within(PATIENCE, pin!(reading)).await;
         excerpt
     }
+}
+
+/// The event timeout.
+fn eventless_for(limit: Duration) -> Error {
+    let message = format!("no event within {}", words::duration(limit));
+    Error::new(ErrorKind::EventTimeout, message)
 }
 
 /// The read timeout.

@@ -6,13 +6,16 @@ use crate::sync::{Mutex, lock};
 use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The time that a connection has to be made. It does not pass while the connection waits for those of others.
+/// The time that a connection has to be made. It does not pass while the connection waits for those of others. A clone is
+/// the same clock. There is no state, which costs an allocation, before there is something in it or somebody to share it:
+/// most connections without TLS need none.
 #[derive(Debug, Default)]
-pub struct Clock(Mutex<State>);
+pub struct Clock(OnceLock<Arc<Mutex<State>>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,9 +25,29 @@ struct State {
     waited: Duration,
     /// The name that is being looked up.
     name: Option<Box<str>>,
+    marks: Marks,
+}
+
+/// How long parts of connecting have taken, as far as whoever makes the connection cannot see that.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks {
+    /// Looking names up; `None` if there were none.
+    pub resolve: Option<Duration>,
+    /// What TLS was laid on.
+    pub lead: Duration,
+}
+
+impl Clone for Clock {
+    fn clone(&self) -> Clock {
+        Clock(self.state().clone().into())
+    }
 }
 
 impl Clock {
+    fn state(&self) -> &Arc<Mutex<State>> {
+        self.0.get_or_init(Arc::default)
+    }
+
     /// Waits for a future, for a limited time while the clock runs; when that is over, with what `late` makes of the limit
     /// and the name that was being looked up, if one was. Pinned elsewhere, the future is not held here as well.
     pub async fn within<T>(
@@ -41,27 +64,47 @@ impl Clock {
             if let Poll::Ready(done) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(done));
             }
-            let mut state = lock(&self.0);
-            if state.paused.is_some() {
-                return Poll::Pending;
+            if let Some(state) = self.0.get() {
+                let mut state = lock(state);
+                if state.paused.is_some() {
+                    return Poll::Pending;
+                }
+                patience.postpone(mem::take(&mut state.waited));
             }
-            patience.postpone(mem::take(&mut state.waited));
             patience.poll(cx).map(Err)
         });
         in_time
             .await
-            .map_err(|_| late(limit, lock(&self.0).name.as_deref()))
+            .map_err(|_| late(limit, lock(self.state()).name.as_deref()))
     }
 
-    /// Stops it until what this answers is dropped.
+    /// What has been marked.
+    pub fn marks(&self) -> Marks {
+        self.0
+            .get()
+            .map_or(Marks::default(), |state| lock(state).marks)
+    }
+
+    /// Names were looked up for so long.
+    pub fn has_looked_up(&self, took: Duration) {
+        let marks = &mut lock(self.state()).marks;
+        marks.resolve = Some(marks.resolve.unwrap_or_default() + took);
+    }
+
+    /// It took so long until there was something to lay TLS on. The last time counts: TLS with a proxy is a part of it.
+    pub fn has_led(&self, took: Duration) {
+        lock(self.state()).marks.lead = took;
+    }
+
+    /// Stops it until what this returns is dropped.
     pub fn pause(&self) -> Paused<'_> {
-        lock(&self.0).paused = Some(Instant::now());
+        lock(self.state()).paused = Some(Instant::now());
         Paused(self)
     }
 
-    /// A name is being looked up, until what this answers is dropped.
+    /// A name is being looked up, until what this returns is dropped.
     pub fn looking_up(&self, name: &str) -> LookingUp<'_> {
-        lock(&self.0).name = Some(name.into());
+        lock(self.state()).name = Some(name.into());
         LookingUp(self)
     }
 }
@@ -72,7 +115,7 @@ pub struct Paused<'c>(&'c Clock);
 
 impl Drop for Paused<'_> {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.0);
+        let mut state = lock(self.0.state());
         let paused = state.paused.take();
         state.waited += paused.map_or(Duration::ZERO, |since| since.elapsed());
     }
@@ -84,14 +127,14 @@ pub struct LookingUp<'c>(&'c Clock);
 
 impl Drop for LookingUp<'_> {
     fn drop(&mut self) {
-        lock(&self.0.0).name = None;
+        lock(self.0.state()).name = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::ErrorKind;
+    use crate::http::error::ErrorKind;
     use std::pin::pin;
     use tokio::time::sleep;
 

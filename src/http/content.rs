@@ -13,7 +13,7 @@ pub enum Content {
 
 impl Content {
     /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, in as many pieces as it came in, which
-    /// may be none. Answers whether more can follow.
+    /// may be none. Returns whether more can follow.
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

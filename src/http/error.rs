@@ -1,8 +1,12 @@
 //! What can go wrong between a request and its bytes.
 
-use super::HeaderMap;
+use hyper::http::HeaderMap;
 use std::fmt;
 use std::io;
+
+/// What is said of a connection whose own address the machine has no more.
+pub const ADDRESS_GONE: &str =
+    "the connection is lost: the machine no longer has the address that it was made from";
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +29,15 @@ pub enum ErrorKind {
     ResponseTimeout,
     /// Nothing came for too long.
     ReadTimeout,
+    /// No event came for too long.
+    EventTimeout,
     /// What came is not HTTP.
     Protocol,
     /// The server, or what is between, broke off an HTTP/2 stream or connection, or broke its rules.
     Http2,
     /// The server ended the stream.
     EndOfStream,
-    /// The status is no event stream's.
+    /// The HTTP status opens no event stream.
     Status,
     /// The type is not `text/event-stream`.
     ContentType,
@@ -47,6 +53,8 @@ pub enum ErrorKind {
     EventTooLarge,
     /// The system has no memory for what a server has sent.
     Memory,
+    /// The program did not make the request of an attempt.
+    Request,
     /// A bug of the library.
     Panic,
 }
@@ -63,6 +71,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Disconnected => "disconnected",
             ErrorKind::ResponseTimeout => "response timeout",
             ErrorKind::ReadTimeout => "read timeout",
+            ErrorKind::EventTimeout => "event timeout",
             ErrorKind::Protocol => "protocol error",
             ErrorKind::Http2 => "HTTP/2 error",
             ErrorKind::EndOfStream => "end of stream",
@@ -74,6 +83,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::TooManyRedirects => "too many redirects",
             ErrorKind::EventTooLarge => "event too large",
             ErrorKind::Memory => "out of memory",
+            ErrorKind::Request => "request not made",
             ErrorKind::Panic => "internal error",
         })
     }
@@ -88,15 +98,15 @@ pub struct Error {
     pub message: String,
     /// The operating system's error number, or 0.
     pub os_error: i32,
-    /// The answer that was the error, if there was one.
-    pub answer: Option<Box<Answer>>,
+    /// The response that was the error, if there was one.
+    pub response: Option<Box<ErrorResponse>>,
     /// It lies in the program's own settings, so that no further attempt can end otherwise.
     pub is_of_settings: bool,
 }
 
-/// An answer that is no event stream.
+/// A response that is no event stream.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ErrorResponse {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -112,7 +122,7 @@ impl Error {
             kind,
             message: message.into(),
             os_error: 0,
-            answer: None,
+            response: None,
             is_of_settings: false,
         }
     }
@@ -149,7 +159,7 @@ impl Error {
             kind,
             message,
             os_error,
-            answer: None,
+            response: None,
             is_of_settings: false,
         }
     }
@@ -160,9 +170,9 @@ impl Error {
         self
     }
 
-    /// The same error, with the answer that caused it.
-    pub fn with_answer(mut self, answer: Answer) -> Error {
-        self.answer = Some(Box::new(answer));
+    /// The same error, with the response that caused it.
+    pub fn with_response(mut self, response: ErrorResponse) -> Error {
+        self.response = Some(Box::new(response));
         self
     }
 }

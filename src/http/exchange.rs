@@ -2,47 +2,54 @@
 
 use super::body::Body;
 use super::clock::Clock;
-use super::connect::{Route, connect, refused};
+use super::connect::{connect, refused};
 use super::content::Content;
 use super::error::{Error, ErrorKind};
+use super::http1;
 use super::http2::{self, Failed, Reached};
+use super::options::{Options, Version};
+use super::origin::origin;
 use super::patience;
 use super::request::Request;
-use super::{Options, Response, Version, http1, origin};
-use crate::log::{self, Level};
+use super::response::Response;
+use super::way::Route;
+use crate::log::{self, Kind, Level};
 use crate::words;
+use std::fmt;
 use std::pin::{Pin, pin};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Connects, sends the request, waits for the response's head.
 pub async fn exchange(request: &mut Request, options: &Options) -> Result<Response, Error> {
     request.is_made();
-    log::write(
-        Level::Debug,
-        format_args!("{} {}", request.method, origin(request.url())),
-    );
     match attempt(request, options).await {
         // A shared connection may be about to close when a request comes. Once, and at once: another connection is another
-        // chance, and nobody has seen the request.
+        // chance, and no server has seen the request.
         Err(failed) if failed.is_unprocessed => {
             request.is_made();
             attempt(request, options).await
         }
         answered => answered,
     }
-    .map_err(|failed| failed.error)
+    .map_err(|failed| {
+        if failed.error.kind == ErrorKind::Tls {
+            options.tls.has_failed();
+        }
+        failed.error
+    })
 }
 
 async fn attempt(request: &Request, options: &Options) -> Result<Response, Failed> {
     let uri = request.uri()?;
     let route = options.network.route(&uri)?;
+    log_request(request, &route);
     let clock = Clock::default();
     let way = async {
         match may_be_http2(request, &route, options.version) {
             true => http2::reach(request.url(), uri, &route, options, &clock).await,
             false => connect(uri, &route, options, &clock)
                 .await
-                .map(Reached::Http1),
+                .map(|(transport, facts)| Reached::Http1(transport, facts)),
         }
     };
     let late = |limit, name: Option<&str>| {
@@ -61,15 +68,16 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
         .await??;
 
     let forwarder = route.forwarder();
+    let asked = Instant::now();
     let answer = pin!(async {
         match reached {
-            Reached::Http1(stream) => {
-                let (head, content) = http1::exchange(stream, request, forwarder).await?;
-                Ok((head, Content::Http1(content)))
+            Reached::Http1(transport, facts) => {
+                let (head, content) = http1::exchange(transport, request, forwarder).await?;
+                Ok((head, Content::Http1(content), facts))
             }
-            Reached::Http2(place) => {
-                let (head, content) = http2::exchange(place, request).await?;
-                Ok((head, Content::Http2(content)))
+            Reached::Http2(slot, facts) => {
+                let (head, content) = http2::exchange(slot, request).await?;
+                Ok((head, Content::Http2(content), facts))
             }
         }
     });
@@ -82,7 +90,8 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
         Error::new(kind, format!("no response from {from} within {limit}"))
     })
     .await?;
-    let (head, content) = answered?;
+    let (head, content, mut facts) = answered?;
+    facts.took.head = Some(asked.elapsed());
     // The one status that is never the server's.
     if let (407, Some(proxy)) = (head.status, forwarder) {
         return Err(refused(proxy, head).into());
@@ -92,11 +101,22 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
         status: head.status,
         http_version: head.http_version,
         headers: head.headers,
+        facts,
         body: Box::new(body),
     })
 }
 
-fn may_be_http2(request: &Request, route: &Route<'_>, version: Version) -> bool {
+/// What a request is, where it goes if that is not to the client's own origin, and through what.
+fn log_request(request: &Request, route: &Route) {
+    let method = &request.method;
+    let write = |text: fmt::Arguments<'_>| log::write(Level::Debug, Kind::Request, text);
+    match request.is_elsewhere() {
+        false => write(format_args!("{method}{route}")),
+        true => write(format_args!("{method} to {}{route}", origin(request.url()))),
+    }
+}
+
+fn may_be_http2(request: &Request, route: &Route, version: Version) -> bool {
     match (version, route) {
         // With a proxy that makes the request in its own name, the server's knowledge is the proxy's affair.
         (Version::Http1, _) | (_, Route::Forward(_)) => false,

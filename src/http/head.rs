@@ -1,6 +1,6 @@
 //! The head of a response, whichever protocol brings it.
 
-use super::HeaderMap;
+use hyper::http::HeaderMap;
 
 /// The largest that is read: as much as browsers allow. Interim responses have heads of their own.
 pub const LARGEST: usize = 256 * 1024;

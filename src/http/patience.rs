@@ -3,7 +3,7 @@
 //! The clock goes on meanwhile, and what comes waits in the socket. When such a process goes on, its timers fire before the
 //! reactor has looked at the sockets. So a limit is not believed when its timer fires: it gets a second one, before which the
 //! reactor must have looked. That one lasts as long as the first was late, because what waits may be only the next step of
-//! several, or come through a task that has not had its turn.
+//! several, or come through a task that has not run yet.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

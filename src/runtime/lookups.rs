@@ -9,7 +9,7 @@
 //! thread lives as long as there is something for it to do.
 
 use super::threads;
-use crate::log::{self, Level};
+use crate::log::{self, Kind, Level};
 use crate::panics;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, PerProcess, lock, wait_for};
@@ -43,7 +43,7 @@ pub fn look_up(name: &str) -> Lookup {
     process().join(name)
 }
 
-/// Waits until no thread is busy with a name that nobody waits for any more, for `patience` at most.
+/// Waits until no thread is busy with a name for which no client waits any more, for `patience` at most.
 pub fn settle(patience: Duration) {
     process().settle(patience);
 }
@@ -53,7 +53,7 @@ fn process() -> &'static Lookups {
     LOOKUPS.get()
 }
 
-/// A name's look-up, for one of those who wait for it.
+/// A name's look-up, as one of the waiting clients sees it.
 pub struct Lookup {
     lookups: &'static Lookups,
     flight: Arc<Flight>,
@@ -120,7 +120,7 @@ struct State {
     is_full: bool,
 }
 
-/// One name, and those who wait for it.
+/// One name, and the clients that wait for it.
 struct Flight {
     name: Arc<str>,
     progress: watch::Sender<Progress>,
@@ -170,7 +170,8 @@ impl Lookups {
         drop(state);
         if became_full {
             let message = "host names are being looked up, which takes long; others wait";
-            log::write(Level::Warning, format_args!("{MOST} {message}"));
+            let text = format_args!("{MOST} {message}");
+            log::write_of_process(Level::Warning, Kind::Thread, text);
         }
         if needs_thread {
             self.start_thread();
@@ -182,7 +183,7 @@ impl Lookups {
         }
     }
 
-    /// One of those who wait does so no longer. A name that nobody wants is not begun to be looked up.
+    /// One of the waiting clients gives up. The look-up of a name that no client wants is not begun.
     fn leave(&self, flight: &Arc<Flight>) {
         let mut state = lock(&self.state);
         if flight.wanted.fetch_sub(1, Ordering::Relaxed) > 1 {
@@ -486,7 +487,7 @@ mod tests {
         let mut quick: Vec<_> = names(PARALLEL).map(|name| lookups.join(&name)).collect();
         hanging.wait(PARALLEL);
         let mut next = lookups.join("next.example");
-        // The one that waits for its turn is there.
+        // The one that comes next is there.
         let state = wait_for(&lookups.changed, lock(&lookups.state), LIMIT, |state| {
             state.threads == PARALLEL + 1
         });

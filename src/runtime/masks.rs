@@ -1,8 +1,8 @@
-//! Which signals the library's threads block: all that belong to the host's own threads, which are those that come from
-//! outside. A fault is caused by the thread itself and handled on it, in a callback by the host's handler.
+//! Which signals the library's threads block: all that belong to the program's own threads, which are those that come from
+//! outside. A fault is caused by the thread itself and handled on it, in a callback by the program's handler.
 //!
 //! A program that is started inherits the mask of the thread that starts it, which may be one of these, in a callback. A
-//! child of `fork` gets back what the host has; to change the mask for each callback instead would cost two calls of the
+//! child of `fork` gets back what the program has; to change the mask for each callback instead would cost two calls of the
 //! system, more than most events do.
 
 use std::cell::Cell;
@@ -26,8 +26,8 @@ const FAULTS: [libc::c_int; 7] = [
 pub struct Mask(libc::sigset_t);
 
 thread_local! {
-    /// On a thread of the library's: what the thread of the host's blocked that made the runtime.
-    static HOSTS: Cell<Option<Mask>> = const { Cell::new(None) };
+    /// On a thread of the library's: what the thread of the program's blocked that made the runtime.
+    static PROGRAMS_MASK: Cell<Option<Mask>> = const { Cell::new(None) };
 }
 
 /// Makes a thread, which inherits what this one blocks meanwhile: so there is no moment in which it could take a signal.
@@ -35,14 +35,14 @@ thread_local! {
 pub fn blocked<T>(make: impl FnOnce(Mask) -> T) -> T {
     restore_in_children();
     let before = Mask::ours().swap();
-    let result = make(HOSTS.get().unwrap_or(before));
+    let result = make(PROGRAMS_MASK.get().unwrap_or(before));
     before.swap();
     result
 }
 
-/// What the host's thread blocks that this thread of the library's descends from.
-pub fn remember(hosts: Mask) {
-    HOSTS.set(Some(hosts));
+/// What the program's thread blocks that this thread of the library's descends from.
+pub fn remember(mask: Mask) {
+    PROGRAMS_MASK.set(Some(mask));
 }
 
 impl Mask {
@@ -67,7 +67,7 @@ impl Mask {
         }
     }
 
-    /// Makes this the calling thread's mask; answers what was.
+    /// Makes this the calling thread's mask; returns what was.
     fn swap(&self) -> Mask {
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: it reads one set, writes the other, and cannot fail with these arguments.
@@ -86,7 +86,7 @@ impl Mask {
     }
 }
 
-/// Has each child of this process begin with the host's mask, if one of the library's threads makes it.
+/// Has each child of this process begin with the program's mask, if one of the library's threads makes it.
 fn restore_in_children() {
     static IS_KNOWN: AtomicBool = AtomicBool::new(false);
     // Not behind a lock, which a fork might leave locked.
@@ -97,12 +97,12 @@ fn restore_in_children() {
     }
 }
 
-/// In a child, on the thread that made it. If the host has a mask of its own on that thread, that one stays.
+/// In a child, on the thread that made it. If the program has a mask of its own on that thread, that one stays.
 unsafe extern "C" fn restore_in_child() {
     // First what needs no thread-local: another thread's may have to be allocated, for which a child is no place.
     if Mask::current().equals(&Mask::ours())
-        && let Some(hosts) = HOSTS.get()
+        && let Some(mask) = PROGRAMS_MASK.get()
     {
-        hosts.swap();
+        mask.swap();
     }
 }

@@ -1,26 +1,33 @@
-//! The owned runtime: threads that run streams and nothing else, made when the first stream starts and gone with the last
+//! The owned runtime: threads that run clients and nothing else, made when the first client starts and gone with the last
 //! reference.
 //!
-//! A stream is one future, callbacks included. The [`scheduler`] says which thread polls it and which one drives tokio's
+//! A run of a client is one future, callbacks included. The [`scheduler`] says which thread polls it and which one drives tokio's
 //! reactor meanwhile; this module has the threads that do so. Three ways of dispatch are one mechanism:
 //!
 //! - isolated: a [`watchdog`] calls more threads in when callbacks block those that there are;
 //! - inline: it does not;
-//! - manual: nor is there a need to, because the callbacks are run by the host's threads ([`turns`]).
+//! - manual: nor is there a need to, because the callbacks are run by the program's threads ([`turns`]).
+//!
+//! Internal: public for the library's own tests and fuzzing, not an API.
 
 pub mod lookups;
 #[cfg(unix)]
 mod masks;
+mod network;
 mod scheduler;
 mod signal;
 mod threads;
 mod turns;
 mod watchdog;
+#[cfg(windows)]
+mod windows;
 
-use crate::log::{self, Level};
+use crate::log::{self, Kind, Level};
 use crate::place::{Place, with_place};
-use crate::sync::{Condvar, Mutex, PerProcess, Slot, lock, wait};
+use crate::sync::{Condvar, Mutex, OneShot, PerProcess, lock, wait};
+use crate::words;
 use async_task::Runnable;
+pub use network::Change;
 use scheduler::{Limits, Next, NotStarted, Scheduler, Worker};
 use signal::Descriptor;
 use std::collections::HashMap;
@@ -35,7 +42,7 @@ use std::time::Duration;
 use std::{io, iter, mem};
 pub use threads::{callback, in_callback};
 use tokio::runtime::Runtime as Tokio;
-use tokio::task::{unconstrained, yield_now};
+use tokio::task::{AbortHandle, unconstrained, yield_now};
 pub use turns::{Closed, RunId};
 use watchdog::Watchdog;
 
@@ -65,7 +72,7 @@ pub type Hook = Box<dyn Fn() + Send + Sync>;
 pub struct Options {
     /// Where callbacks run.
     pub dispatch: Dispatch,
-    /// How many threads may run streams at the same time, blocked ones not counted; `None` for one per processor. Only one
+    /// How many threads may poll runs at the same time, blocked ones not counted; `None` for one per processor. Only one
     /// does unless that is too much for it.
     pub threads: Option<usize>,
     /// What the names of threads begin with.
@@ -102,9 +109,12 @@ impl fmt::Debug for Options {
 pub trait Stop: Send + Sync {
     /// Asks; does not wait.
     fn stop(&self);
+
+    /// Tells of the network; does not wait either.
+    fn network_changed(&self, change: Change);
 }
 
-/// A runtime that streams share. Dropping it ends its threads; outside callbacks, it waits until they have gone.
+/// A runtime that clients share. Dropping it ends its threads; outside callbacks, it waits until they have gone.
 #[derive(Debug)]
 pub struct Runtime(Arc<Core>);
 
@@ -135,6 +145,9 @@ struct Runs {
     closed: bool,
     last_id: RunId,
     stops: HashMap<RunId, Arc<dyn Stop>>,
+    /// How many of them are told of the network, and the task that does it.
+    watching: usize,
+    watcher: Option<AbortHandle>,
 }
 
 impl fmt::Debug for Core {
@@ -188,13 +201,13 @@ impl Runtime {
             watching: Mutex::default(),
             working: Mutex::default(),
         });
-        let (started, complete) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
+        let (started, complete) = (Arc::new(OneShot::default()), Arc::new(OneShot::default()));
         {
             let (started, complete) = (started.clone(), complete.clone());
             core.start_thread(move |core| core.begin(&started, &complete))?;
         }
         // Where this fails, the thread has ended or is about to, with nothing in its hands.
-        started.take()?;
+        started.receive()?;
         let runtime = Runtime(core);
         let is_complete = Complete(&complete);
         if is_isolated {
@@ -236,7 +249,7 @@ impl Runtime {
     }
 
     /// Runs what is due on this thread, `max` turns at most, after a wait of `limit` at most for the first. What becomes
-    /// due meanwhile waits for the next call, so that a busy stream does not keep the caller for ever. Answers how many
+    /// due meanwhile waits for the next call, so that a busy client does not keep the caller for ever. Returns how many
     /// turns have been run: none unless dispatch is manual. Refused once the runtime has been closed, also to who waits then;
     /// not to who runs the callback that closes it.
     pub fn dispatch(&self, limit: Option<Duration>, max: NonZeroUsize) -> Result<usize, Closed> {
@@ -253,7 +266,7 @@ impl Runtime {
             ran + 1
         });
         if lock(&self.0.runs).closed {
-            // By one of the callbacks, in which it could not wait for what takes turns; and nobody will dispatch again.
+            // By one of the callbacks, in which it could not wait for what needs turns; and nobody will dispatch again.
             self.close();
         }
         Ok(ran)
@@ -262,6 +275,12 @@ impl Runtime {
     /// A descriptor that is readable while callbacks are due; `None` unless dispatch is manual.
     #[cfg(unix)]
     pub fn fd(&self) -> Option<std::os::fd::RawFd> {
+        self.0.turns.as_ref().map(|turns| turns.signal().fd())
+    }
+
+    /// A socket that is readable while callbacks are due; `None` unless dispatch is manual.
+    #[cfg(windows)]
+    pub fn fd(&self) -> Option<usize> {
         self.0.turns.as_ref().map(|turns| turns.signal().fd())
     }
 
@@ -274,6 +293,11 @@ impl Runtime {
                 callback(|| task.run());
             }
         }
+    }
+
+    /// Tells all runs of the network, as the system does; for tests.
+    pub fn network_changed(&self, change: Change) {
+        self.0.network_changed(change);
     }
 
     /// Asks all runs to end, and the threads after them; there can be no new ones. Outside callbacks, returns when all that
@@ -326,6 +350,7 @@ impl Core {
         Ok(Entry {
             run: id,
             core: self.clone(),
+            watches: false,
         })
     }
 
@@ -346,18 +371,18 @@ impl Core {
 
     /// The first thread's life. It makes the reactor itself, because tokio would leave a trace of the making on the thread
     /// that does it, and that is not ours.
-    fn begin(&self, started: &Slot<io::Result<()>>, complete: &Slot<bool>) {
+    fn begin(&self, started: &OneShot<io::Result<()>>, complete: &OneShot<bool>) {
         let made = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let tokio = match made {
             Ok(tokio) => Arc::new(tokio),
-            Err(error) => return started.put(Err(error)),
+            Err(error) => return started.send(Err(error)),
         };
         *lock(&self.tokio) = Some(tokio.clone());
-        started.put(Ok(()));
+        started.send(Ok(()));
         // Not before it is sure that there is a runtime: the hooks are the caller's.
-        if complete.take() {
+        if complete.receive() {
             self.work(tokio);
         } else {
             drop(tokio);
@@ -389,7 +414,7 @@ impl Core {
                 // The scheduler sees to it that no task keeps the others waiting: tokio need not.
                 tokio.block_on(unconstrained(self.work_alone(&mut worker)));
             } else {
-                self.work_by_turns(&mut worker, &tokio);
+                self.work_among_others(&mut worker, &tokio);
             }
         });
         hook(&self.options.on_thread_stop);
@@ -401,7 +426,7 @@ impl Core {
     }
 
     /// Between tasks this thread drives the reactor, or leaves that to others. While it runs a task they must be able to.
-    fn work_by_turns(&self, worker: &mut Worker, tokio: &Tokio) {
+    fn work_among_others(&self, worker: &mut Worker, tokio: &Tokio) {
         let _reactor = tokio.enter();
         loop {
             match self.scheduler.next(worker) {
@@ -430,10 +455,11 @@ impl Core {
     fn watch(self: &Arc<Core>) {
         while !self.scheduler.is_shut_down() {
             self.scheduler.alarm().wait();
-            let orders = self.scheduler.tick(&threads::System);
+            let orders = self.scheduler.tick(&threads::System::default());
             if orders.is_relieved {
-                log::write(
+                log::write_of_process(
                     Level::Warning,
+                    Kind::Thread,
                     format_args!("threads can be started again, or are no longer needed"),
                 );
             }
@@ -453,8 +479,9 @@ impl Core {
             self.end();
         }
         if is_news {
-            log::write(
+            log::write_of_process(
                 Level::Warning,
+                Kind::Thread,
                 format_args!(
                     "no thread can be started in place of those that callbacks block, so other streams have to wait: {error}"
                 ),
@@ -467,6 +494,28 @@ impl Core {
         let tokio = lock(&self.tokio).take();
         drop(tokio);
         lookups::settle(RESOLVER_PATIENCE);
+    }
+
+    fn network_changed(&self, change: Change) {
+        let stops: Vec<_> = {
+            let runs = lock(&self.runs);
+            runs.stops.values().cloned().collect()
+        };
+        match change {
+            Change::Moved => log::write_of_process(
+                Level::Info,
+                Kind::Network,
+                format_args!("an address or the default route has changed"),
+            ),
+            Change::Woken(slept) => log::write_of_process(
+                Level::Info,
+                Kind::Network,
+                format_args!("the system has slept for {}", words::duration(slept)),
+            ),
+        }
+        for stop in stops {
+            stop.network_changed(change);
+        }
     }
 
     fn shut_down_if_over(&self) {
@@ -484,7 +533,7 @@ impl Core {
         self.scheduler.alarm().ring();
     }
 
-    /// This thread leaves. The system keeps a thread's stack until somebody has joined it: here the next one does that.
+    /// This thread leaves. The system keeps a thread's stack until another thread joins it: here the next one that leaves does.
     fn join_last_left(&self) {
         let before = {
             let mut threads = lock(&self.working);
@@ -506,7 +555,7 @@ impl Core {
         if in_callback() || !self.scheduler.is_shut_down() {
             return;
         }
-        // First who starts the others.
+        // First the watchdog, which starts the others.
         let watching = lock(&self.watching).take();
         if let Some(watching) = watching {
             let _ = watching.join();
@@ -519,18 +568,18 @@ impl Core {
 }
 
 /// Tells the first thread whether there is a runtime; that there is none, unless something else is said.
-struct Complete<'s>(&'s Slot<bool>);
+struct Complete<'s>(&'s OneShot<bool>);
 
 impl Complete<'_> {
     fn say(self) {
-        self.0.put(true);
+        self.0.send(true);
         mem::forget(self);
     }
 }
 
 impl Drop for Complete<'_> {
     fn drop(&mut self) {
-        self.0.put(false);
+        self.0.send(false);
     }
 }
 
@@ -539,6 +588,8 @@ impl Drop for Complete<'_> {
 pub struct Entry {
     run: RunId,
     core: Arc<Core>,
+    /// It is told of the network.
+    watches: bool,
 }
 
 impl Entry {
@@ -546,12 +597,50 @@ impl Entry {
     pub fn run(&self) -> RunId {
         self.run
     }
+
+    /// From now on the run is told of the network, if the system lets that be watched. To be called in the run, whose thread
+    /// has the reactor.
+    pub fn watch_network(&mut self) {
+        if mem::replace(&mut self.watches, true) {
+            return;
+        }
+        let mut runs = lock(&self.core.runs);
+        runs.watching += 1;
+        if runs.watcher.is_none() {
+            let core = Arc::downgrade(&self.core);
+            let watching = tokio::spawn(async move {
+                let tell = |change| {
+                    if let Some(core) = core.upgrade() {
+                        core.network_changed(change);
+                    }
+                };
+                let error = network::watch(tell).await;
+                log::write_of_process(
+                    Level::Debug,
+                    Kind::Network,
+                    format_args!("changes of the network are not seen: {error}"),
+                );
+            });
+            runs.watcher = Some(watching.abort_handle());
+        }
+    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         let core = &*self.core;
-        lock(&core.runs).stops.remove(&self.run);
+        let watcher = {
+            let mut runs = lock(&core.runs);
+            runs.stops.remove(&self.run);
+            runs.watching -= usize::from(self.watches);
+            match runs.watching {
+                0 => runs.watcher.take(),
+                _ => None,
+            }
+        };
+        if let Some(watcher) = watcher {
+            watcher.abort();
+        }
         core.run_ended.notify_all();
         if let Some(turns) = &core.turns {
             turns.run_ended();

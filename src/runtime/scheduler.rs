@@ -9,10 +9,10 @@
 //! others in.
 //!
 //! Only callbacks of the caller's block for long. The library's own code waits, too, for a page or for a lock of the
-//! system's, and thousands of streams that start at once make it wait often; more threads would only wait for the same.
+//! system's, and thousands of clients that start at once make it wait often; more threads would only wait for the same.
 //! So a thread says when it is in the caller's code ([`Place`]), and no other counts as blocked.
 //!
-//! Invariants, each checked by the model in `tests/model`:
+//! Invariants, each checked by the model in `tests/stress/model`:
 //! - A task that has been pushed is taken, by one thread, once.
 //! - The reactor has at most one driver. A thread rests only while another one drives.
 //! - While a task runs and nobody is parked, the alarm is set. While somebody is parked, it is not, and the queue is empty
@@ -67,7 +67,7 @@ const RELIEF: u64 = 200 * HURRY as u64;
 /// How many such threads count for each that may run tasks at the same time.
 const MOST_COMPUTING: usize = 4;
 
-/// Rings when nobody has been parked for a while. The scheduler sets it under its lock, so it must not call back.
+/// Rings if no thread has been parked for a while. The scheduler sets it under its lock, so it must not call back.
 pub trait Alarm {
     /// Rings after a while, and then again and again.
     fn set(&self);
@@ -87,7 +87,7 @@ pub trait Watch {
     /// Whether a thread waits for something else than a processor.
     fn waits(&self, thread: ThreadId) -> bool;
 
-    /// For how long a thread has had a processor, in milliseconds; `None` where nobody tells.
+    /// For how long a thread has had a processor, in milliseconds; `None` where the system does not tell.
     fn computed(&self, thread: ThreadId) -> Option<u64>;
 }
 
@@ -138,7 +138,7 @@ struct State<T> {
 
 #[derive(Debug)]
 enum Reactor {
-    /// Nobody looks after it.
+    /// No thread drives it.
     Free,
     /// A thread is on its way into it or out of it, and looks at the queue on both.
     Driven,
@@ -337,28 +337,28 @@ impl<T, A: Alarm> Scheduler<T, A> {
         }
     }
 
-    /// Waits to be called; false when nobody has, for a while.
+    /// Waits to be called; false if that has not happened for a while.
     fn rest<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) -> (MutexGuard<'a, State<T>>, bool) {
         state.resting += 1;
         state = wait_for(&self.called, state, REST, |state| {
             state.called > 0 || state.shut_down
         });
         state.resting -= 1;
-        // Who was called stays, even if its time ran out at the same moment.
+        // A thread that was called stays, even if its time ran out at the same moment.
         let is_called = state.called > 0;
         state.called -= usize::from(is_called);
         let stays = is_called || state.shut_down;
         (state, stays)
     }
 
-    /// A thread that has been told to leave is gone. Answers whether it was the last.
+    /// A thread that has been told to leave is gone. Returns whether it was the last.
     pub fn left(&self) -> bool {
         let mut state = lock(&self.state);
         state.threads -= 1;
         state.threads == 0
     }
 
-    /// For who drives the reactor: ready when it has to come out.
+    /// For the thread that drives the reactor: ready when it has to come out.
     pub fn poll_park(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.state);
         if state.shut_down || !state.queue.is_empty() {
@@ -366,7 +366,7 @@ impl<T, A: Alarm> Scheduler<T, A> {
             return Poll::Ready(());
         }
         state.was_empty = true;
-        // In a shortage it rings on, so that somebody sees when that is over.
+        // In a shortage it rings on, so that the watchdog sees when that is over.
         if state.shortage.is_none() && mem::take(&mut state.alarm_is_set) {
             state.hurried = 0;
             self.alarm.clear();
@@ -430,7 +430,7 @@ impl<T, A: Alarm> Scheduler<T, A> {
         }
     }
 
-    /// Answers whether a shortage of threads has come to its end.
+    /// Returns whether a shortage of threads has come to its end.
     fn relieve(&self, state: &mut State<T>) -> bool {
         let is_over = |shortage: &mut Shortage| shortage.refused_at + RELIEF <= state.time;
         let is_relieved = state.shortage.take_if(is_over).is_some();
@@ -585,7 +585,7 @@ impl<T> State<T> {
         wanted.saturating_sub(self.starting + self.called)
     }
 
-    /// Whether nobody can have looked after the reactor for long, because each thread is busy with one task.
+    /// Whether no thread can have driven the reactor for long, because each is busy with one task.
     fn leaves_reactor_alone(&self) -> bool {
         let is_long = |running: &Running| running.began_at + PATIENCE <= self.time;
         matches!(self.reactor, Reactor::Free) && self.running.iter().all(is_long)

@@ -1,4 +1,4 @@
-//! Manual dispatch: the runs whose callbacks are due wait here until a thread of the host's comes for them.
+//! Manual dispatch: the runs whose callbacks are due wait here until a thread of the program's comes for them.
 //!
 //! A run moves between two places. Its I/O is done by the runtime's own thread. Where a callback is due it waits in this
 //! queue, with at most one read's bytes in its hands, and is not read for meanwhile: so nothing piles up when nobody
@@ -15,7 +15,7 @@ pub type RunId = u64;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Closed;
 
-/// Tells those who wait elsewhere that there is something to do here. Called behind the queue's lock, by turns.
+/// Tells threads that wait elsewhere that a turn is due here. Called behind the queue's lock, the two alternately.
 pub trait Signal {
     fn raise(&self);
     fn lower(&self);
@@ -33,7 +33,7 @@ pub struct Turns<T, S> {
 #[derive(Debug)]
 struct Due<T> {
     turns: VecDeque<(RunId, T)>,
-    /// There are turns only for whoever ends the runs.
+    /// Only the thread that ends the runs gets turns.
     closed: bool,
 }
 
@@ -59,13 +59,13 @@ impl<T, S: Signal> Turns<T, S> {
         self.changed.notify_all();
     }
 
-    /// A run has ended: whoever waits for that looks again.
+    /// A run has ended: threads that wait for that look again.
     pub fn run_ended(&self) {
         drop(lock(&self.due));
         self.changed.notify_all();
     }
 
-    /// Nobody is to wait for turns any more: those who do are sent away, and the signal stays raised.
+    /// From now on no thread waits for turns: those that wait return, and the signal stays raised.
     pub fn close(&self) {
         let mut due = lock(&self.due);
         if !due.closed && due.turns.is_empty() {

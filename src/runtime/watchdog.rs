@@ -1,4 +1,4 @@
-//! The alarm that tells when nobody has looked after the reactor for a while.
+//! The alarm that rings if no thread has driven the reactor for a while.
 //!
 //! To set a timer and to clear it takes two calls of the system, for each event of a stream whose events come one by one.
 //! So where alarms follow each other soon, the timer of the last is left to serve the next: it then rings earlier than it
@@ -10,7 +10,7 @@ use crate::sync::{Mutex, lock};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How often it rings: a callback that takes no longer than this is nobody's business.
+/// How often it rings: a callback that takes no longer than this is never looked at.
 const SLOW: Duration = Duration::from_millis(HURRY as u64);
 /// How often it rings while blocked threads are being replaced.
 const FAST: Duration = Duration::from_millis(1);
@@ -116,7 +116,7 @@ impl Clockwork {
 }
 
 impl Pace {
-    /// An alarm is set. Answers whether the timer of one before will do.
+    /// An alarm is set. Returns whether the timer of one before will do.
     fn is_served(&mut self, now: Instant) -> bool {
         let last = self.last_set.replace(now);
         self.soon = match last {
@@ -126,7 +126,7 @@ impl Pace {
         self.rings.is_some_and(|rings| rings >= now + SOON)
     }
 
-    /// An alarm is cleared. Answers whether the timer is better left for the next.
+    /// An alarm is cleared. Returns whether the timer is better left for the next.
     fn expects_another(&self) -> bool {
         self.soon >= EXPECTED_AFTER && self.rings.is_some()
     }
@@ -135,7 +135,7 @@ impl Pace {
 #[cfg(target_os = "linux")]
 use timerfd::Timer;
 
-/// The kernel's timer: to set and to clear it wakes nobody.
+/// The kernel's timer: setting and clearing it wakes no thread.
 #[cfg(target_os = "linux")]
 mod timerfd {
     use std::fs::File;
@@ -154,7 +154,7 @@ mod timerfd {
             if fd < 0 {
                 return Err(io::Error::last_os_error());
             }
-            // SAFETY: the descriptor is new and nobody else's.
+            // SAFETY: the descriptor is new, and only this has it.
             Ok(Timer(unsafe { File::from_raw_fd(fd) }))
         }
 
@@ -162,7 +162,8 @@ mod timerfd {
         pub fn every(&self, period: Duration) {
             let time = libc::timespec {
                 tv_sec: 0,
-                tv_nsec: period.subsec_nanos().into(),
+                // Less than 10⁹, for which the 32 bits that some systems have are enough.
+                tv_nsec: period.subsec_nanos() as libc::c_long,
             };
             let timer = libc::itimerspec {
                 it_interval: time,
@@ -293,7 +294,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Alarms that are set at these times, in milliseconds, and cleared at once. Answers which of them start the timer, and
+    /// Alarms that are set at these times, in milliseconds, and cleared at once. Returns which of them start the timer, and
     /// which leave it on.
     fn timers(times: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let begin = Instant::now();

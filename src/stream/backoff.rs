@@ -103,6 +103,25 @@ impl Backoff {
         delay.max(floor.saturating_mul(requests))
     }
 
+    /// The shortest delay where the network has changed, and with it the reason to wait for long: what the server asked for,
+    /// and what its requests need. Again without a stream, the base delay.
+    pub fn shortest(
+        &self,
+        retry_after: Option<Duration>,
+        requests: u32,
+        is_again: bool,
+    ) -> Duration {
+        let asked = self.asked.max(retry_after).unwrap_or_default();
+        let own = match is_again {
+            true => self.policy.delay.min(self.policy.max_delay),
+            false => Duration::ZERO,
+        };
+        asked
+            .min(self.policy.max_server_delay)
+            .max(own)
+            .max(self.floor().saturating_mul(requests))
+    }
+
     /// No server makes the client come back sooner.
     fn floor(&self) -> Duration {
         let own = self.policy.delay.min(self.policy.max_delay);
@@ -281,6 +300,11 @@ mod tests {
             backoff.next_delay(Some(50 * S), 1, chance)
         });
         assert_eq!([first, last], [50 * S, 60 * S]);
+        // Nor is the maximum itself exceeded.
+        let at_maximum = range(ReconnectPolicy::default(), |backoff, chance| {
+            backoff.next_delay(Some(60 * S), 1, chance)
+        });
+        assert_eq!(at_maximum, [60 * S; 2]);
     }
 
     #[test]
@@ -288,6 +312,19 @@ mod tests {
         let mut backoff = Backoff::new(no_jitter());
         delays(&mut backoff, 3);
         assert_eq!(backoff.next_delay(Some(S), 1, 0.0), 8 * S);
+    }
+
+    #[test]
+    fn a_wait_that_the_network_cuts_short_is_never_shorter_than_the_server_asked_for() {
+        let mut backoff = Backoff::new(no_jitter());
+        delays(&mut backoff, 6);
+        assert_eq!(backoff.shortest(None, 1, false), 100 * MS);
+        assert_eq!(backoff.shortest(None, 3, false), 300 * MS);
+        assert_eq!(backoff.shortest(None, 1, true), S);
+        assert_eq!(backoff.shortest(Some(120 * S), 1, false), 120 * S);
+        backoff.set_base(5000);
+        assert_eq!(backoff.shortest(None, 1, false), 5 * S);
+        assert_eq!(backoff.shortest(Some(9999 * S), 1, false), 3600 * S);
     }
 
     /// The delay after three failures and a stream for which the client has waited 4 s.

@@ -2,22 +2,24 @@
 
 use super::control::Interrupt;
 use super::gate::WrongState;
-use super::handler::Handler;
+use super::handler::{End, Handler};
 use super::session;
 use super::settings::Settings;
 use super::shared::{NotAsked, Shared, State, Stats};
+use super::subject;
 use crate::http::{Invalid, InvalidKind};
+use crate::log;
 use crate::runtime::{Closed, Dispatch, Runtime};
 use crate::sync::lock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{io, mem};
 
-/// One event stream, kept alive. Any thread may call any method at any time. None blocks but [`Client::wait`] and
+/// A client: one event stream after another. Any thread may call any method at any time. None blocks but [`Client::wait`] and
 /// [`Client::finish`]; a change of the settings or a start waits for another one that is under way, a stop for nothing.
 #[derive(Debug)]
 pub struct Client {
-    /// Held by whoever changes what a run is given, or starts one.
+    /// Held by a call that changes what a run is given, or starts one.
     setup: Mutex<()>,
     /// Shared with the run; a change makes a copy only while an old run still has it.
     settings: Mutex<Arc<Settings>>,
@@ -33,6 +35,8 @@ pub enum Refused {
     Invalid(Invalid),
     /// It is not the time for that call.
     State(&'static str),
+    /// Nor is it while the client runs.
+    Running,
     /// The client has been freed.
     Freed,
     /// The operating system refused threads.
@@ -48,7 +52,7 @@ impl From<Invalid> for Refused {
 impl From<WrongState> for Refused {
     fn from(wrong: WrongState) -> Refused {
         match wrong {
-            WrongState::Running => Refused::State("the client is running"),
+            WrongState::Running => Refused::Running,
             WrongState::Stopped => Refused::State("the client is not running"),
             WrongState::Freed => Refused::Freed,
         }
@@ -58,12 +62,21 @@ impl From<WrongState> for Refused {
 impl Client {
     /// A client that has not started.
     pub fn new(url: &str) -> Result<Client, Invalid> {
-        Ok(Client {
+        Ok(Client::with(Settings::new(url)?))
+    }
+
+    /// A client that can be set up, and has to be given a URL before it starts.
+    pub fn without_url() -> Client {
+        Client::with(Settings::without_url())
+    }
+
+    fn with(settings: Settings) -> Client {
+        Client {
             setup: Mutex::default(),
-            settings: Mutex::new(Arc::new(Settings::new(url)?)),
+            settings: Mutex::new(Arc::new(settings)),
             shared: Arc::new(Shared::new()),
             runtime: Mutex::default(),
-        })
+        }
     }
 
     /// The settings as they are.
@@ -74,7 +87,7 @@ impl Client {
     /// Changes settings; refused while the client runs. A change that fails must leave them as they were.
     pub fn configure<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> Result<T, Refused> {
         self.while_stopped(|| {
-            // In a copy, so that nobody who asks for the settings has to wait.
+            // In a copy, so that no call that asks for the settings has to wait.
             let mut settings = self.settings();
             let changed = change(Arc::make_mut(&mut settings));
             *lock(&self.settings) = settings;
@@ -164,7 +177,12 @@ impl Client {
         self.shared.gate.wait(timeout)
     }
 
-    /// Whether somebody else has to see to it that callbacks run.
+    /// How the last run that has ended did so; `None` before the first has.
+    pub fn end(&self) -> Option<End> {
+        self.shared.end()
+    }
+
+    /// Whether the program has to dispatch for callbacks to run.
     pub fn is_dispatched_manually(&self) -> bool {
         let runtime = lock(&self.runtime);
         let mode = runtime.as_ref().map(|runtime| runtime.dispatch_mode());
@@ -231,8 +249,19 @@ impl Client {
         self.shared.set_last_error(message);
     }
 
+    /// Tells the client from all others of the process.
+    pub fn number(&self) -> u64 {
+        self.shared.number
+    }
+
     /// What the client has done.
     pub fn stats(&self) -> Stats {
         self.shared.counters.stats(self.state() == State::Open)
+    }
+}
+
+impl log::Subject for Client {
+    fn log_client(&self) -> log::Client {
+        subject::describe(&self.shared, &self.settings())
     }
 }

@@ -1,9 +1,10 @@
 //! How other threads interrupt a run, and make it pause.
 
-use crate::runtime::Stop;
+use crate::runtime::{Change, Stop};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Mutex, lock};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// What a run is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,16 +13,38 @@ pub enum Interrupt {
     Stop,
     /// Connect anew, now.
     Reconnect,
+    /// Close, because the stream is complete.
+    End,
 }
 
 const STOP: u8 = 1;
 const RECONNECT: u8 = 2;
 const PAUSE: u8 = 4;
+const END: u8 = 8;
 
-/// Carries interrupts to the run. A stop outranks a reconnect and is never taken back.
+/// What has happened to the network.
+const MOVED: u8 = 1;
+const SLEPT: u8 = 2;
+
+/// After a sleep this long nobody is sure that a connection is still there: what is on its way forgets those that are silent
+/// for longer.
+const SLEEP: Duration = Duration::from_secs(30);
+
+/// What a run is to make of what has happened to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Connections may lead nowhere.
+    Moved,
+    /// The same, and the system has slept for long.
+    Slept,
+}
+
+/// Carries interrupts to the run. A stop outranks an end, and that a reconnect; neither is ever taken back.
 #[derive(Debug, Default)]
 pub struct Control {
     asked: AtomicU8,
+    /// What has happened to the network since the run last looked. Apart from what is asked: it holds no event.
+    network: AtomicU8,
     /// The run's task, once it has looked: everything in it waits with the same one.
     run: Mutex<Option<Waker>>,
 }
@@ -39,6 +62,7 @@ impl Control {
         let bit = match interrupt {
             Interrupt::Stop => STOP,
             Interrupt::Reconnect => RECONNECT,
+            Interrupt::End => END,
         };
         self.asked.fetch_or(bit, Ordering::Release);
         self.wake();
@@ -62,7 +86,7 @@ impl Control {
 
     /// Whether the run has been asked to close or to connect anew.
     pub fn is_interrupted(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) & (STOP | RECONNECT) != 0
+        self.asked.load(Ordering::Relaxed) & (STOP | RECONNECT | END) != 0
     }
 
     /// Waits for an interrupt and takes it.
@@ -74,6 +98,7 @@ impl Control {
             // Of a reconnect only this bit is cleared, so that a stop that comes meanwhile is not lost.
             match control.asked.fetch_and(!RECONNECT, Ordering::Acquire) {
                 asked if asked & STOP != 0 => Some(Interrupt::Stop),
+                asked if asked & END != 0 => Some(Interrupt::End),
                 asked if asked & RECONNECT != 0 => Some(Interrupt::Reconnect),
                 _ => None,
             }
@@ -85,8 +110,26 @@ impl Control {
         self.asked.load(Ordering::Acquire) & PAUSE != 0
     }
 
+    /// What has happened to the network since this was last asked. A run that has polled for an interrupt, to no avail, is
+    /// woken when something does.
+    pub fn take_doubt(&self) -> Option<Doubt> {
+        if !self.has_doubt() {
+            return None;
+        }
+        match self.network.swap(0, Ordering::Acquire) {
+            0 => None,
+            changes if changes & SLEPT != 0 => Some(Doubt::Slept),
+            _ => Some(Doubt::Moved),
+        }
+    }
+
+    /// Whether something has. One load, for every look at the stream.
+    pub fn has_doubt(&self) -> bool {
+        self.network.load(Ordering::Relaxed) != 0
+    }
+
     /// Waits until the run need not pause.
-    pub fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_unpaused(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll(cx, |control| (!control.is_paused()).then_some(()))
     }
 
@@ -106,7 +149,7 @@ impl Control {
 
     /// Has the run look at what it is asked.
     pub fn wake(&self) {
-        // Outside the lock: whoever is woken may look at once.
+        // Outside the lock: a thread that is woken may look at once.
         let run = lock(&self.run).clone();
         if let Some(run) = run {
             run.wake();
@@ -117,5 +160,15 @@ impl Control {
 impl Stop for Control {
     fn stop(&self) {
         self.interrupt(Interrupt::Stop);
+    }
+
+    fn network_changed(&self, change: Change) {
+        let change = match change {
+            Change::Moved => MOVED,
+            Change::Woken(slept) if slept >= SLEEP => SLEPT,
+            Change::Woken(_) => MOVED,
+        };
+        self.network.fetch_or(change, Ordering::Release);
+        self.wake();
     }
 }

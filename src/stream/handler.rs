@@ -1,9 +1,10 @@
-//! Whom a run tells what happens.
+//! The object that a run calls for each thing that happens.
 
-use crate::http::{ErrorKind, HeaderMap, Request};
+use crate::http::{ErrorKind, Facts, Following, HeaderMap, Redirect, Request};
 use crate::parser::{Event, Text};
 use std::fmt;
 use std::time::Duration;
+use url::Url;
 
 /// Receives what happens in one run, in order, one call at a time, on the runtime's threads. [`Handler::on_close`] comes
 /// last and once; then the handler is dropped.
@@ -18,8 +19,20 @@ pub trait Handler: Send {
         false
     }
 
-    /// Before each attempt.
-    fn on_request(&mut self, _attempt: &mut Attempt) {}
+    /// Before each attempt. Only after [`Decision::Default`] is the request sent; else the attempt has failed.
+    fn on_request(&mut self, _attempt: &mut Attempt) -> Decision {
+        Decision::Default
+    }
+
+    /// Whether each redirect is to be asked about.
+    fn wants_redirect(&self) -> bool {
+        false
+    }
+
+    /// A redirect from this URL.
+    fn on_redirect(&mut self, _from: &Url, _redirect: &Redirect) -> Following {
+        Following::default()
+    }
 
     /// The stream is open.
     fn on_open(&mut self, _opened: &Opened<'_>) {}
@@ -32,6 +45,14 @@ pub trait Handler: Send {
 
     /// A comment. Nothing is collected.
     fn on_comment(&mut self, _text: Text<'_>) {}
+
+    /// Whether a response of another type than an event stream is a result.
+    fn wants_document(&self) -> bool {
+        false
+    }
+
+    /// Such a response, whole.
+    fn on_document(&mut self, _document: Document<'_>) {}
 
     /// An attempt failed, or the stream was lost.
     fn on_error(&mut self, _failure: &Failure) -> Decision {
@@ -51,6 +72,8 @@ pub struct Attempt {
     pub number: u32,
     /// Why it is made; `None` at the start and when the program asked for it.
     pub cause: Option<Cause>,
+    /// Why a change of the request was refused: then it is not sent.
+    pub refused: Option<String>,
 }
 
 /// What went wrong before an attempt.
@@ -58,21 +81,32 @@ pub struct Attempt {
 pub struct Cause {
     /// What.
     pub kind: ErrorKind,
-    /// The answer's status, or 0.
+    /// The response's status, or 0.
     pub http_status: u16,
 }
 
 /// The response that opened the stream.
 #[derive(Debug)]
 pub struct Opened<'a> {
-    /// The URL that answered.
-    pub url: &'a str,
+    /// The URL of the response.
+    pub url: &'a Url,
     /// The status code.
     pub status: u16,
-    /// 10 or 11.
+    /// 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.
     pub http_version: i32,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// What is known of the connection.
+    pub facts: &'a Facts,
+}
+
+/// A response that is no event stream, and whole.
+#[derive(Debug)]
+pub struct Document<'a> {
+    /// The response.
+    pub opened: Opened<'a>,
+    /// The body, decoded.
+    pub body: Vec<u8>,
 }
 
 /// A failed attempt, or the loss of the stream.
@@ -84,11 +118,11 @@ pub struct Failure {
     pub message: String,
     /// The operating system's error number, or 0.
     pub os_error: i32,
-    /// The answer's status, or 0.
+    /// The response's status, or 0.
     pub http_status: u16,
-    /// The answer's headers.
+    /// The response's headers.
     pub headers: Option<HeaderMap>,
-    /// The first bytes of the answer's body.
+    /// The first bytes of the response's body.
     pub body: Vec<u8>,
     /// Failed attempts in a row, this one included; 0 when an open stream was lost.
     pub attempt: u32,
@@ -121,6 +155,21 @@ pub enum Close {
     EndOfStream,
     /// An error was final.
     Failed(ErrorKind),
+}
+
+/// How a run has ended.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Why.
+    pub close: Close,
+    /// The status of the response that ended it, or 0.
+    pub http_status: u16,
+    /// The operating system's error number, or 0.
+    pub os_error: i32,
+    /// How many attempts the run has begun.
+    pub attempts: u64,
+    /// The final error, for people; empty if there was none.
+    pub message: String,
 }
 
 impl fmt::Display for Close {

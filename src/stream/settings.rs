@@ -1,7 +1,12 @@
 //! What a client is told before it starts.
 
 use crate::http::{self, Invalid, InvalidKind, Request};
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The longest name of a client, in bytes.
+const LONGEST_NAME: usize = 128;
 
 /// The event limit unless another is set.
 pub const DEFAULT_MAX_EVENT_SIZE: usize = 16 * 1024 * 1024;
@@ -9,6 +14,8 @@ pub const DEFAULT_MAX_EVENT_SIZE: usize = 16 * 1024 * 1024;
 /// What a run needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the log calls the client, beside its number.
+    name: Option<Arc<str>>,
     /// What every attempt sends.
     pub request: Request,
     /// How requests are made.
@@ -18,7 +25,13 @@ pub struct Settings {
     /// When to try again.
     pub reconnect: ReconnectPolicy,
     /// Whether only a run's first stream is asked for with the request's own method and body.
-    pub resume_with_get: bool,
+    pub reconnect_with_get: bool,
+    /// For silence between events, whatever else comes; `None` for no limit.
+    pub event_timeout: Option<Duration>,
+    /// Whether changes of the network are watched.
+    pub watch_network: bool,
+    /// The data of the event that ends the stream; without it, an end is a loss.
+    end_marker: Option<Arc<str>>,
     /// Whether a response must be `text/event-stream`.
     pub check_content_type: bool,
     max_event_size: usize,
@@ -53,8 +66,8 @@ pub struct ReconnectPolicy {
     pub jitter: f64,
     /// A stream that lives this long ends the growth.
     pub reset_after: Duration,
-    /// How many attempts may fail in a row; 0 for no limit.
-    pub max_attempts: u32,
+    /// How many attempts may fail in a row; `None` for no limit.
+    pub max_attempts: Option<NonZeroU32>,
     /// The shortest delay, for each request, that a server can bring about; the program's own delay where that is shorter.
     pub min_delay: Duration,
     /// The largest delay that a server can ask for.
@@ -70,7 +83,7 @@ impl Default for ReconnectPolicy {
             factor: 2.0,
             jitter: 0.5,
             reset_after: Duration::from_secs(60),
-            max_attempts: 0,
+            max_attempts: None,
             min_delay: Duration::from_millis(100),
             max_server_delay: Duration::from_secs(3600),
         }
@@ -80,15 +93,53 @@ impl Default for ReconnectPolicy {
 impl Settings {
     /// The defaults, for a URL.
     pub fn new(url: &str) -> Result<Settings, Invalid> {
-        Ok(Settings {
-            request: Request::new(url)?,
+        Ok(Settings::with(Request::new(url)?))
+    }
+
+    /// The defaults. The request has to be given a URL.
+    pub fn without_url() -> Settings {
+        Settings::with(Request::without_url())
+    }
+
+    fn with(request: Request) -> Settings {
+        Settings {
+            name: None,
+            request,
             http: http::Options::default(),
             mode: Mode::default(),
             reconnect: ReconnectPolicy::default(),
-            resume_with_get: false,
+            reconnect_with_get: false,
+            event_timeout: None,
+            watch_network: true,
+            end_marker: None,
             check_content_type: true,
             max_event_size: DEFAULT_MAX_EVENT_SIZE,
-        })
+        }
+    }
+
+    /// What the log calls the client.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// Sets what the log calls the client. It stands in lines of text, so it has no line ends.
+    pub fn set_name(&mut self, name: Option<&str>) -> Result<(), Invalid> {
+        let refuse = |message: String| Err(Invalid::new(InvalidKind::Value, message));
+        match name {
+            Some("") => return refuse("the name is empty: pass NULL for none".into()),
+            Some(name) if name.len() > LONGEST_NAME => {
+                return refuse(format!(
+                    "the name has {} bytes; {LONGEST_NAME} are allowed",
+                    name.len()
+                ));
+            }
+            Some(name) if name.chars().any(char::is_control) => {
+                return refuse("the name has a control character".into());
+            }
+            _ => {}
+        }
+        self.name = name.map(Into::into);
+        Ok(())
     }
 
     /// Sets when to try again.
@@ -114,6 +165,27 @@ impl Settings {
         Ok(())
     }
 
+    /// The data of the event that ends the stream.
+    pub fn end_marker(&self) -> Option<&Arc<str>> {
+        self.end_marker.as_ref()
+    }
+
+    /// Sets the data of the event that ends the stream.
+    pub fn set_end_marker(&mut self, data: Option<&str>) -> Result<(), Invalid> {
+        let refuse = |message: &str| Err(Invalid::new(InvalidKind::Value, message));
+        match data {
+            Some("") => return refuse("the end marker is empty: pass NULL for none"),
+            Some(data) if data.contains('\r') => {
+                return refuse(
+                    "the end marker holds a CR, as no event's data can: its lines end with LF",
+                );
+            }
+            _ => {}
+        }
+        self.end_marker = data.map(Into::into);
+        Ok(())
+    }
+
     /// How much an event may hold.
     pub fn max_event_size(&self) -> usize {
         self.max_event_size
@@ -124,7 +196,7 @@ impl Settings {
         if bytes == 0 {
             return Err(Invalid::new(
                 InvalidKind::Value,
-                "an event of no bytes can hold nothing",
+                "the event size limit must be at least 1",
             ));
         }
         self.max_event_size = bytes;

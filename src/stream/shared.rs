@@ -1,6 +1,7 @@
 //! What a client and its run share: the gate between them, and what anybody may ask about it.
 
 use super::gate::Gate;
+use super::handler::End;
 use crate::runtime::RunId;
 use crate::sync::{Mutex, MutexGuard, lock};
 use std::collections::TryReserveError;
@@ -45,6 +46,8 @@ pub struct Stats {
 /// What a client and its run share.
 #[derive(Debug)]
 pub struct Shared {
+    /// Tells the client from all others of the process, in the log.
+    pub number: u64,
     /// Whether there is a run.
     pub gate: Gate<RunId>,
     state: AtomicU8,
@@ -52,6 +55,8 @@ pub struct Shared {
     /// Whether the program has set it since the run last looked. Written under its lock.
     id_is_programs: AtomicBool,
     last_error: Mutex<String>,
+    /// How the last run that has ended did so.
+    end: Mutex<Option<Box<End>>>,
     /// The delay that the program chooses in a call of its own.
     pub next_delay: NextDelay,
     /// What the run counts.
@@ -61,12 +66,15 @@ pub struct Shared {
 impl Shared {
     /// For a client that has not started.
     pub fn new() -> Shared {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         Shared {
+            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             gate: Gate::new(),
             state: AtomicU8::new(State::Idle as u8),
             last_event_id: Mutex::default(),
             id_is_programs: AtomicBool::new(false),
             last_error: Mutex::default(),
+            end: Mutex::default(),
             next_delay: NextDelay::new(),
             counters: Counters::new(),
         }
@@ -135,6 +143,16 @@ impl Shared {
     /// Remembers what went wrong.
     pub fn set_last_error(&self, message: &str) {
         message.clone_into(&mut lock(&self.last_error));
+    }
+
+    /// How the last run that has ended did so; `None` before the first has.
+    pub fn end(&self) -> Option<End> {
+        lock(&self.end).as_deref().cloned()
+    }
+
+    /// A run ends so.
+    pub fn set_end(&self, end: End) {
+        *lock(&self.end) = Some(Box::new(end));
     }
 }
 
@@ -223,6 +241,11 @@ impl Counters {
         add(&self.attempts, 1);
     }
 
+    /// How many attempts have begun.
+    pub fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
     /// A stream opens.
     pub fn open(&self) {
         self.opened_at.store(self.now(), Ordering::Relaxed);
@@ -247,6 +270,13 @@ impl Counters {
     /// An event is delivered.
     pub fn event(&self) {
         add(&self.events, 1);
+    }
+
+    /// What was counted as an event last is none for the program.
+    pub fn no_event(&self) {
+        let counted = self.events.load(Ordering::Relaxed);
+        self.events
+            .store(counted.saturating_sub(1), Ordering::Relaxed);
     }
 
     /// Something went wrong.

@@ -2,24 +2,24 @@
 //!
 //! A handle is freed in a callback while other threads are in calls on it, or about to make one: to a C program these are
 //! the same, because no thread can say that another has entered a function. So a handle is checked and not just believed.
-//! It is the address of a [`Slot`], whose memory stays, with a number in its lowest bits that tells it from those that had
-//! the slot before. A call that comes in time holds what the handle stands for until it returns; one that comes too late is
+//! It is the address of a [`Record`], whose memory stays, with a number in its lowest bits that tells it from those that had
+//! the record before. A call that comes in time holds what the handle stands for until it returns; one that comes too late is
 //! told so. Nothing here has a lock: in a forked child a handle of the parent's can be looked at, whatever the parent's other
 //! threads were doing.
 
-mod slot;
+mod record;
 
-pub use slot::Entered;
-use slot::{GENERATIONS, Slot};
+pub use record::Entered;
+use record::{GENERATIONS, Record};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::{ptr, slice};
 
-/// How many slots there are in the beginning, and without allocation.
+/// How many records there are in the beginning, and without allocation.
 const FIRST: usize = 512;
 
-/// How many slots are looked at for one that is free. Each search begins where the last one ended, so a slot is used again
+/// How many records are looked at for one that is free. Each search begins where the last one ended, so a record is used again
 /// after `FIRST / SEARCHED` others at the earliest, and a handle's number after `GENERATIONS` times as many.
 const SEARCHED: usize = 8;
 
@@ -28,17 +28,17 @@ const CHUNKS: usize = usize::BITS as usize / 2;
 
 /// The handles of one kind: `H` is what C takes them for, `T` what they stand for.
 pub struct Handles<H, T: 'static> {
-    first: [Slot<T>; FIRST],
-    /// `FIRST << n` slots each, made when they are needed and kept. The first is the array.
-    more: [AtomicPtr<Slot<T>>; CHUNKS],
+    first: [Record<T>; FIRST],
+    /// `FIRST << n` records each, made when they are needed and kept. The first is the array.
+    more: [AtomicPtr<Record<T>>; CHUNKS],
     /// Where the next search begins, in each.
     next: [AtomicUsize; CHUNKS],
     handle: PhantomData<fn(H)>,
 }
 
-impl<T> Slot<T> {
-    const fn free() -> Slot<T> {
-        Slot {
+impl<T> Record<T> {
+    const fn free() -> Record<T> {
+        Record {
             state: AtomicUsize::new(0),
             object: AtomicPtr::new(ptr::null_mut()),
         }
@@ -48,7 +48,7 @@ impl<T> Slot<T> {
 impl<H, T: Send + Sync> Handles<H, T> {
     pub const fn new() -> Handles<H, T> {
         Handles {
-            first: [const { Slot::free() }; FIRST],
+            first: [const { Record::free() }; FIRST],
             more: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
             next: [const { AtomicUsize::new(0) }; CHUNKS],
             handle: PhantomData,
@@ -59,11 +59,11 @@ impl<H, T: Send + Sync> Handles<H, T> {
     pub fn give(&'static self, mut object: Arc<T>) -> *mut H {
         loop {
             for (index, next) in self.next.iter().enumerate() {
-                let slots = self.chunk(index);
-                let begin = next.fetch_add(SEARCHED, Ordering::Relaxed) % slots.len();
-                for slot in &slots[begin..begin + SEARCHED] {
-                    match slot.put(object) {
-                        Ok(generation) => return handle(slot, generation),
+                let records = self.chunk(index);
+                let begin = next.fetch_add(SEARCHED, Ordering::Relaxed) % records.len();
+                for record in &records[begin..begin + SEARCHED] {
+                    match record.put(object) {
+                        Ok(generation) => return handle(record, generation),
                         Err(back) => object = back,
                     }
                 }
@@ -76,46 +76,46 @@ impl<H, T: Send + Sync> Handles<H, T> {
     /// # Safety
     /// The handle came from [`Handles::give`].
     pub unsafe fn enter(&'static self, handle: *const H) -> Option<Entered<'static, T>> {
-        let slot = handle.map_addr(|address| address & !(GENERATIONS - 1));
-        // SAFETY: the address of a slot, by the caller's promise, and slots stay where they are.
-        let slot = unsafe { &*slot.cast::<Slot<T>>() };
-        slot.enter(handle.addr() % GENERATIONS)
+        let record = handle.map_addr(|address| address & !(GENERATIONS - 1));
+        // SAFETY: the address of a record, by the caller's promise, and records stay where they are.
+        let record = unsafe { &*record.cast::<Record<T>>() };
+        record.enter(handle.addr() % GENERATIONS)
     }
 
-    fn chunk(&'static self, index: usize) -> &'static [Slot<T>] {
+    fn chunk(&'static self, index: usize) -> &'static [Record<T>] {
         if index == 0 {
             return &self.first;
         }
         let len = FIRST << index;
         let place = &self.more[index];
-        let mut slots = place.load(Ordering::Acquire);
-        if slots.is_null() {
-            slots = make(place, len);
+        let mut records = place.load(Ordering::Acquire);
+        if records.is_null() {
+            records = make(place, len);
         }
         // SAFETY: so many, from `make`, which are kept.
-        unsafe { slice::from_raw_parts(slots, len) }
+        unsafe { slice::from_raw_parts(records, len) }
     }
 }
 
 #[cold]
-fn make<T>(place: &AtomicPtr<Slot<T>>, len: usize) -> *mut Slot<T> {
-    let made: Box<[Slot<T>]> = (0..len).map(|_| Slot::free()).collect();
+fn make<T>(place: &AtomicPtr<Record<T>>, len: usize) -> *mut Record<T> {
+    let made: Box<[Record<T>]> = (0..len).map(|_| Record::free()).collect();
     let made = Box::into_raw(made);
-    let first = made.cast::<Slot<T>>();
+    let first = made.cast::<Record<T>>();
     let put = place.compare_exchange(ptr::null_mut(), first, Ordering::AcqRel, Ordering::Acquire);
     match put {
         Ok(_) => first,
         Err(others) => {
-            // SAFETY: from Box::into_raw above, and nobody else has seen them.
+            // SAFETY: from Box::into_raw above, and no other thread has seen them.
             drop(unsafe { Box::from_raw(made) });
             others
         }
     }
 }
 
-fn handle<H, T>(slot: &Slot<T>, generation: usize) -> *mut H {
-    let slot = ptr::from_ref(slot).cast::<H>().cast_mut();
-    slot.map_addr(|address| address | generation)
+fn handle<H, T>(record: &Record<T>, generation: usize) -> *mut H {
+    let record = ptr::from_ref(record).cast::<H>().cast_mut();
+    record.map_addr(|address| address | generation)
 }
 
 #[cfg(test)]

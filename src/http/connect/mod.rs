@@ -1,124 +1,145 @@
-//! From a URL to a connection: proxy, name, TCP, TLS.
+//! From a URL to a transport: a connection to the host, or to the proxy that is to make the request.
 
-mod network;
-mod no_proxy;
-mod proxy;
+mod connect_method;
+mod patient;
+mod proxy_failure;
 mod resolve;
-mod tcp;
-mod tunnel;
+mod secure;
+mod socks;
+pub mod tcp;
+pub mod transport;
 mod unix;
 
-pub use network::{Network, Route};
-pub use proxy::Proxy;
-pub use tunnel::refused;
+pub use proxy_failure::refused;
 
-use super::Options;
 use super::clock::Clock;
-use super::error::{Error, ErrorKind};
-use super::tls::{self, Secured};
+use super::error::Error;
+use super::facts::{Facts, Peer, Took};
+use super::options::Options;
+use super::way::Route;
+use super::way::proxy::{Protocol, Proxy};
 use hyper::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use std::io;
+use patient::Patient;
+use proxy_failure::no_way_to;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-
-/// A connection, with or without TLS, which may be to a proxy that passes on what is inside, TLS again. In a box, what TLS
-/// takes is not taken of those that have none.
-#[derive(Debug)]
-pub enum Stream {
-    Plain(tcp::Socket),
-    Unix(unix::Socket),
-    Tls(Box<Secured<Stream>>),
-}
+use std::time::Instant;
+use tower_service::Service;
+use transport::{Transport, Underlay};
 
 /// Connects to a URL's host; or to the proxy that is to make the request.
 pub async fn connect(
     uri: Uri,
-    route: &Route<'_>,
+    route: &Route,
     options: &Options,
     clock: &Clock,
-) -> Result<Stream, Error> {
-    // First of all: what cannot be protected is not begun.
-    let tls = match uri.scheme_str() {
-        Some("https") => Some(options.tls.connector(network::host(&uri))?),
-        _ => None,
+) -> Result<(Transport, Box<Facts>), Error> {
+    let begun = Instant::now();
+    let is_secure = uri.scheme_str() == Some("https");
+    let transport = match is_secure {
+        true => {
+            let inner = InnerConnector::new(route.clone(), options, clock);
+            Box::pin(secure::connect(&options.tls, uri, inner)).await?
+        }
+        false => lead(uri, route, options, clock).await?,
     };
-    let stream = match route {
-        Route::Direct => Stream::Plain(tcp::connect(uri.clone(), options, clock).await?),
-        Route::Unix(path) => Stream::Unix(unix::connect(path).await?),
+    let (took, marks) = (begun.elapsed(), clock.marks());
+    let lead = if is_secure { marks.lead } else { took };
+    let facts = Facts {
+        peer: match route {
+            Route::Unix(path) => Peer::Unix(path.clone()),
+            _ => transport.peer(),
+        },
+        // To a proxy that makes the request there may be another, which is not the server's.
+        tls_version: transport.tls_version().filter(|_| is_secure),
+        is_reused: false,
+        took: Took {
+            resolve: marks.resolve,
+            connect: Some(lead.saturating_sub(marks.resolve.unwrap_or_default())),
+            tls: is_secure.then(|| took.saturating_sub(lead)),
+            head: None,
+        },
+    };
+    Ok((transport, Box::new(facts)))
+}
+
+/// What leads to a host, on which TLS is laid: the inner service of hyper-rustls' connector.
+#[derive(Clone)]
+struct InnerConnector {
+    route: Route,
+    options: Options,
+    clock: Clock,
+}
+
+impl InnerConnector {
+    fn new(route: Route, options: &Options, clock: &Clock) -> InnerConnector {
+        InnerConnector {
+            route,
+            options: options.clone(),
+            clock: clock.clone(),
+        }
+    }
+}
+
+impl Service<Uri> for InnerConnector {
+    type Response = Underlay;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Underlay, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let InnerConnector {
+            route,
+            options,
+            clock,
+        } = self.clone();
+        Box::pin(async move {
+            let begun = Instant::now();
+            let transport = lead(uri, &route, &options, &clock).await?;
+            clock.has_led(begun.elapsed());
+            Ok(Patient::over(transport))
+        })
+    }
+}
+
+async fn lead(
+    uri: Uri,
+    route: &Route,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Transport, Error> {
+    match route {
+        Route::Direct => Ok(Transport::Plain(tcp::connect(uri, options, clock).await?)),
+        Route::Unix(path) => Ok(Transport::Unix(unix::connect(path).await?)),
         // In boxes: most connections need neither.
-        Route::Forward(proxy) => return Box::pin(tunnel::reach(proxy, options, clock)).await,
-        Route::Tunnel(proxy) => Box::pin(tunnel::open(proxy, &uri, options, clock)).await?,
+        Route::Forward(proxy) => Box::pin(reach(proxy, options, clock)).await,
+        Route::Tunnel(proxy) if proxy.protocol().is_socks() => {
+            Box::pin(socks::open(proxy, &uri, options, clock)).await
+        }
+        Route::Tunnel(proxy) => {
+            Box::pin(async move {
+                let transport = reach(proxy, options, clock).await?;
+                connect_method::open(proxy, &uri, transport).await
+            })
+            .await
+        }
+    }
+}
+
+/// Connects to an HTTP proxy.
+async fn reach(proxy: &Proxy, options: &Options, clock: &Clock) -> Result<Transport, Error> {
+    let uri = proxy.uri().clone();
+    let reached = match proxy.protocol() {
+        Protocol::Https => {
+            let inner = InnerConnector::new(Route::Direct, options, clock);
+            secure::connect(&options.tls.for_proxy(), uri, inner).await
+        }
+        _ => tcp::connect(uri, options, clock)
+            .await
+            .map(Transport::Plain),
     };
-    match tls {
-        None => Ok(stream),
-        Some(tls) => tls.handshake(stream).await.map(Stream::Tls),
-    }
-}
-
-impl Stream {
-    /// Whether the server has chosen HTTP/2 (ALPN, RFC 7301).
-    pub fn has_negotiated_http2(&self) -> bool {
-        match self {
-            Stream::Tls(stream) => stream.inner().get_ref().1.alpn_protocol() == Some(b"h2"),
-            Stream::Plain(_) | Stream::Unix(_) => false,
-        }
-    }
-}
-
-/// What broke a connection.
-pub fn lost(error: &io::Error) -> Error {
-    if let Some(error) = tls::broken(error) {
-        return error;
-    }
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        // rustls tells where its manual explains that.
-        let message = "the connection broke: it ended without the end of TLS (close_notify)";
-        return Error::new(ErrorKind::Disconnected, message);
-    }
-    Error::caused(ErrorKind::Disconnected, "the connection broke", error)
-}
-
-impl Read for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
+    reached.map_err(|error| no_way_to(proxy, error))
 }

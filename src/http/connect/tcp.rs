@@ -1,16 +1,17 @@
 //! TCP connections, and their sockets.
 
 use super::resolve::{Known, resolve};
-use crate::http::Options;
 use crate::http::clock::Clock;
 use crate::http::error::{Error, ErrorKind, causes};
+use crate::http::options::Options;
+use crate::http::way::interface::Interface;
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,16 +22,32 @@ use tower_service::Service;
 /// that: a dead one is noticed within a minute, without heartbeats from the server.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
+/// The same while it is doubted that the peer can be reached: the first question is asked at once.
+const PROBE: (Duration, Duration, u32) = (Duration::from_secs(1), Duration::from_secs(1), 3);
+
+/// How long a probe takes at most, with a little for its last answer.
+pub const PROBED_WITHIN: Duration = Duration::from_secs(6);
+
 /// Connects to a URL's host.
 pub async fn connect(uri: Uri, options: &Options, clock: &Clock) -> Result<Socket, Error> {
-    let addresses = resolve(&uri, options, clock).await?;
+    let mut addresses = resolve(&uri, options, clock).await?;
+    let interface = options.network.interface();
+    if let Some(interface) = interface {
+        addresses.retain(|address| interface.reaches(address));
+    }
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let failed = |why: &(dyn std::error::Error + 'static)| {
         let what = format_args!("cannot connect to {host}");
         Error::caused(ErrorKind::Connect, what, why)
     };
     let stream = match *addresses {
-        [address] => connect_to(address).await.map_err(|error| failed(&error))?,
+        [] => {
+            let what = format!("{host} has no address that the local address can reach");
+            return Err(Error::new(ErrorKind::Connect, what));
+        }
+        [address] => connect_to(address, interface)
+            .await
+            .map_err(|error| failed(&error))?,
         _ => race(uri.clone(), addresses, options)
             .await
             .map_err(|error| failed(&*error))?,
@@ -39,17 +56,29 @@ pub async fn connect(uri: Uri, options: &Options, clock: &Clock) -> Result<Socke
 }
 
 /// Connects to the only address there is.
-async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect_to(address: SocketAddr, interface: Option<&Interface>) -> io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    let (time, interval, retries) = KEEP_ALIVE;
+    keep_alive(&SockRef::from(&socket), KEEP_ALIVE);
+    let _ = socket.set_nodelay(true);
+    match interface {
+        None => {}
+        Some(Interface::Address(own)) => socket.bind(SocketAddr::new(*own, 0))?,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(Interface::Name(name)) => socket.bind_device(Some(name.as_bytes()))?,
+        // Refused when it was set.
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        Some(Interface::Name(_)) => return Err(io::ErrorKind::Unsupported.into()),
+    }
+    socket.connect(address).await
+}
+
+fn keep_alive(socket: &SockRef<'_>, (time, interval, retries): (Duration, Duration, u32)) {
     let keep_alive = TcpKeepalive::new().with_time(time).with_interval(interval);
     // A system that has not all of these can be lived with.
-    let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive.with_retries(retries));
-    let _ = socket.set_nodelay(true);
-    socket.connect(address).await
+    let _ = socket.set_tcp_keepalive(&keep_alive.with_retries(retries));
 }
 
 /// Connects to whichever address answers, by RFC 8305. hyper-util's connector does what [`connect_to`] does for each, but
@@ -61,13 +90,27 @@ async fn race(
 ) -> Result<TcpStream, Box<dyn std::error::Error>> {
     let mut connector = HttpConnector::new_with_resolver(Known(addresses));
     let (time, interval, retries) = KEEP_ALIVE;
+    // By default, it refuses https. TLS comes on top of this.
     connector.enforce_http(false);
     // Each address gets its share, so that one that is silent leaves time for the next.
     connector.set_connect_timeout(options.connect_timeout);
+    // As in `connect_to`. By default, neither.
     connector.set_nodelay(true);
     connector.set_keepalive(Some(time));
     connector.set_keepalive_interval(Some(interval));
     connector.set_keepalive_retries(Some(retries));
+    match options.network.interface() {
+        None => {}
+        Some(Interface::Address(own)) => connector.set_local_address(Some(*own)),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(Interface::Name(name)) => {
+            connector.set_interface(&**name);
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        Some(Interface::Name(_)) => {
+            return Err(Box::new(io::Error::from(io::ErrorKind::Unsupported)));
+        }
+    }
     loop {
         match connector.call(uri.clone()).await {
             // The whole will be, too, and that is told; unless the process was stopped meanwhile, and has time once more.
@@ -87,9 +130,28 @@ fn is_out_of_time(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// A TCP socket that writes with plain `send`, which the standard library calls with MSG_NOSIGNAL: a vectored write to
-/// a peer that has gone would raise SIGPIPE in the host.
+/// a peer that has gone would raise SIGPIPE in the program.
 #[derive(Debug)]
 pub struct Socket(TokioIo<TcpStream>);
+
+impl Socket {
+    /// The address that it is connected to.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.0.inner().peer_addr().ok()
+    }
+
+    /// From which address.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.0.inner().local_addr().ok()
+    }
+
+    /// Has the system ask the peer at once, and soon again, whether it is there; or no more than it always does. A peer that
+    /// is not is an error of the next read.
+    pub fn probe(&self, is_doubted: bool) {
+        let how = if is_doubted { PROBE } else { KEEP_ALIVE };
+        keep_alive(&SockRef::from(self.0.inner()), how);
+    }
+}
 
 impl Read for Socket {
     fn poll_read(
@@ -121,10 +183,30 @@ impl Write for Socket {
     }
 }
 
+/// Whether the machine has this address no more. Nothing else tells of all that it is reachable under, such as all of
+/// 127.0.0.0/8.
+pub fn has_gone(mut local: SocketAddr) -> bool {
+    local.set_port(0);
+    UdpSocket::bind(local).is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::{Ipv4Addr, TcpListener};
+
+    #[test]
+    fn an_address_has_gone_that_the_machine_has_not() {
+        for (address, gone) in [
+            ("127.0.0.1:80", false),
+            ("127.7.7.7:80", false),
+            ("192.0.2.1:80", true),
+            ("[2001:db8::1]:80", true),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(has_gone(address), gone, "{address}");
+        }
+    }
 
     #[test]
     fn a_dead_peer_is_noticed_within_a_minute_and_nothing_waits_to_be_sent() {

@@ -1,24 +1,9 @@
 //! Unix domain sockets.
 
-use crate::http::request::{Invalid, InvalidKind};
-use std::path::Path;
-
 #[cfg(unix)]
 pub use here::{Socket, connect};
 #[cfg(not(unix))]
 pub use nowhere::{Socket, connect};
-
-/// A path at which a socket can be.
-pub fn check(path: &str) -> Result<&Path, Invalid> {
-    let invalid = |why: String| Invalid::new(InvalidKind::Value, why);
-    #[cfg(unix)]
-    std::os::unix::net::SocketAddr::from_pathname(path)
-        .map_err(|error| invalid(format!("the path is not one of a Unix socket: {error}")))?;
-    if cfg!(not(unix)) {
-        return Err(invalid("this system has no Unix sockets".into()));
-    }
-    Ok(Path::new(path))
-}
 
 #[cfg(unix)]
 mod here {
@@ -34,7 +19,7 @@ mod here {
     use tokio::net::UnixStream;
 
     /// A Unix socket that writes with `send` and MSG_NOSIGNAL, as not every standard library does for it: a peer that has
-    /// gone would raise SIGPIPE in the host.
+    /// gone would raise SIGPIPE in the program.
     #[derive(Debug)]
     pub struct Socket(TokioIo<UnixStream>);
 
@@ -47,12 +32,13 @@ mod here {
         Ok(Socket(TokioIo::new(stream)))
     }
 
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // Not Apple's systems, which lack the flag: there mio sets SO_NOSIGPIPE.
+    #[cfg(not(target_vendor = "apple"))]
     fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
         SockRef::from(stream).send_with_flags(bytes, libc::MSG_NOSIGNAL)
     }
 
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[cfg(target_vendor = "apple")]
     fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
         SockRef::from(stream).send(bytes)
     }

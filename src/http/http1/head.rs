@@ -1,9 +1,9 @@
 //! The heads of HTTP/1 messages: a request's is written here, a response's read by httparse (RFC 9112, sections 3 to 5).
 
-use crate::http::connect::Proxy;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::head::{Head, LARGEST, MOST_FIELDS, MOST_INTERIM};
-use crate::http::request::{OWN_USER_AGENT, Request};
+use crate::http::request::Request;
+use crate::http::way::proxy::Proxy;
 use hyper::http::header::HOST;
 use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
@@ -36,20 +36,6 @@ pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
     if let Some(length) = request.content_length() {
         let length = length.to_string();
         line([b"Content-Length: ", length.as_bytes(), b"", b""]);
-    }
-    line([b""; 4]);
-    head
-}
-
-/// The head that asks a proxy for a tunnel. Of the request that is to go through it, the proxy sees the host alone.
-pub fn write_connect(target: &str, authorization: Option<&HeaderValue>) -> Vec<u8> {
-    let mut head = Vec::with_capacity(256);
-    let mut line = |parts: [&[u8]; 4]| write_line(&mut head, parts);
-    line([b"CONNECT ", target.as_bytes(), b" HTTP/1.1", b""]);
-    line([b"Host: ", target.as_bytes(), b"", b""]);
-    line([b"User-Agent: ", OWN_USER_AGENT.as_bytes(), b"", b""]);
-    if let Some(value) = authorization {
-        line([b"Proxy-Authorization: ", value.as_bytes(), b"", b""]);
     }
     line([b""; 4]);
     head
@@ -88,7 +74,7 @@ impl Reader {
         READ.min(LARGEST - self.bytes.len())
     }
 
-    /// Takes the next bytes. Answers the head when it is complete, and what came behind it. Interim responses before it
+    /// Takes the next bytes. Returns the head when it is complete, and what came behind it. Interim responses before it
     /// (RFC 9110, section 15.2) are skipped.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<(Head, Vec<u8>)>, Error> {
         // Doubled, as by `extend_from_slice`; but that would end the process.
@@ -97,7 +83,7 @@ impl Reader {
         self.bytes.extend_from_slice(bytes);
         while let Some((head, len)) = self.parse()? {
             let rest = self.bytes.split_off(len);
-            // 101 is no interim response, but the end of HTTP; nobody has asked for that.
+            // 101 is no interim response, but the end of HTTP, which was not asked for.
             if !(100..200).contains(&head.status) || head.status == 101 {
                 return Ok(Some((head, rest)));
             }
@@ -156,13 +142,15 @@ impl Reader {
     }
 }
 
-/// Parses a head of so many lines, and answers how many bytes it has; `None` while it is incomplete.
+/// Parses a head of so many lines, and returns it with how many bytes it has; `None` while it is incomplete.
 fn parse(bytes: &[u8], lines: usize) -> Result<Option<(Head, usize)>, Error> {
     let mut fields = Vec::new();
     let reserved = fields.try_reserve_exact(lines.min(MOST_FIELDS));
     reserved.map_err(|_| Error::no_memory())?;
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()
+        // Some servers fold fields still, and a client takes the fold for a space (RFC 9112, section 5.2). By default, an error.
+        // All else stays strict: what else httparse could let pass is what requests are smuggled by.
         .allow_obsolete_multiline_headers_in_responses(true)
         .parse_response_with_uninit_headers(&mut response, bytes, fields.spare_capacity_mut())
         .map_err(|error| match error {

@@ -5,13 +5,14 @@ mod framing;
 mod head;
 mod wire;
 
-pub use head::{Reader as HeadReader, write_connect as connect_head};
-
-use super::connect::{Proxy, Stream};
+use super::connect::tcp::Socket;
+use super::connect::transport::Transport;
 use super::error::{Error, ErrorKind};
 use super::head::Head;
 use super::request::Request;
+use super::way::proxy::Proxy;
 use framing::Framing;
+use head::Reader;
 use hyper::http::Method;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -19,12 +20,12 @@ use wire::Wire;
 
 /// Sends the request, to a proxy or to its host, and waits for the response's head.
 pub async fn exchange(
-    stream: Stream,
+    transport: Transport,
     request: &Request,
     forwarder: Option<&Proxy>,
 ) -> Result<(Head, Content), Error> {
     let head = head::write(request, forwarder);
-    let mut wire = Wire::new(stream, head, request.body.clone());
+    let mut wire = Wire::new(transport, head, request.body.clone());
     let (head, beginning) = receive_head(&mut wire).await?;
     let framing = Framing::of(head.status, request.method == Method::HEAD, &head.headers)?;
     let content = Content {
@@ -37,7 +38,7 @@ pub async fn exchange(
 
 /// The response's head, and what came together with it of the body.
 async fn receive_head(wire: &mut Wire) -> Result<(Head, Vec<u8>), Error> {
-    let mut reader = HeadReader::default();
+    let mut reader = Reader::default();
     loop {
         let room = reader.room();
         let read = poll_fn(|cx| {
@@ -62,8 +63,13 @@ pub struct Content {
 }
 
 impl Content {
+    /// The TCP socket that it comes over, if it is one.
+    pub fn socket(&self) -> Option<&Socket> {
+        self.wire.socket()
+    }
+
     /// Reads on, `limit` bytes at most, and lends what of them is content to `take`, in as many pieces as it came in, which
-    /// may be none. Answers whether more can follow.
+    /// may be none. Returns whether more can follow.
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,7 +1,8 @@
 //! An HTTP/1 connection that is used once: a request is written to it, a response read from it.
 
 use crate::buffer::Buffer;
-use crate::http::connect::{Stream, lost};
+use crate::http::connect::tcp::Socket;
+use crate::http::connect::transport::{Transport, lost};
 use crate::http::error::Error;
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, Write};
@@ -23,7 +24,7 @@ thread_local! {
 /// A connection with what is still to be written to it.
 #[derive(Debug)]
 pub struct Wire {
-    stream: Stream,
+    transport: Transport,
     unsent: VecDeque<Bytes>,
     is_flushed: bool,
     /// Writing has failed. What the peer has said before may explain it.
@@ -32,13 +33,18 @@ pub struct Wire {
 
 impl Wire {
     /// Will write a request while it is read from.
-    pub fn new(stream: Stream, head: Vec<u8>, body: Bytes) -> Wire {
+    pub fn new(transport: Transport, head: Vec<u8>, body: Bytes) -> Wire {
         Wire {
-            stream,
+            transport,
             unsent: [head.into(), body].into(),
             is_flushed: false,
             write_error: None,
         }
+    }
+
+    /// The TCP socket below all, if it is one.
+    pub fn socket(&self) -> Option<&Socket> {
+        self.transport.socket()
     }
 
     /// Reads once, at most `limit` bytes, and lends them to `take`, which may change them; none are the connection's end.
@@ -57,7 +63,7 @@ impl Wire {
         let spare = buffer.spare();
         let room = spare.len().min(limit);
         let mut read = ReadBuf::uninit(&mut spare[..room]);
-        let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
+        let polled = Pin::new(&mut self.transport).poll_read(cx, read.unfilled());
         if let Err(error) = ready!(polled) {
             return Poll::Ready(Err(lost(&self.write_error.take().unwrap_or(error))));
         }
@@ -89,12 +95,12 @@ impl Wire {
                 self.unsent.pop_front();
                 continue;
             }
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, piece))? {
+            match ready!(Pin::new(&mut self.transport).poll_write(cx, piece))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => piece.advance(written),
             }
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.transport).poll_flush(cx)
     }
 }
 

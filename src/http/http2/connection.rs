@@ -1,10 +1,11 @@
-//! A connection: who has a place on it, and the task that reads and writes it.
+//! A connection: the slots on it, and the task that reads and writes it.
 
-use super::failure::{self, Ended, Failed};
+use super::failure::{self, Broken, Ended, Failed};
+use super::filtered::Filtered;
 use super::frames::{Reader, Streams};
-use super::sharing::{Origin, Turn};
-use super::transport::{Broken, Transport};
-use crate::http::error::Error;
+use crate::http::connect::tcp::has_gone;
+use crate::http::error::{ADDRESS_GONE, Error};
+use crate::http::facts::Facts;
 use crate::http::head;
 use crate::http::patience::within;
 use crate::words;
@@ -12,24 +13,29 @@ use bytes::Bytes;
 use h2::client::{self, ResponseFuture, SendRequest};
 use h2::{Ping, PingPong, Reason, SendStream};
 use hyper::http::Request;
+use std::any::Any;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{SetOnce, oneshot};
+use tokio::sync::{Notify, SetOnce, oneshot};
 use tokio::time::sleep;
 
 /// How often the server is asked for a sign of life, and how long it may take: a dead one is noticed within a minute, as by
 /// TCP keep-alive without HTTP/2, but also where something between answers for a server that is gone.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
+/// How long the answer may take once the network has changed: then the connection may lead nowhere.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long a connection without streams may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How much the server may send for a stream that is not read: about as much as a stream reads in a turn. A larger window
+/// How much the server may send for a stream that is not read: about as much as a stream may read at once. A larger window
 /// would be faster over long ways, and multiply what streams hold that are not read.
 const STREAM_WINDOW: u32 = 128 * 1024;
 
@@ -44,30 +50,38 @@ const MOST_STREAMS: usize = (CONNECTION_WINDOW / STREAM_WINDOW) as usize;
 /// that is of use; h2 itself would have 50 and a second.
 const STOPPED_STREAMS: (usize, Duration) = (MOST_STREAMS, Duration::from_secs(30));
 
-/// A connection, for as long as somebody has a place on it.
+/// A connection, for as long as a stream has a slot on it.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Bytes>,
     streams: Streams,
-    places: AtomicUsize,
+    slots: AtomicUsize,
     /// The server has refused a stream, although its limit allows one.
     refuses: AtomicBool,
     ended: Arc<SetOnce<Ended>>,
-    /// Kept, so that who goes there finds this connection.
-    _origin: Arc<Origin>,
-    /// Dropped, it tells the task that nobody is left.
+    doubt: Arc<Doubt>,
+    facts: Box<Facts>,
+    /// Kept, so that other clients of the same server find this connection.
+    _origin: Arc<dyn Any + Send + Sync>,
+    /// Dropping it tells the task that no slot is left.
     _in_use: oneshot::Sender<()>,
 }
 
 impl Connection {
-    /// Begins to speak HTTP/2, with a place for who opens it. Others come when the server's limits are known; until then,
-    /// the turn is kept.
-    pub async fn open<T>(io: T, origin: Arc<Origin>, turn: Option<Turn>) -> Result<Place, Error>
+    /// Begins to speak HTTP/2, with a slot for who opens it. Others come when the server's limits are known: `greeted` is told
+    /// then. As long as the connection is there, so is what it is to an `origin`.
+    pub async fn open<T>(
+        io: T,
+        local: Option<SocketAddr>,
+        facts: Box<Facts>,
+        origin: Arc<dyn Any + Send + Sync>,
+        greeted: impl FnOnce(&Arc<Connection>) + Send + 'static,
+    ) -> Result<Slot, Error>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let streams = Streams::default();
-        let transport = Transport::new(io, streams.clone());
+        let transport = Filtered::new(io, streams.clone());
         let broken = transport.broken();
         let failed = |error| Ended::at_the_beginning(Err(error), &broken).error();
         // What is not said here is h2's default, above all: a table of 4 KiB for HPACK, frames of 16 KiB, 20 continuations of
@@ -88,32 +102,37 @@ impl Connection {
             .map_err(failed)?;
         let (in_use, abandoned) = oneshot::channel();
         let ended = Arc::new(SetOnce::new());
+        let doubt = Arc::new(Doubt {
+            arises: Notify::new(),
+            local,
+        });
         let this = Arc::new(Connection {
             sender,
             streams,
-            places: AtomicUsize::new(1),
+            slots: AtomicUsize::new(1),
             refuses: AtomicBool::new(false),
             ended: ended.clone(),
-            _origin: origin.clone(),
+            doubt: doubt.clone(),
+            facts,
+            _origin: origin,
             _in_use: in_use,
         });
         let known = Arc::downgrade(&this);
         let greeted = move || {
             if let Some(connection) = known.upgrade() {
-                origin.add(&connection);
+                greeted(&connection);
             }
-            drop(turn);
         };
         let ending = Ending(ended);
         tokio::spawn(async move {
-            let ended = drive(connection, &broken, greeted, abandoned).await;
+            let ended = drive(connection, &broken, &doubt, greeted, abandoned).await;
             ending.is(ended);
         });
-        Ok(Place(this))
+        Ok(Slot(this))
     }
 
-    /// A place for one more stream, if the server takes one.
-    pub fn place(self: Arc<Connection>) -> Option<Place> {
+    /// A slot for one more stream, if the server takes one.
+    pub fn slot(self: Arc<Connection>) -> Option<Slot> {
         let mut sender = self.sender.clone();
         let is_open = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
         if !matches!(is_open, Poll::Ready(Ok(()))) || self.refuses.load(Ordering::Relaxed) {
@@ -121,23 +140,33 @@ impl Connection {
         }
         let limit = sender.current_max_send_streams().min(MOST_STREAMS);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        let one_more = |places| (places < limit).then_some(places + 1);
-        let taken = self.places.fetch_update(set, fetch, one_more);
-        taken.is_ok().then(|| Place(self))
+        let one_more = |slots| (slots < limit).then_some(slots + 1);
+        let taken = self.slots.fetch_update(set, fetch, one_more);
+        taken.is_ok().then(|| Slot(self))
     }
 }
 
-/// A stream's place on a connection.
+/// A stream's slot on a connection.
 #[derive(Debug)]
-pub struct Place(Arc<Connection>);
+pub struct Slot(Arc<Connection>);
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.places.fetch_sub(1, Ordering::Relaxed);
+        self.0.slots.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Place {
+impl Slot {
+    /// What is known of the connection.
+    pub fn facts(&self) -> &Facts {
+        &self.0.facts
+    }
+
+    /// The network has changed: has the connection verified, once for all streams on it.
+    pub fn doubt(&self) {
+        self.0.doubt.arises.notify_one();
+    }
+
     /// Sends a request.
     pub fn send(
         &self,
@@ -187,6 +216,25 @@ impl Place {
     }
 }
 
+/// Whether a connection leads anywhere after the network has changed.
+#[derive(Debug, Default)]
+struct Doubt {
+    arises: Notify,
+    /// From which address the connection is.
+    local: Option<SocketAddr>,
+}
+
+impl Doubt {
+    /// Waits until there is one. An error where there is none any more.
+    async fn arises(&self) -> Result<(), Ended> {
+        self.arises.notified().await;
+        match self.local {
+            Some(local) if has_gone(local) => Err(Ended::lost(ADDRESS_GONE)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Says how a connection ended, whatever happens to its task.
 struct Ending(Arc<SetOnce<Ended>>);
 
@@ -207,6 +255,7 @@ impl Drop for Ending {
 async fn drive<T>(
     mut connection: client::Connection<T, Bytes>,
     broken: &Broken,
+    doubt: &Doubt,
     greeted: impl FnOnce(),
     abandoned: oneshot::Receiver<()>,
 ) -> Ended
@@ -223,7 +272,7 @@ where
     tokio::select! {
         biased;
         end = &mut connection => return Ended::at_the_beginning(end, broken),
-        ended = ping(&mut pings) => if let Err(ended) = ended {
+        ended = ping(&mut pings, doubt, PING.1) => if let Err(ended) = ended {
             return ended;
         },
         ended = &mut given_up => return ended,
@@ -236,30 +285,48 @@ where
         // A pong that has come already counts, however late this task gets to read it.
         biased;
         end = &mut connection => Ended::of(end, broken),
-        ended = keep_alive(&mut pings) => ended,
+        ended = keep_alive(&mut pings, doubt) => ended,
         ended = &mut given_up => ended,
     }
 }
 
-async fn keep_alive(pings: &mut Option<PingPong>) -> Ended {
+async fn keep_alive(pings: &mut Option<PingPong>, doubt: &Doubt) -> Ended {
     loop {
-        sleep(PING.0).await;
-        if let Err(ended) = ping(pings).await {
+        let patience = tokio::select! {
+            () = sleep(PING.0) => PING.1,
+            doubted = doubt.arises() => match doubted {
+                Ok(()) => VERIFIED_WITHIN,
+                Err(ended) => return ended,
+            },
+        };
+        if let Err(ended) = ping(pings, doubt, patience).await {
             return ended;
         }
     }
 }
 
-/// Asks for a sign of life.
-async fn ping(pings: &mut Option<PingPong>) -> Result<(), Ended> {
-    let (_, patience) = PING;
-    let answer = async {
+/// Asks for a sign of life, with less patience from when there is doubt.
+async fn ping(
+    pings: &mut Option<PingPong>,
+    doubt: &Doubt,
+    mut patience: Duration,
+) -> Result<(), Ended> {
+    let mut answer = pin!(async {
         match pings {
             Some(pings) => pings.ping(Ping::opaque()).await.is_ok(),
             None => false,
         }
+    });
+    let answered = tokio::select! {
+        biased;
+        answered = within(patience, answer.as_mut()) => answered,
+        doubted = doubt.arises() => {
+            doubted?;
+            patience = patience.min(VERIFIED_WITHIN);
+            within(patience, answer).await
+        }
     };
-    match within(patience, pin!(answer)).await {
+    match answered {
         Ok(true) => Ok(()),
         // The connection has ended, and will say why.
         Ok(false) => pending().await,
@@ -300,6 +367,7 @@ mod tests {
         let ended = drive(
             connection,
             &Broken::default(),
+            &Doubt::default(),
             || is_greeted = true,
             abandoned,
         )
@@ -328,8 +396,8 @@ mod tests {
         });
         let (_sender, connection) = client::handshake(ours).await.expect("a server");
         let (_in_use, abandoned) = oneshot::channel();
-        let broken = Broken::default();
-        let driven = drive(connection, &broken, || {}, abandoned);
+        let (doubt, broken) = (Doubt::default(), Broken::default());
+        let driven = drive(connection, &broken, &doubt, || {}, abandoned);
         assert!(timeout(HOUR, driven).await.is_err(), "it goes on");
     }
 
@@ -341,6 +409,7 @@ mod tests {
         let ended = drive(
             connection,
             &Broken::default(),
+            &Doubt::default(),
             || is_greeted = true,
             abandoned,
         )
@@ -356,7 +425,77 @@ mod tests {
         let (in_use, abandoned) = oneshot::channel();
         drop(in_use);
         let began = Instant::now();
-        drive(connection, &Broken::default(), || {}, abandoned).await;
+        drive(
+            connection,
+            &Broken::default(),
+            &Doubt::default(),
+            || {},
+            abandoned,
+        )
+        .await;
         assert!(began.elapsed() <= FAREWELL, "{:?}", began.elapsed());
+    }
+    /// When a connection ends whose server answers one ping and no more, if it is doubted after so long.
+    async fn ends_after(doubted: Duration, local: Option<SocketAddr>) -> (Duration, Error) {
+        let (_sender, connection) = connection(PING.0 / 2).await;
+        let (_in_use, abandoned) = oneshot::channel();
+        let doubt = Doubt {
+            local,
+            ..Doubt::default()
+        };
+        let began = Instant::now();
+        let doubting = async {
+            sleep(doubted).await;
+            doubt.arises.notify_one();
+            pending::<()>().await;
+        };
+        let broken = Broken::default();
+        let ended = tokio::select! {
+            ended = drive(connection, &broken, &doubt, || {}, abandoned) => ended,
+            () = doubting => unreachable!("it goes on for ever"),
+        };
+        (began.elapsed(), ended.error())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_doubted_is_verified_at_once() {
+        let moment = Duration::from_secs(1);
+        // Between pings, and while one is on its way.
+        for doubted in [PING.0 - 2 * moment, PING.0 + moment] {
+            let (ended, error) = ends_after(doubted, None).await;
+            assert!(ended >= doubted + VERIFIED_WITHIN, "{ended:?}");
+            assert!(ended <= doubted + VERIFIED_WITHIN + moment, "{ended:?}");
+            assert_eq!(error.kind, ErrorKind::Disconnected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_address_has_gone_is_given_up_at_once() {
+        let doubted = Duration::from_secs(20);
+        let gone = "192.0.2.1:80".parse().ok();
+        let (ended, error) = ends_after(doubted, gone).await;
+        assert!(ended < doubted + Duration::from_secs(1), "{ended:?}");
+        assert_eq!(error.message, ADDRESS_GONE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_is_kept_however_often_it_is_doubted() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let (_sender, connection) = connection(HOUR).await;
+        let (_in_use, abandoned) = oneshot::channel();
+        let (doubt, broken) = (Doubt::default(), Broken::default());
+        let doubting = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                doubt.arises.notify_one();
+            }
+        };
+        let driven = async {
+            tokio::select! {
+                _ = drive(connection, &broken, &doubt, || {}, abandoned) => {}
+                () = doubting => {}
+            }
+        };
+        assert!(timeout(HOUR / 2, driven).await.is_err(), "it goes on");
     }
 }

@@ -1,8 +1,8 @@
 //! What went wrong on a stream or a connection, in words.
 
-use super::transport::Broken;
 use crate::http::error::{Error, ErrorKind};
 use h2::Reason;
+use std::sync::{Arc, OnceLock};
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -48,6 +48,9 @@ fn name(reason: Reason) -> String {
         unknown => format!("error code {unknown}"),
     }
 }
+
+/// What broke a transport, once something has.
+pub type Broken = Arc<OnceLock<Ended>>;
 
 /// How a connection ended.
 #[derive(Clone, Debug)]

@@ -43,7 +43,7 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 
-/// What is known of a connection's streams, by who reads them and by what reads the connection.
+/// What is known of a connection's streams. The readers of streams and the reader of the connection share it.
 #[derive(Clone, Debug, Default)]
 pub struct Streams(Arc<Mutex<Lines>>);
 
@@ -53,7 +53,7 @@ pub struct Lines {
     open: BTreeMap<u32, Line>,
     /// Those of which something is held back.
     held: Vec<u32>,
-    /// Whoever reads the connection, while something is held back.
+    /// The reader of the connection, while something is held back.
     reader: Option<Waker>,
 }
 
@@ -63,7 +63,7 @@ struct Line {
     heads: u8,
     /// Their bytes, as far as they have come.
     head_bytes: usize,
-    /// Nobody reads it any more.
+    /// Its reader has gone.
     is_over: bool,
     held: Vec<u8>,
 }
@@ -71,7 +71,7 @@ struct Line {
 /// How far the server is ahead of a stream's reader.
 #[derive(Debug, Default)]
 struct Ahead {
-    /// Frames that h2 has and nobody has read.
+    /// Frames that h2 has and that are still unread.
     frames: AtomicUsize,
     /// More has come, which waits until those are read.
     is_held: AtomicBool,
@@ -359,7 +359,7 @@ impl Filter {
         Ok(Fate::Passes)
     }
 
-    /// Passes on what is held back of streams that have been read, or that nobody reads any more.
+    /// Passes on the held back frames of streams that have been read, or whose reader has gone.
     pub fn settle(&self, lines: &mut Lines, out: &mut impl FnMut(&[u8])) {
         if lines.held.is_empty() || !self.is_between() {
             return;

@@ -1,14 +1,14 @@
 //! HTTP/2 (RFC 9113), by the h2 crate: streams to one origin share a connection.
 //!
-//! [`sharing`] finds a stream a place on a connection, or opens one; [`connection`] keeps it alive. The connection's frames
+//! [`sharing`] finds a stream a slot on a connection, or opens one; [`connection`] keeps it alive. The connection's frames
 //! are read and written by a task of tokio's, whichever thread drives the reactor, so that no stream waits for another: one
 //! that is not read fills its own window, and then the server sends no more for it.
 
 mod connection;
 mod failure;
+mod filtered;
 mod frames;
 mod sharing;
-mod transport;
 
 pub use failure::Failed;
 pub use sharing::{Reached, reach};
@@ -17,7 +17,7 @@ use super::error::{Error, ErrorKind};
 use super::head::{Head, MOST_FIELDS};
 use super::request::Request;
 use bytes::Bytes;
-use connection::Place;
+use connection::Slot;
 use frames::Reader;
 use h2::RecvStream;
 use h2::client::ResponseFuture;
@@ -31,19 +31,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// Sends the request, and waits for the response's head.
-pub async fn exchange(place: Place, request: &Request) -> Result<(Head, Content), Failed> {
+pub async fn exchange(slot: Slot, request: &Request) -> Result<(Head, Content), Failed> {
     let has_body = !request.body.is_empty();
-    let (answer, mut body, reader) = match place.send(head(request)?, !has_body) {
+    let (answer, mut body, reader) = match slot.send(head(request)?, !has_body) {
         Ok(sent) => sent,
-        Err(error) => return Err(place.not_sent(&error).await),
+        Err(error) => return Err(slot.not_sent(&error).await),
     };
     if has_body && let Err(error) = body.send_data(request.body.clone(), true) {
-        return Err(place.not_sent(&error).await);
+        return Err(slot.not_sent(&error).await);
     }
     let response = match final_response(answer).await {
         Ok(response) => response,
         Err(Unanswered::Error(error)) => return Err(error.into()),
-        Err(Unanswered::Http2(error)) => return Err(place.not_answered(&error).await),
+        Err(Unanswered::Http2(error)) => return Err(slot.not_answered(&error).await),
     };
     let (head, stream) = response.into_parts();
     if head.headers.len() > MOST_FIELDS {
@@ -59,7 +59,7 @@ pub async fn exchange(place: Place, request: &Request) -> Result<(Head, Content)
         stream,
         rest: Bytes::new(),
         reader,
-        place,
+        slot,
         ending: None,
     };
     Ok((head, content))
@@ -130,7 +130,7 @@ pub struct Content {
     rest: Bytes,
     reader: Reader,
     /// Behind the stream, so that it is given back last.
-    place: Place,
+    slot: Slot,
     /// The connection has ended, and is about to say why.
     ending: Option<Pin<Box<dyn Future<Output = Error> + Send + Sync>>>,
 }
@@ -144,7 +144,12 @@ impl fmt::Debug for Content {
 }
 
 impl Content {
-    /// Lends to `take` what has come, `limit` bytes at most, in as many pieces as it came in. Answers whether more can
+    /// The network has changed: has the connection verified.
+    pub fn doubt(&self) {
+        self.slot.doubt();
+    }
+
+    /// Lends to `take` what has come, `limit` bytes at most, in as many pieces as it came in. Returns whether more can
     /// follow. What has been taken makes room in the stream's window, and nothing else does.
     pub fn poll_read(
         &mut self,
@@ -191,7 +196,7 @@ impl Content {
         if let Some(error) = failure::of_stream(error) {
             return Poll::Ready(Err(error));
         }
-        let ending = self.ending.insert(Box::pin(self.place.ended()));
+        let ending = self.ending.insert(Box::pin(self.slot.ended()));
         Poll::Ready(Err(ready!(ending.as_mut().poll(cx))))
     }
 }

@@ -1,14 +1,19 @@
 //! Which streams share connections: those that lead to the same origin in the same way.
 //!
 //! Whether a server speaks HTTP/2 is known only when it has been connected to. So of streams that start together one goes
-//! ahead, and the others wait for what it finds: a connection that has place for them, or that each needs one of its own.
-//! They wait for a moment only, so that one whose connection hangs holds up nobody.
+//! ahead, and the others wait for what it finds: a connection that has slots for them, or that each needs one of its own.
+//! They wait for a moment only, so that a connection that hangs does not delay the others.
 
-use super::connection::{Connection, Place};
+use super::connection::{Connection, Slot};
 use crate::http::clock::Clock;
-use crate::http::connect::{Network, Route, Stream, connect};
+use crate::http::connect::connect;
+use crate::http::connect::tcp::Socket;
+use crate::http::connect::transport::Transport;
 use crate::http::error::{Error, ErrorKind};
-use crate::http::{Options, Tls, Version};
+use crate::http::facts::{Facts, Took};
+use crate::http::options::{Options, Version};
+use crate::http::tls::Tls;
+use crate::http::way::{Network, Route};
 use crate::sync::{PerProcess, lock};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
@@ -23,17 +28,29 @@ use url::Url;
 /// How long a stream leaves it at another's connection. Then it connects, too, and takes what is there first.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A way to the server.
+/// What a request can be sent on.
 pub enum Reached {
     /// A new connection.
-    Http1(Stream),
-    /// A place for a stream.
-    Http2(Place),
+    Http1(Transport, Box<Facts>),
+    /// A slot for a stream.
+    Http2(Slot, Box<Facts>),
 }
 
-/// All that can make a connection to another one. It belongs to a runtime, too: that of whoever opened it drives it.
+impl Reached {
+    /// A slot on a connection that was there.
+    fn shared(slot: Slot) -> Reached {
+        let facts = Facts {
+            is_reused: true,
+            took: Took::default(),
+            ..slot.facts().clone()
+        };
+        Reached::Http2(slot, Box::new(facts))
+    }
+}
+
+/// What a connection is known by: all that can make it another one. It belongs to a runtime, too: that of whoever opened it drives it.
 #[derive(Debug, PartialEq)]
-struct Way {
+struct Key {
     runtime: tokio::runtime::Id,
     origin: url::Origin,
     version: Version,
@@ -41,19 +58,20 @@ struct Way {
     network: Network,
 }
 
-impl Way {
-    fn to(url: &Url, options: &Options) -> Way {
+impl Key {
+    fn to(url: &Url, options: &Options) -> Key {
         // By name, so that each new option is asked whether it belongs here.
         let Options {
             connect_timeout: _,
             response_timeout: _,
             read_timeout: _,
+            max_error_body: _,
             max_redirects: _,
             tls,
             network,
             version,
         } = options;
-        Way {
+        Key {
             runtime: Handle::current().id(),
             origin: url.origin(),
             version: *version,
@@ -63,16 +81,16 @@ impl Way {
     }
 }
 
-/// A server, as far as it is known while somebody has to do with it.
+/// What is known of a server while a client uses it.
 #[derive(Debug)]
-pub struct Origin {
-    way: Way,
+struct Origin {
+    key: Key,
     known: Mutex<Known>,
-    turn: Arc<AsyncMutex<()>>,
+    lead: Arc<AsyncMutex<()>>,
 }
 
-/// Who has it goes ahead.
-pub type Turn = OwnedMutexGuard<()>;
+/// The stream that has it goes ahead.
+type Lead = OwnedMutexGuard<()>;
 
 #[derive(Debug, Default)]
 struct Known {
@@ -82,64 +100,71 @@ struct Known {
 
 static ORIGINS: PerProcess<Mutex<Vec<Weak<Origin>>>> = PerProcess::new();
 
-/// Finds a place on a connection, or connects.
+/// Finds a slot on a connection, or connects.
 pub async fn reach(
     url: &Url,
     uri: Uri,
-    route: &Route<'_>,
+    route: &Route,
     options: &Options,
     clock: &Clock,
 ) -> Result<Reached, Error> {
-    let origin = Origin::on(Way::to(url, options));
-    if let Some(place) = origin.place() {
-        return Ok(Reached::Http2(place));
+    let origin = Origin::on(Key::to(url, options));
+    if let Some(slot) = origin.slot() {
+        return Ok(Reached::shared(slot));
     }
     // Which does nothing before it is asked.
     let mut own = pin!(connect(uri, route, options, clock));
-    let (mut turn, mut found) = (None, None);
+    let (mut lead, mut found): (Option<Lead>, _) = (None, None);
     if !origin.speaks_http1() {
-        let mut ahead = pin!(origin.turn.clone().lock_owned());
-        turn = timeout(PATIENCE, &mut ahead).await.ok();
-        if turn.is_none() {
+        let mut ahead = pin!(origin.lead.clone().lock_owned());
+        lead = timeout(PATIENCE, &mut ahead).await.ok();
+        if lead.is_none() {
             tokio::select! {
                 biased;
-                ahead = &mut ahead => turn = Some(ahead),
-                stream = &mut own => found = Some(stream?),
+                ahead = &mut ahead => lead = Some(ahead),
+                connected = &mut own => found = Some(connected?),
             }
         }
-        if let Some(place) = origin.place() {
-            return Ok(Reached::Http2(place));
+        if let Some(slot) = origin.slot() {
+            return Ok(Reached::shared(slot));
         }
-        turn = turn.filter(|_| !origin.speaks_http1());
+        lead = lead.filter(|_| !origin.speaks_http1());
     }
-    let stream = match found {
-        Some(stream) => stream,
+    let (transport, facts) = match found {
+        Some(connected) => connected,
         None => own.await?,
     };
-    if stream.has_negotiated_http2() || url.scheme() == "http" {
-        let place = Connection::open(TokioIo::new(stream), origin, turn).await?;
-        return Ok(Reached::Http2(place));
+    if transport.has_negotiated_http2() || url.scheme() == "http" {
+        let known = origin.clone();
+        let greeted = move |connection: &Arc<Connection>| {
+            known.add(connection);
+            drop(lead);
+        };
+        let local = transport.socket().and_then(Socket::local);
+        let io = TokioIo::new(transport);
+        let slot = Connection::open(io, local, facts.clone(), origin, greeted).await?;
+        return Ok(Reached::Http2(slot, facts));
     }
     if options.version == Version::Http2 {
         let message = "the server does not speak HTTP/2: it has not chosen it in the TLS handshake";
         return Err(Error::new(ErrorKind::Http2, message));
     }
     lock(&origin.known).speaks_http1 = true;
-    Ok(Reached::Http1(stream))
+    Ok(Reached::Http1(transport, facts))
 }
 
 impl Origin {
-    fn on(way: Way) -> Arc<Origin> {
+    fn on(key: Key) -> Arc<Origin> {
         let mut origins = lock(ORIGINS.get());
         origins.retain(|origin| origin.strong_count() > 0);
         let known = origins.iter().filter_map(Weak::upgrade);
-        if let Some(origin) = known.into_iter().find(|origin| origin.way == way) {
+        if let Some(origin) = known.into_iter().find(|origin| origin.key == key) {
             return origin;
         }
         let origin = Arc::new(Origin {
-            way,
+            key,
             known: Mutex::default(),
-            turn: Arc::default(),
+            lead: Arc::default(),
         });
         origins.push(Arc::downgrade(&origin));
         origin
@@ -149,16 +174,16 @@ impl Origin {
         lock(&self.known).speaks_http1
     }
 
-    fn place(&self) -> Option<Place> {
+    fn slot(&self) -> Option<Slot> {
         let connections = &mut lock(&self.known).connections;
         connections.retain(|connection| connection.strong_count() > 0);
         // The latest first: those before it are mostly full, and to ask each of them would take longer and longer.
         let mut open = connections.iter().rev().filter_map(Weak::upgrade);
-        open.find_map(|connection| connection.place())
+        open.find_map(|connection| connection.slot())
     }
 
     /// There is a connection whose limits are known.
-    pub fn add(&self, connection: &Arc<Connection>) {
+    fn add(&self, connection: &Arc<Connection>) {
         let mut known = lock(&self.known);
         known.speaks_http1 = false;
         known.connections.push(Arc::downgrade(connection));

@@ -1,8 +1,9 @@
 //! The certificate that the client shows, with its key.
 
 use super::failure::reason;
-use super::{bad_pem, certificates};
-use crate::http::request::Invalid;
+use super::file;
+use super::text::{bad_pem, certificates};
+use crate::http::invalid::Invalid;
 use memchr::memmem;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring;
@@ -12,13 +13,46 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A certificate, those that lead to its authority, and its private key.
 #[derive(Clone)]
-pub struct ClientCert(Arc<CertifiedKey>);
+pub struct ClientCert {
+    certified: Arc<CertifiedKey>,
+    files: Option<Arc<Files>>,
+}
+
+/// Where they are from, as absolute paths, to read them anew.
+#[derive(PartialEq)]
+struct Files {
+    chain: PathBuf,
+    /// `None` where the key is beside the chain.
+    key: Option<PathBuf>,
+}
 
 impl ClientCert {
+    /// Reads both from files, the key from the chain's where there is no other.
+    pub fn read(chain: &Path, key: Option<&Path>) -> Result<ClientCert, Invalid> {
+        let files = Files {
+            chain: file::lasting(chain),
+            key: key.map(file::lasting),
+        };
+        files.read()
+    }
+
+    /// The same, read anew if it is from files.
+    pub fn renewed(&self) -> Result<ClientCert, Invalid> {
+        self.files
+            .as_ref()
+            .map_or(Ok(self.clone()), |files| files.read())
+    }
+
+    /// Whether it may change.
+    pub fn is_of_files(&self) -> bool {
+        self.files.is_some()
+    }
+
     /// Reads both, the key from the chain's text where `key` is empty, and checks that they belong together.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<ClientCert, Invalid> {
         let key = private_key(if key.is_empty() { chain } else { key })?;
@@ -48,12 +82,41 @@ impl ClientCert {
                     )),
                 }
             })?;
-        Ok(ClientCert(Arc::new(certified)))
+        Ok(ClientCert {
+            certified: Arc::new(certified),
+            files: None,
+        })
     }
 
     /// Shows it to every server that asks for a certificate.
     pub fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
-        Arc::new(SingleCertAndKey::from(self.0.clone()))
+        Arc::new(SingleCertAndKey::from(self.certified.clone()))
+    }
+}
+
+impl Files {
+    fn read(&self) -> Result<ClientCert, Invalid> {
+        let read = |path: &Path| {
+            file::read(path)
+                .map_err(|error| bad_pem(format!("cannot read {}: {error}", path.display())))
+        };
+        let chain = read(&self.chain)?;
+        let key = self.key.as_deref().map(read).transpose()?;
+        let parsed = ClientCert::from_pem(&chain, &key.unwrap_or_default());
+        let cert = parsed.map_err(|invalid| {
+            let (path, why) = (self.chain.display(), invalid.message);
+            match &self.key {
+                Some(key) => bad_pem(format!("{path} with {}: {why}", key.display())),
+                None => bad_pem(format!("{path}: {why}")),
+            }
+        })?;
+        Ok(ClientCert {
+            files: Some(Arc::new(Files {
+                chain: self.chain.clone(),
+                key: self.key.clone(),
+            })),
+            ..cert
+        })
     }
 }
 
@@ -75,7 +138,7 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Invalid> {
 impl PartialEq for ClientCert {
     /// Those with the same certificates have the same key, or it would not belong to them.
     fn eq(&self, other: &ClientCert) -> bool {
-        self.0.cert == other.0.cert
+        self.certified.cert == other.certified.cert && self.files == other.files
     }
 }
 

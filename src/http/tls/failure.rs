@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 /// A handshake that failed.
-pub fn handshake(error: &io::Error, host: &str) -> Error {
+pub fn handshake(error: &(dyn std::error::Error + 'static), host: &str) -> Error {
     let failed = |reason: &dyn fmt::Display| {
         let message = format!("the TLS handshake with {host} failed: {reason}");
         Error::new(ErrorKind::Tls, message)
@@ -20,9 +20,7 @@ pub fn handshake(error: &io::Error, host: &str) -> Error {
             Error::new(ErrorKind::Certificate, message)
         }
         Some(error) => failed(&reason(error)),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            failed(&"the server ended the connection")
-        }
+        None if is_end(error) => failed(&"the server ended the connection"),
         None => {
             let what = format_args!("the TLS handshake with {host} failed");
             Error::caused(ErrorKind::Tls, what, error)
@@ -37,8 +35,15 @@ pub fn broken(error: &io::Error) -> Option<Error> {
     Some(Error::new(ErrorKind::Tls, format!("TLS failed: {reason}")))
 }
 
-fn find(error: &io::Error) -> Option<&rustls::Error> {
+fn find<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// Whether the connection ended. hyper-rustls wraps what it is told of that.
+fn is_end(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .any(|error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// Why TLS failed.
@@ -78,6 +83,12 @@ pub fn reason(error: &rustls::Error) -> String {
         rustls::Error::Other(why) => why.to_string(),
         _ => error.to_string(),
     }
+}
+
+/// TLS itself will not do.
+pub fn impossible(error: &rustls::Error) -> Error {
+    let why = reason(error);
+    Error::new(ErrorKind::Tls, format!("TLS cannot be set up: {why}"))
 }
 
 /// What a library calls one of its reasons, in words: those of the name, without what is in it.
@@ -144,6 +155,11 @@ fn distrust(error: &CertificateError) -> String {
             "it, or one that vouches for it, is not valid before {}",
             Date(not_before)
         ),
+        // Without the details, systems' own verifiers say so.
+        CertificateError::Expired => {
+            "it, or one that vouches for it, has expired or is not valid yet".into()
+        }
+        CertificateError::NotValidForName => "it is not for the host's name".into(),
         CertificateError::NotValidForNameContext {
             expected,
             presented,
@@ -175,10 +191,55 @@ fn distrust(error: &CertificateError) -> String {
         }
         CertificateError::Other(reason) => match reason.0.downcast_ref() {
             Some(error) => broken_rule(error),
-            None => reason.to_string(),
+            None => systems_rule(&reason.to_string()),
         },
         _ => format!("it breaks a rule: {}", spoken(error)),
     }
+}
+
+/// A rule that the system's verifier alone knows. Windows' has numbers for them, which the platform verifier hands on as
+/// errors of the system: "What the system calls it. (os error -2146762482)".
+fn systems_rule(text: &str) -> String {
+    let number = text
+        .rsplit_once("(os error ")
+        .and_then(|(_, end)| end.strip_suffix(')')?.parse().ok())
+        .map(|number: i32| number as u32);
+    let words = match number {
+        // CERT_E_CHAINING
+        Some(0x800B_010A) => "its chain of certificates does not lead to an authority",
+        // CERT_E_UNTRUSTEDCA, CERT_E_UNTRUSTEDTESTROOT
+        Some(0x800B_0112 | 0x800B_010D) => {
+            "the system does not trust the authority that vouches for it"
+        }
+        // TRUST_E_EXPLICIT_DISTRUST
+        Some(0x800B_0111) => {
+            "it, or one that vouches for it, is among those that this system distrusts"
+        }
+        // CERT_E_REVOCATION_FAILURE, CRYPT_E_REVOCATION_OFFLINE
+        Some(0x800B_010E | 0x8009_2013) => {
+            "the system could not find out whether it has been revoked"
+        }
+        // CRYPT_E_NO_REVOCATION_CHECK, CRYPT_E_NO_REVOCATION_DLL
+        Some(0x8009_2012 | 0x8009_2011) => "the system cannot check whether it has been revoked",
+        // CERT_E_REVOKED
+        Some(0x800B_010C) => "it, or one that vouches for it, has been revoked",
+        // CERT_E_VALIDITYPERIODNESTING
+        Some(0x800B_0102) => "it is valid at times at which one that vouches for it is not",
+        // CERT_E_PURPOSE, CERT_E_ROLE, TRUST_E_BASIC_CONSTRAINTS, CERT_E_PATHLENCONST
+        Some(0x800B_0106 | 0x800B_0103 | 0x8009_6019 | 0x800B_0104) => {
+            "one that vouches for it is not allowed to: it is no authority's, or one with limits"
+        }
+        // CERT_E_INVALID_POLICY
+        Some(0x800B_0113) => "it, or one that vouches for it, breaks a policy of the system's",
+        // CERT_E_CRITICAL, CERT_E_MALFORMED
+        Some(0x800B_0105 | 0x800B_0108) => {
+            "it has something in it that the system does not understand"
+        }
+        // TRUST_E_CERT_SIGNATURE
+        Some(0x8009_6004) => "a signature is wrong",
+        _ => return text.to_owned(),
+    };
+    words.to_owned()
 }
 
 /// A rule that the verifier alone knows.
@@ -196,7 +257,7 @@ fn broken_rule(error: &webpki::Error) -> String {
     }
 }
 
-/// The names in a certificate; only so much, and only if they are names, since it is a stranger who wrote them.
+/// The names in a certificate; only so much, and only if they are names, since a stranger wrote them.
 fn names(presented: &[String]) -> Option<String> {
     const MOST: usize = 8;
     let is_name = |name: &&str| {
@@ -260,6 +321,8 @@ mod tests {
             CertificateError::Revoked,
             CertificateError::BadSignature,
             CertificateError::BadEncoding,
+            CertificateError::Expired,
+            CertificateError::NotValidForName,
             CertificateError::InvalidPurpose,
             CertificateError::UnhandledCriticalExtension,
             CertificateError::UnknownRevocationStatus,
@@ -306,5 +369,21 @@ mod tests {
             example,
             "the server broke the rules of TLS: missing key share"
         );
+    }
+    #[test]
+    fn the_numbers_of_windows_verifier_are_in_words() {
+        // CERT_E_REVOCATION_FAILURE, as std and the platform verifier write it.
+        let text = "The revocation process could not continue. (os error -2146762482)";
+        let words = "the system could not find out whether it has been revoked";
+        assert_eq!(systems_rule(text), words);
+        let others = [
+            "the system says no",
+            "No such (os error 2)",
+            "(os error",
+            "(os error x)",
+        ];
+        for other in others {
+            assert_eq!(systems_rule(other), other);
+        }
     }
 }

@@ -1,35 +1,32 @@
-//! TLS: whom a connection trusts, what it shows of itself, and the handshake.
+//! TLS: which servers a connection trusts, and which certificate it shows. The handshake is made in `connect`.
 
+#[cfg(target_os = "android")]
+mod android;
 mod client_cert;
-mod failure;
-mod patient;
+pub mod failure;
+mod file;
 mod pins;
 mod platform;
 mod policy;
+mod text;
 mod trusted;
 mod verifier;
 
-pub use failure::broken;
+#[cfg(target_os = "android")]
+pub use android::init as init_android;
 pub use policy::{Alpn, MinVersion};
 
 use super::error::{Error, ErrorKind};
-use super::request::{Invalid, InvalidKind};
+use super::invalid::{Invalid, InvalidKind};
 use client_cert::ClientCert;
-use hyper::rt::{Read, Write};
-use hyper_util::rt::TokioIo;
-use patient::Patient;
 use pins::Pins;
 use policy::{Configured, Policy};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
+use rustls::ClientConfig;
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use text::bad_pem;
 use trusted::ExtraRoots;
-
-/// A connection with TLS over another.
-pub type Secured<S> = TokioIo<TlsStream<Patient<S>>>;
 
 /// A TLS policy. All that say the same share what it costs: the configuration with its roots, and the sessions that can be
 /// resumed, is made once, at the first connection.
@@ -39,7 +36,7 @@ pub struct Tls(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     policy: Policy,
-    /// Whom a server must be, in place of the URL's host.
+    /// The name that a server must have, instead of the URL's host.
     server_name: Option<ServerName<'static>>,
     configured: OnceLock<Arc<Configured>>,
     for_proxy: OnceLock<Tls>,
@@ -89,6 +86,11 @@ impl Tls {
         };
         self.change(|policy| policy.client_cert = client_cert);
         Ok(())
+    }
+
+    /// Shows a certificate that has been read from files, and is read anew when a server has refused it; none for `None`.
+    pub fn set_client_cert_files(&mut self, client_cert: Option<ClientCert>) {
+        self.change(|policy| policy.client_cert = client_cert);
     }
 
     /// Accepts only servers with one of these public keys, as curl writes them; `None` for any.
@@ -153,6 +155,11 @@ impl Tls {
         self.0.for_proxy.get_or_init(for_proxy).clone()
     }
 
+    /// Whether there is a client certificate to show.
+    pub fn has_client_cert(&self) -> bool {
+        self.0.policy.client_cert.is_some()
+    }
+
     /// The policy for another origin than the one that it was made for: the same, but a client certificate is not shown to it.
     pub fn for_other_origin(&self) -> Tls {
         if self.0.policy.client_cert.is_none() {
@@ -169,7 +176,7 @@ impl Tls {
 
     /// Gets ready for a host, a name or an address. The first time takes a while, because all that is trusted is read: so
     /// that comes before the connection, which would not be looked after meanwhile.
-    pub fn connector(&self, host: &str) -> Result<Box<Connector>, Error> {
+    pub fn ready_for(&self, host: &str) -> Result<Ready, Error> {
         let name = match &self.0.server_name {
             Some(name) => name.clone(),
             None => server_name(host).map_err(|error| {
@@ -178,12 +185,21 @@ impl Tls {
             })?,
         };
         let configured = self.configured()?;
-        Ok(Box::new(Connector {
-            host: host.to_owned(),
+        Ok(Ready {
             name,
-            connector: configured.config().into(),
+            config: configured.config(),
             configured: configured.clone(),
-        }))
+        })
+    }
+
+    /// TLS failed: it may be that the server does not accept the client's certificate, which then is to be read anew.
+    pub fn has_failed(&self) {
+        let client_cert = self.0.policy.client_cert.as_ref();
+        if client_cert.is_some_and(ClientCert::is_of_files)
+            && let Some(configured) = self.0.configured.get()
+        {
+            configured.failed();
+        }
     }
 
     fn configured(&self) -> Result<&Arc<Configured>, Error> {
@@ -195,33 +211,19 @@ impl Tls {
     }
 }
 
-/// Makes one handshake.
-pub struct Connector {
-    host: String,
-    name: ServerName<'static>,
-    connector: TlsConnector,
+/// What a handshake takes.
+pub struct Ready {
+    /// The name to ask for and to verify.
+    pub name: ServerName<'static>,
+    /// Which servers to trust, and which certificate to show.
+    pub config: Arc<ClientConfig>,
     configured: Arc<Configured>,
 }
 
-impl Connector {
-    /// Makes the handshake over a connection to the host.
-    pub async fn handshake<S>(self: Box<Connector>, stream: S) -> Result<Box<Secured<S>>, Error>
-    where
-        S: Read + Write + Unpin,
-    {
-        let stream = Patient::new(stream);
-        // In a box: the future that waits for it would stay as large.
-        let handshake = Box::pin(self.connector.connect(self.name.clone(), stream));
-        match handshake.await {
-            Ok(stream) => Ok(Box::new(TokioIo::new(stream))),
-            Err(error) => {
-                let error = failure::handshake(&error, &self.host);
-                if error.kind == ErrorKind::Certificate {
-                    self.configured.failed();
-                }
-                Err(error)
-            }
-        }
+impl Ready {
+    /// The certificate was not trusted: it may be that what is trusted is to be read anew.
+    pub fn was_not_trusted(&self) {
+        self.configured.failed();
     }
 }
 
@@ -235,32 +237,18 @@ pub fn read_roots(path: &Path) -> Result<ExtraRoots, Invalid> {
     ExtraRoots::read(path).map_err(bad_pem)
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Invalid> {
-    CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| bad_pem(format!("the PEM text is damaged: {}", damage(&error))))
-}
-
-/// What is damaged. The text itself may be long, and is not quoted.
-fn damage(error: &pem::Error) -> &'static str {
-    match error {
-        pem::Error::MissingSectionEnd { .. } => "a section has a BEGIN line and no END line",
-        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is not whole",
-        pem::Error::Base64Decode(_) => "what is between BEGIN and END is not base64",
-        pem::Error::SectionTooLarge => "a section is too long",
-        _ => "it cannot be read",
-    }
-}
-
-fn bad_pem(message: impl Into<String>) -> Invalid {
-    Invalid::new(InvalidKind::Pem, message)
+/// Reads files for [`Tls::set_client_cert_files`], the key from the chain's where there is no other. Likewise.
+pub fn read_client_cert(chain: &Path, key: Option<&Path>) -> Result<ClientCert, Invalid> {
+    ClientCert::read(chain, key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::ClientConfig;
-    use test_server::Identity;
+    use rustls::pki_types::pem::PemObject;
+    use std::thread;
+    use std::time::Instant;
+    use test_server::{Identity, LIMIT, slowly};
 
     impl Tls {
         fn config(&self) -> Result<Arc<ClientConfig>, Error> {
@@ -353,7 +341,12 @@ mod tests {
         drop(one);
         assert!(config.strong_count() > 0);
         drop(other);
-        assert_eq!(config.strong_count(), 0);
+        // A test beside this that looks for a policy of its own holds each for a moment.
+        let begun = Instant::now();
+        while config.strong_count() > 0 {
+            assert!(begun.elapsed() < slowly(LIMIT), "it is kept");
+            thread::yield_now();
+        }
     }
 
     /// A file with authorities, which goes with this.

@@ -1,6 +1,6 @@
 //! Pinned public keys (as RFC 7469 hashes them), in curl's notation.
 
-use crate::http::request::{Invalid, InvalidKind};
+use crate::http::invalid::{Invalid, InvalidKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};

@@ -5,9 +5,9 @@ pub use store::{ARE_FILES, Authorities, read, verifier};
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 mod store {
     use crate::http::error::{Error, ErrorKind};
-    use crate::http::file;
-    use crate::http::tls::trusted::only;
-    use crate::log::{self, Level};
+    use crate::http::tls::file;
+    use crate::http::tls::verifier::only;
+    use crate::log::{self, Kind, Level};
     use crate::process;
     use rustls::client::danger::ServerCertVerifier;
     use rustls::crypto::CryptoProvider;
@@ -129,7 +129,7 @@ mod store {
 
     fn skip(error: &rustls_native_certs::Error) {
         let line = format_args!("of the system's certificate authorities one is left out: {error}");
-        log::write(Level::Warning, line);
+        log::write(Level::Warning, Kind::Tls, line);
     }
 
     /// Trusts these.
@@ -142,7 +142,48 @@ mod store {
     }
 }
 
-#[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
+#[cfg(target_os = "android")]
+mod store {
+    use crate::http::error::{Error, ErrorKind};
+    use crate::http::tls::android;
+    use crate::http::tls::verifier::{Either, only};
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::crypto::CryptoProvider;
+    use rustls::pki_types::CertificateDer;
+    use std::sync::Arc;
+
+    /// Whether the authorities are files, so that it is known how many there are.
+    pub const ARE_FILES: bool = false;
+
+    /// None: they are known to the system alone.
+    pub type Authorities = Vec<CertificateDer<'static>>;
+
+    /// The system reads them itself, whenever it is asked; but it can be asked through Java alone.
+    pub fn read() -> Result<Authorities, Error> {
+        match android::is_ready() {
+            true => Ok(Vec::new()),
+            false => Err(Error::new(
+                ErrorKind::Tls,
+                "Android's certificate authorities cannot be asked: call eventsource_android_init first",
+            )),
+        }
+    }
+
+    /// Trusts the servers that the system trusts, and these authorities. The system takes no further ones.
+    pub fn verifier(
+        _authorities: Authorities,
+        extra: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
+        let system = android::verifier(provider.clone())?;
+        match extra.is_empty() {
+            true => Ok(system),
+            false => Ok(Arc::new(Either::new(only(extra, provider)?, system))),
+        }
+    }
+}
+
+#[cfg(any(target_vendor = "apple", not(unix)))]
 mod store {
     use crate::http::error::Error;
     use rustls::client::danger::ServerCertVerifier;
@@ -162,12 +203,29 @@ mod store {
         Ok(Vec::new())
     }
 
-    /// Trusts whom the system trusts, and these.
+    /// Trusts the servers that the system trusts, and these authorities.
+    #[cfg(not(windows))]
     pub fn verifier(
         _authorities: Authorities,
         extra: Vec<CertificateDer<'static>>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
         Ok(Arc::new(Verifier::new_with_extra_roots(extra, provider)?))
+    }
+    /// Trusts whom the system trusts, and these; of these the library asks nobody but itself. Windows would, too: it takes no
+    /// certificate for an authority that another has issued, and looks in the network, for up to ten seconds of each first
+    /// connection, whether the server's has been revoked, which a private authority seldom tells there.
+    #[cfg(windows)]
+    pub fn verifier(
+        _authorities: Authorities,
+        extra: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
+        use crate::http::tls::verifier::{Either, only};
+        let system = Arc::new(Verifier::new(provider.clone())?);
+        match extra.is_empty() {
+            true => Ok(system),
+            false => Ok(Arc::new(Either::new(only(extra, provider)?, system))),
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! What a policy says, and the configurations made of it.
 
 use super::client_cert::ClientCert;
-use super::failure::reason;
+use super::failure::impossible;
 use super::pins::Pins;
 use super::trusted::{ExtraRoots, Fingerprints, Trusted};
 use super::verifier::{AcceptAnybody, Pinned};
 use crate::http::error::{Error, ErrorKind};
-use crate::log::{self, Level};
+use crate::log::{self, Kind, Level};
 use crate::sync::{PerProcess, lock};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
@@ -62,14 +62,37 @@ const READ_ANEW: Duration = Duration::from_secs(60);
 pub struct Configured {
     policy: Policy,
     current: Mutex<Current>,
-    /// A certificate was not trusted since what is trusted was read.
+    /// A certificate, the server's or the client's, was not trusted since they were read.
     has_failed: AtomicBool,
 }
 
 struct Current {
     config: Arc<ClientConfig>,
-    trusted: Fingerprints,
+    made_of: Contents,
     read_anew: Option<Instant>,
+}
+
+/// What a configuration is made of that files hold.
+struct Materials {
+    /// `None` if anybody is trusted.
+    trusted: Option<Trusted>,
+    client_cert: Option<ClientCert>,
+}
+
+/// What is other in other materials.
+#[derive(PartialEq)]
+struct Contents {
+    trusted: Option<Fingerprints>,
+    client_cert: Option<ClientCert>,
+}
+
+impl Materials {
+    fn contents(&self) -> Contents {
+        Contents {
+            trusted: self.trusted.as_ref().map(Trusted::fingerprints),
+            client_cert: self.client_cert.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Configured {
@@ -79,7 +102,7 @@ impl fmt::Debug for Configured {
 }
 
 impl Configured {
-    /// The configuration, with what is trusted as it is now, if it may be other than it was.
+    /// The configuration, with the certificates as they are now, if they may be other than they were.
     pub fn config(&self) -> Arc<ClientConfig> {
         let mut current = lock(&self.current);
         if self.has_failed.load(Ordering::Relaxed) {
@@ -88,7 +111,7 @@ impl Configured {
         current.config.clone()
     }
 
-    /// A certificate was not trusted. It may be that its authority has come since.
+    /// A certificate was not trusted. It may be that its authority, or a newer one of the client's, has come since.
     pub fn failed(&self) {
         self.has_failed.store(true, Ordering::Relaxed);
     }
@@ -99,25 +122,26 @@ impl Configured {
             return;
         }
         current.read_anew = Some(now);
-        let renewed = Trusted::read(&self.policy, true).and_then(|trusted| {
-            let fingerprints = trusted.fingerprints();
-            if fingerprints == current.trusted {
+        let renewed = self.policy.materials(true).and_then(|materials| {
+            let made_of = materials.contents();
+            if made_of == current.made_of {
                 return Ok(None);
             }
-            let config = self.policy.build(Some(trusted))?;
-            Ok(Some((Arc::new(config), fingerprints)))
+            let config = self.policy.build(materials)?;
+            Ok(Some((Arc::new(config), made_of)))
         });
         match renewed {
             // That all is as it was keeps the sessions.
             Ok(None) => self.has_failed.store(false, Ordering::Relaxed),
-            Ok(Some((config, trusted))) => {
+            Ok(Some((config, made_of))) => {
                 self.has_failed.store(false, Ordering::Relaxed);
-                (current.config, current.trusted) = (config, trusted);
+                (current.config, current.made_of) = (config, made_of);
             }
             // What was read before was whole. This is tried again.
             Err(error) => log::write(
                 Level::Warning,
-                format_args!("what is trusted stays as it was: {error}"),
+                Kind::Tls,
+                format_args!("the certificates stay as they were: {error}"),
             ),
         }
     }
@@ -127,7 +151,7 @@ impl Configured {
 static CONFIGURED: PerProcess<Mutex<Vec<Weak<Configured>>>> = PerProcess::new();
 
 impl Policy {
-    /// The configuration that is shared by all who say the same. Where it cannot be made as a whole, nothing is kept.
+    /// The configuration, which equal policies share. Where it cannot be made as a whole, nothing is kept.
     pub fn configured(&self) -> Result<Arc<Configured>, Error> {
         let mut all = lock(CONFIGURED.get());
         all.retain(|configured| configured.strong_count() > 0);
@@ -135,16 +159,12 @@ impl Policy {
         if let Some(known) = living.find(|configured| configured.policy == *self) {
             return Ok(known);
         }
-        let trusted = match self.insecure {
-            true => None,
-            false => Some(Trusted::read(self, false)?),
-        };
-        let fingerprints = trusted.as_ref().map(Trusted::fingerprints);
+        let materials = self.materials(false)?;
         let configured = Arc::new(Configured {
             policy: self.clone(),
             current: Mutex::new(Current {
-                config: Arc::new(self.build(trusted)?),
-                trusted: fingerprints.unwrap_or_default(),
+                made_of: materials.contents(),
+                config: Arc::new(self.build(materials)?),
                 read_anew: None,
             }),
             has_failed: AtomicBool::new(false),
@@ -153,11 +173,32 @@ impl Policy {
         Ok(configured)
     }
 
-    /// The configuration that trusts these; anybody, if there is nobody to trust.
-    fn build(&self, trusted: Option<Trusted>) -> Result<ClientConfig, Error> {
-        // Named, not installed as the process's default: that belongs to the host.
+    /// Reads the platform's authorities; and if it is `anew`, the files that the program has named.
+    fn materials(&self, anew: bool) -> Result<Materials, Error> {
+        let trusted = match self.insecure {
+            true => None,
+            false => Some(Trusted::read(
+                &self.extra_roots,
+                self.exclusive_roots,
+                anew,
+            )?),
+        };
+        let client_cert = self.client_cert.as_ref().map(|cert| match anew {
+            true => cert.renewed(),
+            false => Ok(cert.clone()),
+        });
+        let client_cert = client_cert.transpose();
+        Ok(Materials {
+            trusted,
+            client_cert: client_cert.map_err(|why| Error::new(ErrorKind::Tls, why.message))?,
+        })
+    }
+
+    /// The configuration that is made of these.
+    fn build(&self, materials: Materials) -> Result<ClientConfig, Error> {
+        // Named, not installed as the process's default: that belongs to the program.
         let provider = Arc::new(ring::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = match trusted {
+        let verifier: Arc<dyn ServerCertVerifier> = match materials.trusted {
             Some(trusted) => trusted.verifier(provider.clone())?,
             None => Arc::new(AcceptAnybody(provider.clone())),
         };
@@ -165,24 +206,25 @@ impl Policy {
             Some(pins) => Arc::new(Pinned::new(pins.clone(), verifier)),
             None => verifier,
         };
+        // What is not said here is rustls' default, above all: sessions are resumed from memory, the server is told its name
+        // (SNI), there is no early data (which can be replayed), no log of keys, and no extraction of secrets.
         let builder = ClientConfig::builder_with_provider(provider)
+            // By default both 1.2 and 1.3. A program may rule 1.2 out.
             .with_protocol_versions(self.min_version.and_above())
             .map_err(|error| impossible(&error))?
+            // By default roots alone. Here there are also pins, whoever is trusted for being presented, and the platform's
+            // own verifier.
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match &self.client_cert {
+        let mut config = match &materials.client_cert {
+            // By a resolver, which shares the key with all who have this policy. By default it would be copied.
             Some(client_cert) => builder.with_client_cert_resolver(client_cert.resolver()),
             None => builder.with_no_client_auth(),
         };
+        // By default none is offered, and no server would choose HTTP/2.
         config.alpn_protocols = self.alpn.protocols();
         Ok(config)
     }
-}
-
-/// TLS itself will not do.
-pub fn impossible(error: &rustls::Error) -> Error {
-    let why = reason(error);
-    Error::new(ErrorKind::Tls, format!("TLS cannot be set up: {why}"))
 }
 
 impl MinVersion {

@@ -1,16 +1,13 @@
-//! Whom a policy trusts: read as a whole or not at all, and read anew when it has not been enough.
+//! The authorities that a policy trusts: read all or none, and read again after a certificate was not trusted.
 
-use super::platform;
-use super::policy::Policy;
-use super::verifier::{Presented, fingerprint};
+use super::failure::{impossible, reason};
+use super::verifier::{Presented, fingerprint, only};
+use super::{file, platform, text};
 use crate::http::error::{Error, ErrorKind};
-use crate::http::file;
 use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,11 +30,9 @@ impl ExtraRoots {
         if certificates.is_empty() {
             return Err(wrong("it holds no certificate in PEM form".into()));
         }
-        // The process may change its directory before this is read again.
-        let file = env::current_dir().unwrap_or_default().join(path);
         Ok(ExtraRoots {
             certificates,
-            file: Some(file),
+            file: Some(file::lasting(path)),
         })
     }
 
@@ -51,36 +46,36 @@ impl ExtraRoots {
 
 /// The certificates of a PEM text, each of which can be an authority's.
 pub fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = super::certificates(pem).map_err(|invalid| invalid.message)?;
+    let certificates = text::certificates(pem).map_err(|invalid| invalid.message)?;
     for certificate in &certificates {
         RootCertStore::empty()
             .add(certificate.clone())
             .map_err(|error| {
-                let why = super::failure::reason(&error);
+                let why = reason(&error);
                 format!("a certificate in the PEM text cannot be used: {why}")
             })?;
     }
     Ok(certificates)
 }
 
-/// All whom a policy trusts.
+/// All authorities that a policy trusts.
 pub struct Trusted {
     extra: Vec<CertificateDer<'static>>,
     /// `None` where they are excluded.
     platform: Option<platform::Authorities>,
 }
 
-/// The fingerprints of whom a policy trusts.
+/// The fingerprints of the authorities that a policy trusts.
 pub type Fingerprints = Vec<[u8; 32]>;
 
 impl Trusted {
-    /// Reads whom a policy trusts: the platform's authorities, and if it is `anew` the extra ones, too.
-    pub fn read(policy: &Policy, anew: bool) -> Result<Trusted, Error> {
+    /// Reads the platform's authorities, unless the extra ones are `exclusive`; and if it is `anew` the extra ones, too.
+    pub fn read(extra: &ExtraRoots, exclusive: bool, anew: bool) -> Result<Trusted, Error> {
         let extra = match anew {
-            true => policy.extra_roots.renewed()?.certificates,
-            false => policy.extra_roots.certificates.clone(),
+            true => extra.renewed()?.certificates,
+            false => extra.certificates.clone(),
         };
-        let platform = match policy.exclusive_roots {
+        let platform = match exclusive {
             true => None,
             false => Some(platform::read()?),
         };
@@ -116,18 +111,7 @@ impl Trusted {
             }
             Some(platform) => platform::verifier(platform, self.extra, provider),
         };
-        let verifier = verifier.map_err(|error| super::policy::impossible(&error))?;
+        let verifier = verifier.map_err(|error| impossible(&error))?;
         Ok(Arc::new(Presented::new(given, algorithms, verifier)))
     }
-}
-
-/// A verifier that trusts these alone.
-pub fn only(
-    authorities: impl IntoIterator<Item = CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(authorities);
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
-    Ok(verifier.map_err(|error| rustls::Error::General(error.to_string()))?)
 }

@@ -1,0 +1,4 @@
+// libeventsource for Node: event streams that stay alive, as async iterables.
+export { EventSourceError, SettingError, StreamError } from './lib/errors.js';
+export { EventStream } from './lib/stream.js';
+export { version } from './lib/native.js';

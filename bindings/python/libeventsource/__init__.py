@@ -1,0 +1,29 @@
+"""Event streams (Server-Sent Events) that stay alive: libeventsource for Python.
+
+    with Stream("https://example.com/stream") as stream:
+        for event in stream:
+            print(event.type, event.data)
+
+and the same with `async with` and `async for`. The README says what to know.
+"""
+
+from ._errors import EventSourceError, SettingError, StreamError
+from ._log import start_logging, stop_logging
+from ._native import version
+from ._stream import Document, Event, Redirect, Request, Response, Stats, Stream
+
+__all__ = [
+    "Document",
+    "Event",
+    "EventSourceError",
+    "Redirect",
+    "Request",
+    "Response",
+    "SettingError",
+    "Stats",
+    "Stream",
+    "StreamError",
+    "start_logging",
+    "stop_logging",
+    "version",
+]

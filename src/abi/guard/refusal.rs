@@ -1,0 +1,61 @@
+//! Why a call is refused: by what the library itself says, too.
+
+use crate::abi::types::status::{eventsource_status_t, *};
+use crate::stream::{Invalid, InvalidKind, Refused};
+use std::borrow::Cow;
+
+/// Why a call is refused: its status, and the text that `eventsource_get_last_error` then gives.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub status: eventsource_status_t,
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    pub fn new(status: eventsource_status_t, message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal {
+            status,
+            message: message.into(),
+        }
+    }
+
+    pub fn null(what: &str) -> Refusal {
+        Refusal::new(EVENTSOURCE_ERR_NULL, format!("{what} is NULL"))
+    }
+
+    pub fn freed(what: &str) -> Refusal {
+        Refusal::new(EVENTSOURCE_ERR_FREED, format!("{what} has been freed"))
+    }
+
+    pub fn runtime(error: &std::io::Error) -> Refusal {
+        Refusal::new(
+            EVENTSOURCE_ERR_RUNTIME,
+            format!("the runtime could not be started: {error}"),
+        )
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Refusal {
+        let status = match invalid.kind {
+            InvalidKind::Url => EVENTSOURCE_ERR_URL,
+            InvalidKind::Header => EVENTSOURCE_ERR_HEADER,
+            InvalidKind::Method => EVENTSOURCE_ERR_METHOD,
+            InvalidKind::Value => EVENTSOURCE_ERR_VALUE,
+            InvalidKind::Pem => EVENTSOURCE_ERR_PEM,
+        };
+        Refusal::new(status, invalid.message)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Refusal {
+        match refused {
+            Refused::Invalid(invalid) => invalid.into(),
+            Refused::State(message) => Refusal::new(EVENTSOURCE_ERR_STATE, message),
+            Refused::Running => Refusal::new(EVENTSOURCE_ERR_STATE, "the client is running"),
+            Refused::Freed => Refusal::freed("the client"),
+            Refused::Runtime(error) => Refusal::runtime(&error),
+        }
+    }
+}

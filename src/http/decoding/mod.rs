@@ -1,0 +1,6 @@
+//! Decodes content codings.
+
+mod codec;
+mod decoder;
+
+pub use decoder::Decoder;

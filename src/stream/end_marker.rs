@@ -1,0 +1,76 @@
+//! The event that ends a stream, as language models' endpoints send it: `data: [DONE]`.
+
+use super::control::{Control, Interrupt};
+use super::handler::{Attempt, Close, Decision, Document, Failure, Handler, Opened};
+use super::shared::Shared;
+use crate::http::{Following, Redirect};
+use crate::parser::{Event, Text};
+use std::sync::Arc;
+use url::Url;
+
+/// Looks for the event before it comes to the handler. Only where there is one to look for: without, no event pays for it.
+pub struct EndMarker {
+    pub handler: Box<dyn Handler>,
+    pub data: Arc<str>,
+    pub control: Arc<Control>,
+    pub shared: Arc<Shared>,
+}
+
+impl Handler for EndMarker {
+    fn wants_comments(&self) -> bool {
+        self.handler.wants_comments()
+    }
+
+    fn wants_request(&self) -> bool {
+        self.handler.wants_request()
+    }
+
+    fn on_request(&mut self, attempt: &mut Attempt) -> Decision {
+        self.handler.on_request(attempt)
+    }
+
+    fn wants_redirect(&self) -> bool {
+        self.handler.wants_redirect()
+    }
+
+    fn on_redirect(&mut self, from: &Url, redirect: &Redirect) -> Following {
+        self.handler.on_redirect(from, redirect)
+    }
+
+    fn on_open(&mut self, opened: &Opened<'_>) {
+        self.handler.on_open(opened);
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) {
+        if event.data.as_str() == &*self.data {
+            self.shared.counters.no_event();
+            self.control.interrupt(Interrupt::End);
+        } else {
+            self.handler.on_event(event);
+        }
+    }
+
+    fn deliver_collected(&mut self) {
+        self.handler.deliver_collected();
+    }
+
+    fn on_comment(&mut self, text: Text<'_>) {
+        self.handler.on_comment(text);
+    }
+
+    fn wants_document(&self) -> bool {
+        self.handler.wants_document()
+    }
+
+    fn on_document(&mut self, document: Document<'_>) {
+        self.handler.on_document(document);
+    }
+
+    fn on_error(&mut self, failure: &Failure) -> Decision {
+        self.handler.on_error(failure)
+    }
+
+    fn on_close(&mut self, close: Close) {
+        self.handler.on_close(close);
+    }
+}

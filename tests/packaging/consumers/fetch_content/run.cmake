@@ -1,0 +1,7 @@
+# A project that has CMake fetch the library's sources.
+cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../../Steps.cmake")
+
+file(REMOVE_RECURSE "${WORK}")
+build_and_run("${CMAKE_CURRENT_LIST_DIR}" "${WORK}" OPTIONS "-DCARGO_TARGET_DIR=${CARGO_TARGET_DIR}" PROGRAMS program)
+file(REMOVE_RECURSE "${WORK}")

@@ -1,0 +1,66 @@
+# What the README and docs/ show of C and C++ compiles as it stands there, against the installed library. The README's programs
+# print why they ended, and fail with the stream.
+cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../../Steps.cmake")
+
+# Writes each block of a language in a document to <WORK>/<name>-<number>.<extension>, and sets <result> to these files. A CMake
+# list would be broken up at the semicolons, so the text is walked through.
+function(write_blocks result document language extension)
+    file(READ "${document}" rest)
+    cmake_path(GET document STEM name)
+    set(files "")
+    while(rest MATCHES "\n```${language}\n")
+        string(FIND "${rest}" "\n```${language}\n" begin)
+        string(LENGTH "\n```${language}\n" skip)
+        math(EXPR begin "${begin} + ${skip}")
+        string(SUBSTRING "${rest}" ${begin} -1 rest)
+        string(FIND "${rest}" "\n```" end)
+        string(SUBSTRING "${rest}" 0 ${end} block)
+        list(LENGTH files count)
+        list(APPEND files "${WORK}/${name}-${count}.${extension}")
+        file(WRITE "${WORK}/${name}-${count}.${extension}" "${block}\n")
+    endwhile()
+    set(${result} ${files} PARENT_SCOPE)
+endfunction()
+
+# expect(<code> <regex of stderr> <path>): how a program ends that asks the test server for a path.
+function(expect program code why path)
+    execute_process(COMMAND "${SERVER}" --for 300 --run -- "${program}" "{url}${path}"
+        RESULT_VARIABLE result ERROR_VARIABLE errors OUTPUT_VARIABLE output COMMAND_ECHO STDOUT)
+    if(NOT result EQUAL code OR NOT errors MATCHES "${why}")
+        message(FATAL_ERROR "${program} ends with ${result}, not ${code}; it says:\n${output}${errors}")
+    endif()
+endfunction()
+
+# Compiles what the documents show of a language, and runs the README's programs.
+function(try language extension compiler)
+    set(programs "")
+    foreach(document IN LISTS documents)
+        write_blocks(blocks "${document}" ${language} ${extension})
+        foreach(block IN LISTS blocks)
+            run("${compiler}" ${ARGN} -Wall -Wextra -Wpedantic -Werror "${block}" ${flags} -o "${block}.program")
+            if(block MATCHES "/README-")
+                list(APPEND programs "${block}.program")
+            endif()
+        endforeach()
+    endforeach()
+    if(NOT programs)
+        message(FATAL_ERROR "The README shows no ${language}")
+    endif()
+    foreach(program IN LISTS programs)
+        expect("${program}" 0 "the server ended the stream, trying again" "/events?count=3&per_connection=2&retry=10&then=204")
+        expect("${program}" 1 "404.*\nended" "/status/404")
+    endforeach()
+endfunction()
+
+file(REMOVE_RECURSE "${WORK}")
+file(GLOB documents "${SOURCE}/README.md" "${SOURCE}/docs/*.md")
+# Its programs need a test framework: consumer.testing has it.
+list(FILTER documents EXCLUDE REGEX "/testing\\.md$")
+ask_pkg_config(flags "${PREFIX}" eventsource --cflags --libs)
+set(ENV{LD_LIBRARY_PATH} "${PREFIX}/${LIBDIR}")
+try(c c "${CC}" -std=c99)
+if(CXX)
+    try(cpp cpp "${CXX}" -std=c++17)
+endif()
+file(REMOVE_RECURSE "${WORK}")

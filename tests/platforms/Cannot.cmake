@@ -1,0 +1,23 @@
+# eventsource_read_cannot(<file>): which tests cannot run on the system that is built for. A line has the name of a program's
+# test, then `*` for the whole program or the name of one test in it, then the reason. Sets, for c.forks, cannot_c.forks to `*`
+# or to the names with commas around each, as CHECK_SKIP has them.
+function(eventsource_read_cannot file)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    file(STRINGS "${file}" lines REGEX "^[a-z]+\\.")
+    foreach(line IN LISTS lines)
+        if(NOT line MATCHES "^([a-z]+\\.[a-z_]+) +([a-z0-9_*]+) +[^ ]+")
+            message(FATAL_ERROR "${file}: no test, name and reason: ${line}")
+        endif()
+        set(program "${CMAKE_MATCH_1}")
+        set(test "${CMAKE_MATCH_2}")
+        if(test STREQUAL "*")
+            set(cannot_${program} "*")
+        else()
+            if(NOT cannot_${program})
+                set(cannot_${program} ",")
+            endif()
+            string(APPEND cannot_${program} "${test},")
+        endif()
+        set(cannot_${program} "${cannot_${program}}" PARENT_SCOPE)
+    endforeach()
+endfunction()

@@ -1,0 +1,2 @@
+#include "../posix.h"
+#include <afunix.h>
