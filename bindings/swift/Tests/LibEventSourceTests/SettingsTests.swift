@@ -248,7 +248,11 @@ final class SettingsTests: XCTestCase {
         }
 
         private func waitForWatchers(_ count: Int) async throws {
-            for _ in 0..<30_000 where watchers != count { try await Task.sleep(for: .milliseconds(1)) }
+            var tries = 0
+            while watchers != count, tries < 3_000 {
+                try await Task.sleep(for: .milliseconds(10))
+                tries += 1
+            }
             XCTAssertEqual(watchers, count)
         }
 
