@@ -4,14 +4,24 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../../Steps.cmake")
 
 find_program(git git)
-if(NOT git OR NOT EXISTS "${SOURCE}/.git")
+if(NOT git)
     message("skipped: a source release is made of a clone, by git")
     return()
 endif()
 file(REMOVE_RECURSE "${WORK}")
+
+# A source release has what is committed. What is tried is what lies here, whether it is committed or no clone at all: it becomes
+# the one commit of a clone.
+run(${git} init --quiet "${WORK}/clone")
+foreach(command "add --all" "commit --quiet --message=Tried")
+    separate_arguments(command)
+    run(${git} -c user.name=test -c user.email=test@example.invalid -c commit.gpgSign=false
+        "--git-dir=${WORK}/clone/.git" "--work-tree=${SOURCE}" ${command})
+endforeach()
+run(${git} -C "${WORK}/clone" reset --quiet --hard)
 execute_process(COMMAND ${CMAKE_COMMAND} -D "CARGO=${CARGO}" -D "VERSION=${VERSION}" -D "OUTPUT=${WORK}"
         -P "${SOURCE}/cmake/SourceRelease.cmake"
-    WORKING_DIRECTORY "${SOURCE}" COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
+    WORKING_DIRECTORY "${WORK}/clone" COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 run(${CMAKE_COMMAND} -E chdir "${WORK}" sha256sum --check "eventsource-${VERSION}.tar.xz.sha256")
 
 foreach(folder one other/of/another/length)
