@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"testing"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 func TestALoopOverAllEndsWithTheError(t *testing.T) {

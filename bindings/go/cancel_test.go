@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 // fromEnvironment is a number of streams, which the environment can make larger.

@@ -25,7 +25,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 // serverURL is where the project's test server listens; what it answers is in tests/support/server/src/routes.rs.

@@ -10,7 +10,7 @@ import (
 	"net/http/httptest"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 func ExampleOpen() {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 type keyOfTest struct{}

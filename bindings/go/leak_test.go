@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 // libraryThreads counts the process's threads that are the library's: they have its name, and block signals. What Go makes

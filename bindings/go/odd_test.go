@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 func TestOddEventsComeAsTheyAre(t *testing.T) {

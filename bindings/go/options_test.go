@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 // policy is a policy with one member changed.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 func newRuntime(t *testing.T, options eventsource.RuntimeOptions) *eventsource.Runtime {

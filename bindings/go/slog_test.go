@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"testing"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 func TestALoggerGetsRecordsWithAttributes(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 // allThreads counts the process's threads.

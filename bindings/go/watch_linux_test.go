@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"libeventsource.invalid/eventsource"
+	eventsource "libeventsource.invalid/libeventsource/bindings/go"
 )
 
 // watchers counts the sockets by which the kernel tells of changes of the network.

@@ -253,6 +253,70 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** An event of the type "error" of an EventSource. */
+export interface StreamErrorEvent extends Event {
+    /** What went wrong; null if the server asked for the end. */
+    readonly error: StreamError | null;
+    readonly message: string;
+}
+
+export interface EventSourceInit extends Omit<StreamOptions, 'onOpen'> {
+    /** As in browsers. It changes nothing: no cookies are kept. Default: false. */
+    withCredentials?: boolean;
+}
+
+export interface EventSourceEventMap {
+    open: Event;
+    message: MessageEvent<string>;
+    error: StreamErrorEvent;
+}
+
+type Listener<This, Of> = ((this: This, event: Of) => unknown) | { handleEvent(event: Of): unknown };
+
+/**
+ * The interface EventSource of the HTML standard. It connects when it is made, and dispatches events until `close()` or a final
+ * error. It also takes the options of a stream. Beyond the standard, 408, 425, 429 and 5xx are retried.
+ */
+export class EventSource extends EventTarget {
+    static readonly CONNECTING: 0;
+    static readonly OPEN: 1;
+    static readonly CLOSED: 2;
+    readonly CONNECTING: 0;
+    readonly OPEN: 1;
+    readonly CLOSED: 2;
+    /** @throws DOMException "SyntaxError" for what is no absolute URL; SettingError for an option that the library refuses */
+    constructor(url: string | URL, init?: EventSourceInit);
+    readonly url: string;
+    readonly withCredentials: boolean;
+    /** CONNECTING: also while it waits for the next attempt. CLOSED: it does not connect again. */
+    readonly readyState: 0 | 1 | 2;
+    onopen: ((this: EventSource, event: Event) => unknown) | null;
+    onmessage: ((this: EventSource, event: MessageEvent<string>) => unknown) | null;
+    onerror: ((this: EventSource, event: StreamErrorEvent) => unknown) | null;
+    addEventListener<Type extends keyof EventSourceEventMap>(
+        type: Type,
+        listener: Listener<EventSource, EventSourceEventMap[Type]> | null,
+        options?: boolean | AddEventListenerOptions,
+    ): void;
+    addEventListener(
+        type: string,
+        listener: Listener<EventSource, MessageEvent<string>> | null,
+        options?: boolean | AddEventListenerOptions,
+    ): void;
+    removeEventListener<Type extends keyof EventSourceEventMap>(
+        type: Type,
+        listener: Listener<EventSource, EventSourceEventMap[Type]> | null,
+        options?: boolean | EventListenerOptions,
+    ): void;
+    removeEventListener(
+        type: string,
+        listener: Listener<EventSource, MessageEvent<string>> | null,
+        options?: boolean | EventListenerOptions,
+    ): void;
+    /** Closes it: no event is dispatched any more. */
+    close(): void;
+}
+
 /** What the library refused, or why it failed. */
 export class EventSourceError extends Error {
     /** The status's number in C. */

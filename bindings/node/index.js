@@ -1,4 +1,5 @@
 // libeventsource for Node: event streams that stay alive, as async iterables.
+export { EventSource } from './lib/event-source.js';
 export { EventSourceError, SettingError, StreamError } from './lib/errors.js';
 export { EventStream } from './lib/stream.js';
 export { version } from './lib/native.js';

@@ -8,13 +8,20 @@ import koffi from 'koffi';
 
 const FILE = { darwin: 'libeventsource.0.dylib', win32: 'eventsource.dll' }[process.platform] ?? 'libeventsource.so.0';
 
-/** The library that EVENTSOURCE_LIBRARY names, else the one beside the package, else the one that the loader finds. */
+/** Where the package has the library for this system inside, by packaging/bindings of the project. */
+function prebuilt() {
+    // musl's Node says nothing of glibc.
+    const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime ? '-musl' : '';
+    return fileURLToPath(new URL(`../prebuilds/${process.platform}${musl}-${process.arch}/${FILE}`, import.meta.url));
+}
+
+/** The library that EVENTSOURCE_LIBRARY names, else the one in the package, else the one that the loader finds. */
 function libraryFile() {
     // Whoever starts a program that has more rights than they have does not choose its code.
     const trusted = process.getuid?.() === process.geteuid?.() && process.getgid?.() === process.getegid?.();
     if (trusted && process.env.EVENTSOURCE_LIBRARY) return process.env.EVENTSOURCE_LIBRARY;
-    const beside = fileURLToPath(new URL(`../${FILE}`, import.meta.url));
-    return existsSync(beside) ? beside : FILE;
+    const inside = prebuilt();
+    return existsSync(inside) ? inside : FILE;
 }
 
 function load() {

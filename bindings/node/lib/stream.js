@@ -20,6 +20,9 @@ const OPTIONS = {
     onRedirect: undefined, onDocument: undefined,
 };
 
+/** An option for lib/event-source.js: a function that is called with each StreamError, in order with the events. */
+export const IN_ORDER = Symbol('in order');
+
 /** Frees the clients of streams that nobody has iterated over and nobody has closed. */
 const forgotten = new FinalizationRegistry((client) => native.free(client));
 
@@ -297,6 +300,7 @@ export class EventStream {
             headers: native.headersAt(error.headers, error.headerCount),
             body: native.textAt(error.body, error.bodyLength),
         });
+        if (this.#handlers[IN_ORDER]) this.#put({ handler: this.#handlers[IN_ORDER], value: this.#lastError });
         return this.#decide('onError', this.#lastError);
     }
 
@@ -495,7 +499,7 @@ function handlers(options) {
     if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
         throw new TypeError('signal: an AbortSignal is wanted');
     }
-    return Object.fromEntries(names.map((name) => [name, options[name]]));
+    return Object.fromEntries([...names, IN_ORDER].map((name) => [name, options[name]]));
 }
 
 function bufferSize(value) {

@@ -67,10 +67,24 @@ endif()
 if(go_version VERSION_GREATER_EQUAL 1.23)
     set(module "${WORK}/program")
     readme_program("${BINDING}/README.md" go "${module}/main.go")
+    # As README.md says for now, from a folder; then by the address and the tag that the project will have, with nothing fetched before.
+    file(STRINGS "${SOURCE}/packaging/address" address LIMIT_COUNT 1)
+    set(path "${address}/bindings/go")
     file(WRITE "${module}/go.mod" "module program\n\ngo 1.23\n")
-    run(${CMAKE_COMMAND} -E chdir "${module}" "${GO}" mod edit -require libeventsource.invalid/eventsource@v0.0.0
-        -replace "libeventsource.invalid/eventsource=${BINDING}")
+    run(${CMAKE_COMMAND} -E chdir "${module}" "${GO}" mod edit -require "${path}@v${VERSION}" -replace "${path}=${BINDING}")
     run(${CMAKE_COMMAND} -E chdir "${module}" "${GO}" build -o program .)
+    run_program("${module}/program")
+
+    find_program(python3 python3)
+    find_program(git git)
+    if(python3 AND git)
+        file(WRITE "${module}/go.mod" "module program\n\ngo 1.23\n")
+        set(ENV{GOMODCACHE} "${WORK}/fetched")
+        set(ENV{GOFLAGS} "-mod=mod -modcacherw")
+        run("${python3}" "${CMAKE_CURRENT_LIST_DIR}/published.py" --source "${SOURCE}" --work "${WORK}/published" --version "${VERSION}" --
+            ${CMAKE_COMMAND} -E chdir "${module}" "${GO}" get "${path}@v${VERSION}")
+        run(${CMAKE_COMMAND} -E chdir "${module}" "${GO}" build -o program .)
+    endif()
     run_program("${module}/program")
 
     # One binary, which needs no shared library of ours. Where the archive is not installed, there is nothing to try.

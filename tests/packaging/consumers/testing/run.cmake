@@ -23,8 +23,8 @@ run("${tool}" serve "${WORK}/news.script" --for 240 -- "${WORK}/news_test" {url}
 
 readme_program("${guide}" go "${WORK}/go/news_test.go")
 file(COPY "${WORK}/news.script" DESTINATION "${WORK}/go")
-file(WRITE "${WORK}/go/go.mod" "module news\n\ngo 1.19\n\nrequire libeventsource.invalid/eventsource v0.0.0\n
-replace libeventsource.invalid/eventsource => ${SOURCE}/bindings/go\n")
+file(WRITE "${WORK}/go/go.mod" "module news\n\ngo 1.19\n\nrequire libeventsource.invalid/libeventsource/bindings/go v0.0.0\n
+replace libeventsource.invalid/libeventsource/bindings/go => ${SOURCE}/bindings/go\n")
 set(ENV{PATH} "${PREFIX}/bin:$ENV{PATH}")
 set(ENV{CC} "${CC}")
 set(ENV{PKG_CONFIG} "${PKG_CONFIG}")
