@@ -345,6 +345,11 @@
 #define EVENTSOURCE_NO_LIMIT -1
 
 /**
+ * How many buckets `eventsource_metrics_t` has for latencies.
+ */
+#define EVENTSOURCE_LATENCY_BUCKETS 14
+
+/**
  * The major version of this header.
  */
 #define EVENTSOURCE_VERSION_MAJOR 0
@@ -1598,6 +1603,11 @@ typedef struct eventsource_runtime_options_t {
      * not know: then `user` stays the caller's. May be NULL.
      */
     eventsource_destroy_fn destroy;
+    /**
+     * 1: measure how long each event takes from the read to its callback, for `latency_counts` of `eventsource_metrics_t`. It costs
+     * a look at the clock for each event. 0, the default: do not.
+     */
+    int32_t measure_latency;
 } eventsource_runtime_options_t;
 
 #if !defined(_WIN32)
@@ -1613,6 +1623,97 @@ typedef int eventsource_fd_t;
  */
 typedef size_t eventsource_fd_t;
 #endif
+
+/**
+ * A runtime at one moment: what it is doing, and what its clients have done since it was made, those included that have been
+ * freed.
+ */
+typedef struct eventsource_metrics_t {
+    /**
+     * Bytes of this struct as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * Clients with an attempt under way.
+     */
+    uint64_t connecting;
+    /**
+     * Clients with an open stream.
+     */
+    uint64_t open;
+    /**
+     * Clients that wait for their next attempt.
+     */
+    uint64_t waiting;
+    /**
+     * Threads that run callbacks, idle ones included; with manual dispatch 1, which runs none.
+     */
+    uint64_t threads;
+    /**
+     * Clients that have something to do and wait for a thread; with manual dispatch, also the turns that are due.
+     */
+    uint64_t queued;
+    /**
+     * Times that a client was started.
+     */
+    uint64_t starts;
+    /**
+     * Attempts begun: the first after each start, and reconnects.
+     */
+    uint64_t attempts;
+    /**
+     * Streams opened.
+     */
+    uint64_t opens;
+    /**
+     * Errors: failed attempts and lost streams.
+     */
+    uint64_t errors;
+    /**
+     * Events delivered.
+     */
+    uint64_t events;
+    /**
+     * Bytes of event streams read: decoded, and without HTTP's own.
+     */
+    uint64_t bytes;
+    /**
+     * Reconnects because the server ended the stream.
+     */
+    uint64_t reconnects_end;
+    /**
+     * Reconnects because there was no connection, or it was lost: names, TCP, proxies, TLS, errors of HTTP's protocol.
+     */
+    uint64_t reconnects_connection;
+    /**
+     * Reconnects because of a timeout.
+     */
+    uint64_t reconnects_timeout;
+    /**
+     * Reconnects because a response opened no stream, such as one with status 503.
+     */
+    uint64_t reconnects_response;
+    /**
+     * Reconnects that the program asked for: by `eventsource_reconnect_now`, or by `on_request`.
+     */
+    uint64_t reconnects_program;
+    /**
+     * Reconnects for other reasons, such as an event over the limit.
+     */
+    uint64_t reconnects_other;
+    /**
+     * The sum of all latencies, in nanoseconds; 0 unless the runtime's options have `measure_latency`.
+     */
+    uint64_t latency_sum_ns;
+    /**
+     * How many events had which latency: the time from the read that completed the event until the library handed it to the
+     * client's callback. Callbacks that take long, pauses, and turns that wait to be dispatched make it long. `latency_counts[i]`
+     * counts those of at most 4 to the power of i microseconds that no bucket before has; the last bucket counts all others.
+     * With `on_events`, the time ends when the event is added to its batch. Zeros unless the runtime's options have
+     * `measure_latency`.
+     */
+    uint64_t latency_counts[EVENTSOURCE_LATENCY_BUCKETS];
+} eventsource_metrics_t;
 
 /**
  * Receives an event. Called inside `eventsource_parser_feed`, on its thread.
@@ -3469,6 +3570,25 @@ eventsource_status_t eventsource_runtime_dispatch(struct eventsource_runtime_t *
 EVENTSOURCE_NODISCARD
 eventsource_status_t eventsource_runtime_get_fd(const struct eventsource_runtime_t *runtime,
                                                 eventsource_fd_t *fd);
+
+/**
+ * Tells what a runtime is doing, and what its clients have done, for monitoring: `examples-c/metrics.c` writes it as OpenMetrics
+ * text. Each number is exact, but they are read one after another, so they may be of slightly different moments.
+ *
+ * @param runtime the runtime; NULL for the one that the clients of the process share. That is made when a client starts, and goes
+ *        with the last one: all numbers are 0 while there is none, and begin at 0 with the next
+ * @param metrics is written
+ * @param size `sizeof *metrics`: no more than that is written, and members that only a newer library knows are zero
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_FORKED`, `ERR_FREED`
+ *
+ * Any thread, any time. It looks at each of the runtime's clients.
+ *
+ * @since 0.9.0
+ */
+EVENTSOURCE_NODISCARD
+eventsource_status_t eventsource_runtime_get_metrics(const struct eventsource_runtime_t *runtime,
+                                                     struct eventsource_metrics_t *metrics,
+                                                     size_t size);
 
 /**
  * Fills options with the defaults. Change members, then give them to `eventsource_parser_new`.

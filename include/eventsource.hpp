@@ -747,6 +747,7 @@ struct runtime_options {
     text thread_name{}; /**< not set: "eventsource" */
     callback<void()> on_thread_start{};
     callback<void()> on_thread_stop{};
+    bool measure_latency = false; /**< for `latency_counts` of runtime::metrics */
 };
 
 /** Threads that clients share. */
@@ -759,6 +760,7 @@ public:
         raw.dispatch = options.dispatch;
         raw.threads = options.threads;
         raw.thread_name = options.thread_name.get();
+        raw.measure_latency = options.measure_latency;
         hooks->start = std::move(options.on_thread_start);
         hooks->stop = std::move(options.on_thread_stop);
         // NOLINTBEGIN(bugprone-exception-escape): an exception ends the program, as is documented
@@ -813,11 +815,22 @@ public:
         return number;
     }
 
+    /** What the runtime is doing, and what its clients have done (eventsource_runtime_get_metrics). */
+    [[nodiscard]] eventsource_metrics_t metrics() const { return metrics_of(runtime_); }
+    /** The same of the runtime that all clients share that have none of their own; zeros while there is none. */
+    [[nodiscard]] static eventsource_metrics_t shared_metrics() { return metrics_of(nullptr); }
+
 private:
     struct hooks_t {
         callback<void()> start{};
         callback<void()> stop{};
     };
+
+    static eventsource_metrics_t metrics_of(const eventsource_runtime_t *runtime) {
+        eventsource_metrics_t metrics = {};
+        detail::check(eventsource_runtime_get_metrics(runtime, &metrics, sizeof metrics));
+        return metrics;
+    }
 
     std::size_t dispatch_for(std::int64_t timeout_ms, std::int64_t max) {
         std::size_t ran = 0;

@@ -99,11 +99,13 @@ eventsource_status_t eventsource_go_log(uintptr_t handle, int32_t level) {
     return eventsource_log_set_callback(level, handle ? on_log : NULL, (void *)handle, handle ? on_log_destroy : NULL);
 }
 
-eventsource_runtime_t *eventsource_go_runtime(eventsource_dispatch_t dispatch, int32_t threads, const char *name) {
+eventsource_runtime_t *eventsource_go_runtime(eventsource_dispatch_t dispatch, int32_t threads, const char *name,
+                                              int32_t measure_latency) {
     eventsource_runtime_options_t options;
     eventsource_runtime_options_init(&options, sizeof options);
     options.dispatch = dispatch;
     options.threads = threads;
     options.thread_name = name;
+    options.measure_latency = measure_latency;
     return eventsource_runtime_new(&options);
 }

@@ -12,7 +12,8 @@ enum { WANT_COMMENTS = 1, WANT_REQUESTS = 2, WANT_REDIRECTS = 4, WANT_DOCUMENTS 
 eventsource_status_t eventsource_go_start(eventsource_t *es, uintptr_t handle, int32_t wanted);
 
 /* Makes a runtime. cgo may not pass a struct of Go's that points to a name of Go's. */
-eventsource_runtime_t *eventsource_go_runtime(eventsource_dispatch_t dispatch, int32_t threads, const char *name);
+eventsource_runtime_t *eventsource_go_runtime(eventsource_dispatch_t dispatch, int32_t threads, const char *name,
+                                              int32_t measure_latency);
 
 /* Whether the calling thread is in a callback of the library. */
 int32_t eventsource_go_in_callback(void);

@@ -28,6 +28,9 @@ type RuntimeOptions struct {
 	ThreadName string
 	// Inline has one thread for all. That costs least; but a handler that waits holds up all streams of the runtime.
 	Inline bool
+	// MeasureLatency has the runtime measure how long each event takes from the read to its callback, for [Metrics].Latency.
+	// It costs a look at the clock for each event.
+	MeasureLatency bool
 }
 
 // NewRuntime makes a runtime and its threads. [WithRuntime] puts streams on it.
@@ -47,7 +50,8 @@ func NewRuntime(options RuntimeOptions) (*Runtime, error) {
 	if options.Inline {
 		dispatch = C.EVENTSOURCE_DISPATCH_INLINE
 	}
-	r := &Runtime{c: C.eventsource_go_runtime(dispatch, C.int32_t(options.Threads), name)}
+	r := &Runtime{c: C.eventsource_go_runtime(dispatch, C.int32_t(options.Threads), name,
+		toSwitch(options.MeasureLatency))}
 	if r.c == nil {
 		return nil, asError(C.EVENTSOURCE_ERR_MEMORY)
 	}

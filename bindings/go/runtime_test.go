@@ -94,6 +94,36 @@ func TestARuntimeThatIsClosedEndsItsStreams(t *testing.T) {
 	}
 }
 
+func TestARuntimeTellsWhatItsStreamsHaveDone(t *testing.T) {
+	runtime := newRuntime(t, eventsource.RuntimeOptions{MeasureLatency: true})
+	stream := open(t, "/events?count=4&per_connection=2&retry=10&then=204", eventsource.WithRuntime(runtime))
+	for range stream.Events() {
+	}
+	held := open(t, "/hang-body", eventsource.WithRuntime(runtime))
+	<-held.Events()
+	metrics, err := runtime.Metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var measured uint64
+	for _, count := range metrics.Latency {
+		measured += count
+	}
+	if metrics.Open != 1 || metrics.Threads == 0 || metrics.Starts != 2 || metrics.Events != 5 || metrics.Reconnects.End != 2 ||
+		metrics.Attempts != 4 || metrics.Bytes == 0 || measured != 5 || metrics.LatencySum <= 0 {
+		t.Errorf("%+v", metrics)
+	}
+	shared := open(t, "/hang-body")
+	<-shared.Events()
+	if metrics, err := eventsource.SharedMetrics(); err != nil || metrics.Open == 0 || metrics.LatencySum != 0 {
+		t.Errorf("%+v, %v", metrics, err)
+	}
+	runtime.Close()
+	if _, err := runtime.Metrics(); !errors.Is(err, eventsource.ErrState) {
+		t.Error(err)
+	}
+}
+
 func TestAHandlerMayCloseItsRuntime(t *testing.T) {
 	runtime := newRuntime(t, eventsource.RuntimeOptions{})
 	stream := open(t, "/events", eventsource.WithRuntime(runtime), eventsource.WithOpenHandler(

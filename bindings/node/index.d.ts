@@ -227,6 +227,36 @@ export interface StreamStats {
 }
 
 /**
+ * What the runtime of this JavaScript thread does, and what its streams have done. `reconnects*` count attempts that were not the
+ * first of their streams, by reason. `latencyCounts[i]` counts events by the time from the read to their callback: those of at
+ * most 4 to the power of i microseconds that are in no bucket before, the last one all others.
+ */
+export interface Metrics {
+    readonly connecting: number;
+    readonly open: number;
+    readonly waiting: number;
+    readonly threads: number;
+    readonly queued: number;
+    readonly starts: number;
+    readonly attempts: number;
+    readonly opens: number;
+    readonly errors: number;
+    readonly events: number;
+    readonly bytes: number;
+    readonly reconnectsEnd: number;
+    readonly reconnectsConnection: number;
+    readonly reconnectsTimeout: number;
+    readonly reconnectsResponse: number;
+    readonly reconnectsProgram: number;
+    readonly reconnectsOther: number;
+    readonly latencySumNs: number;
+    readonly latencyCounts: readonly number[];
+}
+
+/** All counts begin at 0 when a stream is the only one; `null` while there is none. */
+export function metrics(): Metrics | null;
+
+/**
  * An event stream, kept alive over reconnects: an async iterable of its events. It connects when its first event is asked
  * for, and is one stream: who iterates twice gets each event once.
  */

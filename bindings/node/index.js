@@ -1,5 +1,6 @@
 // libeventsource for Node: event streams that stay alive, as async iterables.
 export { EventSource } from './lib/event-source.js';
 export { EventSourceError, SettingError, StreamError } from './lib/errors.js';
+export { metrics } from './lib/loop.js';
 export { EventStream } from './lib/stream.js';
 export { version } from './lib/native.js';

@@ -37,7 +37,8 @@ GROUPS = [
     Group("requests", "Requests", "Look at the request of the next attempt, and change it, in `on_request`.",
           r"eventsource_request_.*"),
     Group("runtimes", "Runtimes", "The threads that clients run on, and where callbacks run.",
-          r"eventsource_runtime_.* eventsource_set_runtime eventsource_(dispatch|fd)_t eventsource_thread_fn"),
+          r"""eventsource_runtime_.* eventsource_set_runtime eventsource_(dispatch|fd|metrics)_t eventsource_thread_fn
+          EVENTSOURCE_LATENCY_BUCKETS"""),
     Group("parser", "The parser", "Event streams without any network, for programs that have an HTTP client.",
           r"eventsource_parser_.*"),
     Group("log", "The log", "What the library tells of all clients of the process, and which client it tells it of.",

@@ -13,6 +13,7 @@
 pub mod lookups;
 #[cfg(unix)]
 mod masks;
+mod metrics;
 mod network;
 mod scheduler;
 mod signal;
@@ -27,6 +28,7 @@ use crate::place::{Place, with_place};
 use crate::sync::{Condvar, Mutex, OneShot, PerProcess, lock, wait};
 use crate::words;
 use async_task::Runnable;
+pub use metrics::{BUCKETS, Count, Counts, Doing, Latency, Metrics, Reason, Totals};
 pub use network::Change;
 use scheduler::{Limits, Next, NotStarted, Scheduler, Worker};
 use signal::Descriptor;
@@ -81,6 +83,8 @@ pub struct Options {
     pub on_thread_start: Option<Hook>,
     /// After its last.
     pub on_thread_stop: Option<Hook>,
+    /// Whether it is measured how long each event takes from the read to its callback.
+    pub measure_latency: bool,
 }
 
 impl Default for Options {
@@ -91,6 +95,7 @@ impl Default for Options {
             thread_name: "eventsource".into(),
             on_thread_start: None,
             on_thread_stop: None,
+            measure_latency: false,
         }
     }
 }
@@ -125,6 +130,7 @@ struct Core {
     scheduler: Scheduler<Runnable, Watchdog>,
     turns: Option<Turns>,
     options: Options,
+    totals: Arc<Totals>,
     tokio: Mutex<Option<Arc<Tokio>>>,
     runs: Mutex<Runs>,
     run_ended: Condvar,
@@ -144,10 +150,19 @@ struct Threads {
 struct Runs {
     closed: bool,
     last_id: RunId,
-    stops: HashMap<RunId, Arc<dyn Stop>>,
+    here: HashMap<RunId, Registered>,
+    /// What those have counted that have ended, without what those that are here had counted before they began.
+    ended: Counts,
     /// How many of them are told of the network, and the task that does it.
     watching: usize,
     watcher: Option<AbortHandle>,
+}
+
+/// A run that has not ended.
+struct Registered {
+    stop: Arc<dyn Stop>,
+    /// `None` once what it has counted is among what ended runs have.
+    count: Option<Arc<dyn Count>>,
 }
 
 impl fmt::Debug for Core {
@@ -172,6 +187,11 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// The process's shared runtime, if there is one.
+    pub fn shared_if_made() -> Option<Arc<Runtime>> {
+        lock(SHARED.get()).upgrade()
+    }
+
     /// A runtime of one's own.
     pub fn new(options: Options) -> io::Result<Runtime> {
         let is_isolated = options.dispatch == Dispatch::Isolated;
@@ -194,6 +214,7 @@ impl Runtime {
         let core = Arc::new(Core {
             scheduler: Scheduler::new(limits, watchdog),
             turns,
+            totals: Arc::new(Totals::new(options.measure_latency)),
             options,
             tokio: Mutex::default(),
             runs: Mutex::default(),
@@ -221,9 +242,9 @@ impl Runtime {
     }
 
     /// Enters a run: until its [`Entry`] is dropped the runtime waits for it when it is closed, after `stop` has asked it to
-    /// end. Does not block.
-    pub fn register(&self, stop: Arc<dyn Stop>) -> Result<Entry, Closed> {
-        self.0.register(stop)
+    /// end. `count` tells what it counts meanwhile. Does not block.
+    pub fn register(&self, stop: Arc<dyn Stop>, count: Arc<dyn Count>) -> Result<Entry, Closed> {
+        self.0.register(stop, count)
     }
 
     /// Runs a future to its end. It must contain its own panics, and drop its [`Entry`] last.
@@ -246,6 +267,11 @@ impl Runtime {
     /// Where callbacks run.
     pub fn dispatch_mode(&self) -> Dispatch {
         self.0.options.dispatch
+    }
+
+    /// The runtime as it is now.
+    pub fn metrics(&self) -> Metrics {
+        self.0.metrics()
     }
 
     /// Runs what is due on this thread, `max` turns at most, after a wait of `limit` at most for the first. What becomes
@@ -287,7 +313,7 @@ impl Runtime {
     /// Gives a run that has been asked to end the turns it needs for that, if dispatch is manual; returns when it has
     /// ended. Must not be called inside a callback.
     pub fn finish(&self, run: RunId) {
-        let has_ended = || !lock(&self.0.runs).stops.contains_key(&run);
+        let has_ended = || !lock(&self.0.runs).here.contains_key(&run);
         if let Some(turns) = &self.0.turns {
             while let Some(task) = turns.until_ended(run, has_ended) {
                 callback(|| task.run());
@@ -304,10 +330,10 @@ impl Runtime {
     /// has happened.
     pub fn close(&self) {
         let core = &*self.0;
-        let stops: Vec<_> = {
+        let stops = {
             let mut runs = lock(&core.runs);
             runs.closed = true;
-            runs.stops.values().cloned().collect()
+            runs.stops()
         };
         if let Some(turns) = &core.turns {
             turns.close();
@@ -316,7 +342,7 @@ impl Runtime {
             stop.stop();
         }
         if !in_callback() {
-            let have_ended = |runs: &Runs| runs.stops.is_empty();
+            let have_ended = |runs: &Runs| runs.here.is_empty();
             if let Some(turns) = &core.turns {
                 while let Some(task) = turns.until_all_ended(|| have_ended(&lock(&core.runs))) {
                     callback(|| task.run());
@@ -338,20 +364,47 @@ impl Drop for Runtime {
 
 /// Runs, and what a thread does.
 impl Core {
-    fn register(self: &Arc<Core>, stop: Arc<dyn Stop>) -> Result<Entry, Closed> {
+    fn register(
+        self: &Arc<Core>,
+        stop: Arc<dyn Stop>,
+        count: Arc<dyn Count>,
+    ) -> Result<Entry, Closed> {
         let mut runs = lock(&self.runs);
         if runs.closed {
             return Err(Closed);
         }
         runs.last_id += 1;
         let id = runs.last_id;
-        runs.stops.insert(id, stop);
+        runs.ended.begin_at(&count.counts());
+        let count = Some(count);
+        let run = Registered { stop, count };
+        runs.here.insert(id, run);
         drop(runs);
         Ok(Entry {
             run: id,
             core: self.clone(),
             watches: false,
         })
+    }
+
+    fn metrics(&self) -> Metrics {
+        let (threads, tasks) = self.scheduler.load();
+        let turns = self.turns.as_ref().map_or(0, Turns::due);
+        let mut metrics = Metrics {
+            threads: threads as u64,
+            queued: (tasks + turns) as u64,
+            ..Metrics::default()
+        };
+        metrics.add_totals(&self.totals);
+        // Behind the lock as a whole, so that a run that ends meanwhile is counted once.
+        let runs = lock(&self.runs);
+        metrics.starts = runs.last_id;
+        metrics.counts = runs.ended;
+        for run in runs.here.values() {
+            run.add_to(&mut metrics.counts);
+            metrics.add_run(run.count.as_ref().and_then(|count| count.doing()));
+        }
+        metrics
     }
 
     fn schedule(&self, run: RunId, stage: &Stage, task: Runnable) {
@@ -497,10 +550,7 @@ impl Core {
     }
 
     fn network_changed(&self, change: Change) {
-        let stops: Vec<_> = {
-            let runs = lock(&self.runs);
-            runs.stops.values().cloned().collect()
-        };
+        let stops = lock(&self.runs).stops();
         match change {
             Change::Moved => log::write_of_process(
                 Level::Info,
@@ -520,7 +570,7 @@ impl Core {
 
     fn shut_down_if_over(&self) {
         let runs = lock(&self.runs);
-        if runs.closed && runs.stops.is_empty() {
+        if runs.closed && runs.here.is_empty() {
             drop(runs);
             self.shut_down();
         }
@@ -567,6 +617,28 @@ impl Core {
     }
 }
 
+impl Runs {
+    fn stops(&self) -> Vec<Arc<dyn Stop>> {
+        self.here.values().map(|run| run.stop.clone()).collect()
+    }
+
+    /// Adds what a run has counted to what ended runs have.
+    fn count_no_more(&mut self, run: RunId) {
+        if let Some(run) = self.here.get_mut(&run) {
+            run.add_to(&mut self.ended);
+            run.count = None;
+        }
+    }
+}
+
+impl Registered {
+    fn add_to(&self, total: &mut Counts) {
+        if let Some(count) = &self.count {
+            total.add(&count.counts());
+        }
+    }
+}
+
 /// Tells the first thread whether there is a runtime; that there is none, unless something else is said.
 struct Complete<'s>(&'s OneShot<bool>);
 
@@ -596,6 +668,16 @@ impl Entry {
     /// The run's name.
     pub fn run(&self) -> RunId {
         self.run
+    }
+
+    /// What all runs of the runtime count.
+    pub fn totals(&self) -> &Arc<Totals> {
+        &self.core.totals
+    }
+
+    /// The run counts no more. To be called before its client may begin another one, which counts in the same place.
+    pub fn count_no_more(&self) {
+        lock(&self.core.runs).count_no_more(self.run);
     }
 
     /// From now on the run is told of the network, if the system lets that be watched. To be called in the run, whose thread
@@ -631,7 +713,8 @@ impl Drop for Entry {
         let core = &*self.core;
         let watcher = {
             let mut runs = lock(&core.runs);
-            runs.stops.remove(&self.run);
+            runs.count_no_more(self.run);
+            runs.here.remove(&self.run);
             runs.watching -= usize::from(self.watches);
             match runs.watching {
                 0 => runs.watcher.take(),

@@ -290,6 +290,12 @@ impl<T, A: Alarm> Scheduler<T, A> {
         self.limits.threads == 1
     }
 
+    /// How many threads there are, those on their way included, and how many tasks wait for one.
+    pub fn load(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.threads, state.queue.len())
+    }
+
     /// A task is ready. Gives it back when the scheduler has been shut down.
     pub fn push(&self, task: T) -> Result<(), T> {
         let mut state = lock(&self.state);

@@ -59,6 +59,11 @@ impl<T, S: Signal> Turns<T, S> {
         self.changed.notify_all();
     }
 
+    /// How many turns are due.
+    pub fn due(&self) -> usize {
+        lock(&self.due).turns.len()
+    }
+
     /// A run has ended: threads that wait for that look again.
     pub fn run_ended(&self) {
         drop(lock(&self.due));

@@ -123,7 +123,7 @@ impl Client {
         let runtime = self.running_runtime().map_err(Refused::Runtime)?;
         let settings = self.settings_of_run();
         let (control, entry, handler) = self.shared.gate.start(|control| {
-            let entry = runtime.register(control.clone());
+            let entry = runtime.register(control.clone(), self.shared.clone());
             let entry =
                 entry.map_err(|Closed| Refused::State("the client's runtime has been freed"))?;
             self.shared.set_state(State::Connecting);

@@ -8,10 +8,10 @@
 mod backoff;
 mod client;
 mod control;
-mod end_marker;
 mod gate;
 mod handler;
 mod handler_sink;
+mod screened;
 mod session;
 mod settings;
 mod shared;

@@ -2,9 +2,9 @@
 
 use super::backoff::{Backoff, Health};
 use super::control::{Control, Doubt, Interrupt};
-use super::end_marker::EndMarker;
 use super::handler::{Attempt, Cause, Close, Decision, Document, End, Failure, Handler, Opened};
 use super::handler_sink::HandlerSink;
+use super::screened::Screened;
 use super::settings::{Mode, Settings};
 use super::shared::{Shared, State};
 use super::subject::{self, Subject};
@@ -12,9 +12,9 @@ use super::verdict::{self, Verdict};
 use crate::http::{self, Answer, Body, Error, ErrorKind, Following, Redirected, Response};
 use crate::log::{self, Kind, Level};
 use crate::panics;
-use crate::parser::{KeptText, Parser, Refused};
+use crate::parser::{Event, KeptText, Parser, Refused};
 use crate::place::callers_code;
-use crate::runtime::{Entry, Stage, reschedule};
+use crate::runtime::{Entry, Reason, Stage, Totals, reschedule};
 use crate::words;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -51,21 +51,16 @@ pub fn run(
     settings: Arc<Settings>,
     handler: Box<dyn Handler>,
 ) -> impl Future<Output = ()> + Send {
-    let handler = match settings.end_marker() {
-        None => handler,
-        Some(data) => Box::new(EndMarker {
-            handler,
-            data: data.clone(),
-            control: control.clone(),
-            shared: shared.clone(),
-        }),
-    };
+    let totals = entry.totals().clone();
+    let handler = measured(handler, &shared, &totals);
+    let handler = ended_by_marker(handler, &settings, &control, &shared);
     let mut parser = Parser::new(settings.max_event_size());
     parser.set_last_event_id(&shared.last_event_id());
     let mut run = Run {
         parser,
         backoff: Backoff::new(settings.reconnect),
         attempts_before: shared.counters.attempts(),
+        totals,
         final_failure: None,
         shared,
         settings,
@@ -109,6 +104,7 @@ pub fn run(
             let _ = panics::contain(|| run.handler.on_close(close));
             let _ = panics::contain(|| drop(run));
         });
+        entry.count_no_more();
         shared.gate.ended();
         drop(entry);
     }
@@ -118,6 +114,48 @@ impl log::Subject for Run {
     fn log_client(&self) -> log::Client {
         subject::describe(&self.shared, &self.settings)
     }
+}
+
+/// Has the time measured that each event takes to its handler, if the runtime measures that.
+fn measured(
+    handler: Box<dyn Handler>,
+    shared: &Arc<Shared>,
+    totals: &Arc<Totals>,
+) -> Box<dyn Handler> {
+    if totals.latency().is_none() {
+        return handler;
+    }
+    let (shared, totals) = (shared.clone(), totals.clone());
+    let screen = Box::new(move |_: &Event<'_>| {
+        if let Some(latency) = totals.latency() {
+            latency.count(shared.counters.since_read());
+        }
+        true
+    });
+    Box::new(Screened { handler, screen })
+}
+
+/// Has the run ended by the event that ends a stream, as language models' endpoints send it (`data: [DONE]`), if the settings
+/// name one. The handler does not see it.
+fn ended_by_marker(
+    handler: Box<dyn Handler>,
+    settings: &Settings,
+    control: &Arc<Control>,
+    shared: &Arc<Shared>,
+) -> Box<dyn Handler> {
+    let Some(marker) = settings.end_marker().cloned() else {
+        return handler;
+    };
+    let (control, shared) = (control.clone(), shared.clone());
+    let screen = Box::new(move |event: &Event<'_>| {
+        let is_marker = event.data.as_str() == &*marker;
+        if is_marker {
+            shared.counters.no_event();
+            control.interrupt(Interrupt::End);
+        }
+        !is_marker
+    });
+    Box::new(Screened { handler, screen })
 }
 
 /// The error of an attempt whose request the program did not make.
@@ -170,6 +208,8 @@ struct Run {
     backoff: Backoff,
     /// Attempts of the client's earlier runs.
     attempts_before: u64,
+    /// What all runs of the runtime count.
+    totals: Arc<Totals>,
     /// What ends this run, if that is a failure.
     final_failure: Option<Box<Failure>>,
     /// The attempt under way is the first of this run.
@@ -225,11 +265,15 @@ impl Run {
                         // The program does not wait, and what it asks for is no server's doing.
                         self.backoff.waited(Duration::ZERO);
                         self.requests = 0;
+                        self.totals.reconnect(Reason::Program);
                         None
                     }
                 },
                 next = self.attempt(cause) => match next {
-                    ControlFlow::Continue(cause) => Some(cause),
+                    ControlFlow::Continue(cause) => {
+                        self.totals.reconnect(verdict::reason(cause.kind));
+                        Some(cause)
+                    }
                     ControlFlow::Break(close) => return close,
                 },
             };

@@ -2,7 +2,7 @@
 
 use super::gate::Gate;
 use super::handler::End;
-use crate::runtime::RunId;
+use crate::runtime::{Count, Counts, Doing, RunId};
 use crate::sync::{Mutex, MutexGuard, lock};
 use std::collections::TryReserveError;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
@@ -156,6 +156,29 @@ impl Shared {
     }
 }
 
+impl Count for Shared {
+    fn counts(&self) -> Counts {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        Counts {
+            events: load(&counters.events),
+            bytes: load(&counters.bytes),
+            attempts: load(&counters.attempts),
+            opens: load(&counters.opens),
+            errors: load(&counters.errors),
+        }
+    }
+
+    fn doing(&self) -> Option<Doing> {
+        match self.state() {
+            State::Connecting => Some(Doing::Connecting),
+            State::Open => Some(Doing::Open),
+            State::Waiting => Some(Doing::Waiting),
+            State::Idle | State::Closed => None,
+        }
+    }
+}
+
 /// How long the client waits for its next attempt, as the program may choose while it is told of an error.
 #[derive(Debug)]
 pub struct NextDelay(AtomicI64);
@@ -255,6 +278,11 @@ impl Counters {
     /// Bytes of the stream have come.
     pub fn read(&self) {
         self.read_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// How long ago that was.
+    pub fn since_read(&self) -> Duration {
+        self.age(&self.read_at).unwrap_or_default()
     }
 
     /// So many.

@@ -1,6 +1,7 @@
 //! What a response means, as pure functions: the table of `docs/answers.md`.
 
 use crate::http::{self, Error, ErrorKind, HeaderMap, Method};
+use crate::runtime::Reason;
 use crate::words;
 use hyper::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
@@ -124,6 +125,34 @@ pub fn is_transient(kind: ErrorKind, http_status: u16) -> bool {
         | ErrorKind::Redirect
         | ErrorKind::TooManyRedirects
         | ErrorKind::Panic => false,
+    }
+}
+
+/// What kind of reason that is for another attempt.
+pub fn reason(kind: ErrorKind) -> Reason {
+    match kind {
+        ErrorKind::EndOfStream => Reason::End,
+        ErrorKind::Resolve
+        | ErrorKind::Connect
+        | ErrorKind::Proxy
+        | ErrorKind::Tls
+        | ErrorKind::Certificate
+        | ErrorKind::Disconnected
+        | ErrorKind::Protocol
+        | ErrorKind::Http2 => Reason::Connection,
+        ErrorKind::ConnectTimeout
+        | ErrorKind::ResponseTimeout
+        | ErrorKind::ReadTimeout
+        | ErrorKind::EventTimeout => Reason::Timeout,
+        ErrorKind::Status
+        | ErrorKind::ContentType
+        | ErrorKind::ContentEncoding
+        | ErrorKind::Redirect
+        | ErrorKind::TooManyRedirects => Reason::Response,
+        ErrorKind::Request => Reason::Program,
+        ErrorKind::Decoding | ErrorKind::EventTooLarge | ErrorKind::Memory | ErrorKind::Panic => {
+            Reason::Other
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::mem::MaybeUninit;
 use std::slice;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -76,6 +77,39 @@ pub struct Client(*mut sys::eventsource_t);
 unsafe impl Send for Client {}
 // SAFETY: likewise.
 unsafe impl Sync for Client {}
+
+/// Owns a runtime that measures latencies.
+pub struct Runtime(*mut sys::eventsource_runtime_t);
+
+impl Runtime {
+    /// One that could not be made says so when a client is put on it.
+    pub fn that_measures() -> Runtime {
+        let mut options = MaybeUninit::<sys::RuntimeOptions>::uninit();
+        // SAFETY: filled as a whole, whose size is given, and then read.
+        Runtime(unsafe {
+            let size = size_of::<sys::RuntimeOptions>();
+            sys::eventsource_runtime_options_init(options.as_mut_ptr(), size);
+            (*options.as_mut_ptr()).measure_latency = 1;
+            sys::eventsource_runtime_new(options.as_ptr())
+        })
+    }
+
+    pub fn metrics(&self) -> sys::Metrics {
+        let mut metrics = sys::Metrics::default();
+        let size = size_of::<sys::Metrics>();
+        // SAFETY: the handle is valid, and the size is that of the struct.
+        let _ = unsafe { sys::eventsource_runtime_get_metrics(self.0, &raw mut metrics, size) };
+        metrics
+    }
+}
+
+impl Drop for Runtime {
+    /// Ends the clients that are on it.
+    fn drop(&mut self) {
+        // SAFETY: the handle is valid, and nobody has it from here on.
+        unsafe { sys::eventsource_runtime_free(self.0) }
+    }
+}
 
 /// What the library says of a call that it refused.
 pub struct Refusal(pub String);
@@ -186,6 +220,12 @@ impl Client {
         change(&mut policy);
         // SAFETY: likewise.
         self.checked(|es| unsafe { sys::eventsource_set_reconnect(es, &raw const policy) })
+    }
+
+    /// Puts the client on a runtime of its own.
+    pub fn set_runtime(&self, runtime: &Runtime) -> Result<(), Refusal> {
+        // SAFETY: both handles are valid.
+        self.checked(|es| unsafe { sys::eventsource_set_runtime(es, runtime.0) })
     }
 
     pub fn start(&self) -> Result<(), Refusal> {

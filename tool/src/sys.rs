@@ -6,6 +6,7 @@ use std::ffi::{c_char, c_void};
 
 pub enum eventsource_t {}
 pub enum eventsource_request_t {}
+pub enum eventsource_runtime_t {}
 
 pub type Status = i32;
 pub const OK: Status = 0;
@@ -49,6 +50,46 @@ pub const CLOSE_SERVER: i32 = 1;
 pub const LOG_INFO: i32 = 3;
 pub const LOG_DEBUG: i32 = 4;
 pub const LOG_KIND_REDIRECT: i32 = 2;
+
+#[repr(C)]
+pub struct RuntimeOptions {
+    pub size: usize,
+    pub dispatch: i32,
+    pub threads: i32,
+    pub thread_name: *const c_char,
+    pub on_thread_start: Option<unsafe extern "C" fn(*mut c_void)>,
+    pub on_thread_stop: Option<unsafe extern "C" fn(*mut c_void)>,
+    pub user: *mut c_void,
+    pub destroy: Destroy,
+    pub measure_latency: i32,
+}
+
+pub const LATENCY_BUCKETS: usize = 14;
+
+#[repr(C)]
+#[derive(Default)]
+pub struct Metrics {
+    pub size: usize,
+    pub connecting: u64,
+    pub open: u64,
+    pub waiting: u64,
+    pub threads: u64,
+    pub queued: u64,
+    pub starts: u64,
+    pub attempts: u64,
+    pub opens: u64,
+    pub errors: u64,
+    pub events: u64,
+    pub bytes: u64,
+    pub reconnects_end: u64,
+    pub reconnects_connection: u64,
+    pub reconnects_timeout: u64,
+    pub reconnects_response: u64,
+    pub reconnects_program: u64,
+    pub reconnects_other: u64,
+    pub latency_sum_ns: u64,
+    pub latency_counts: [u64; LATENCY_BUCKETS],
+}
 
 #[repr(C)]
 pub struct Event {
@@ -247,6 +288,15 @@ unsafe extern "C" {
         capacity: usize,
         len: *mut usize,
     ) -> Status;
+    pub fn eventsource_runtime_options_init(options: *mut RuntimeOptions, size: usize) -> Status;
+    pub fn eventsource_runtime_new(options: *const RuntimeOptions) -> *mut eventsource_runtime_t;
+    pub fn eventsource_runtime_free(runtime: *mut eventsource_runtime_t);
+    pub fn eventsource_runtime_get_metrics(
+        runtime: *const eventsource_runtime_t,
+        metrics: *mut Metrics,
+        size: usize,
+    ) -> Status;
+    pub fn eventsource_set_runtime(es: Es, runtime: *mut eventsource_runtime_t) -> Status;
     pub fn eventsource_get_number(es: Es, number: *mut u64) -> Status;
     pub fn eventsource_get_stats(es: Es, stats: *mut Stats, size: usize) -> Status;
     pub fn eventsource_request_get_attempt(
@@ -339,6 +389,18 @@ mod tests {
         );
         same!(Stats, eventsource_stats_t, bytes = bytes);
         same!(Stats, eventsource_stats_t, idle_ms = idle_ms);
+        same!(RuntimeOptions, eventsource_runtime_options_t);
+        same!(
+            RuntimeOptions,
+            eventsource_runtime_options_t,
+            measure_latency = measure_latency
+        );
+        same!(Metrics, eventsource_metrics_t);
+        same!(
+            Metrics,
+            eventsource_metrics_t,
+            latency_sum_ns = latency_sum_ns
+        );
         same!(LogRecord, eventsource_log_record_t, client = client);
         same!(LogRecord, eventsource_log_record_t, text_len = text_len);
     }

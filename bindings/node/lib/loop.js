@@ -36,6 +36,11 @@ export function add(stream) {
     return [runtime, key];
 }
 
+/** What the runtime of this JavaScript thread does, and what its streams have done; `null` while it has no stream. */
+export function metrics() {
+    return runtime === null ? null : native.metrics(runtime);
+}
+
 /** Takes a stream away whose client has been freed. With the last one, the runtime and its threads end. */
 export function remove(key) {
     streams.delete(key);

@@ -97,6 +97,15 @@ const RuntimeOptionsStruct = koffi.struct('eventsource_runtime_options_t', {
     size: 'size_t',
     dispatch: 'int32_t', threads: 'int32_t',
     threadName: 'void *', onThreadStart: 'void *', onThreadStop: 'void *', user: 'void *', destroy: 'void *',
+    measureLatency: 'int32_t',
+});
+const MetricsStruct = koffi.struct('eventsource_metrics_t', {
+    size: 'size_t',
+    connecting: 'uint64_t', open: 'uint64_t', waiting: 'uint64_t', threads: 'uint64_t', queued: 'uint64_t',
+    starts: 'uint64_t', attempts: 'uint64_t', opens: 'uint64_t', errors: 'uint64_t', events: 'uint64_t', bytes: 'uint64_t',
+    reconnectsEnd: 'uint64_t', reconnectsConnection: 'uint64_t', reconnectsTimeout: 'uint64_t',
+    reconnectsResponse: 'uint64_t', reconnectsProgram: 'uint64_t', reconnectsOther: 'uint64_t',
+    latencySumNs: 'uint64_t', latencyCounts: koffi.array('uint64_t', 14, 'Array'),
 });
 const DISPATCH_MANUAL = 2;
 export const NO_LIMIT = -1n;
@@ -230,6 +239,8 @@ const FD = process.platform === 'win32' ? 'uintptr_t' : 'int';
 const runtimeFd = call(`int32_t eventsource_runtime_get_fd(eventsource_runtime_t *runtime, _Out_ ${FD} *fd)`);
 const runtimeDispatch = call(
     'int32_t eventsource_runtime_dispatch(eventsource_runtime_t *runtime, int64_t timeout_ms, int64_t max, _Out_ size_t *ran)');
+const runtimeMetrics = call(
+    'int32_t eventsource_runtime_get_metrics(eventsource_runtime_t *runtime, _Out_ eventsource_metrics_t *metrics, size_t size)');
 export const freeRuntime = call('void eventsource_runtime_free(eventsource_runtime_t *runtime)');
 
 /**
@@ -251,7 +262,16 @@ export function newRuntime() {
     const options = {};
     runtimeOptionsInit(options, koffi.sizeof(RuntimeOptionsStruct));
     options.dispatch = DISPATCH_MANUAL;
+    // A look at the clock is little beside what JavaScript costs.
+    options.measureLatency = 1;
     return made(makeRuntime(options), checkRuntime, runtimeLastError);
+}
+
+export function metrics(runtime) {
+    const metrics = {};
+    runtimeMetrics(runtime, metrics, koffi.sizeof(MetricsStruct));
+    delete metrics.size;
+    return metrics;
 }
 
 export function runtimeDescriptor(runtime) {

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { EventSourceError, EventStream, SettingError, StreamError, version } from 'libeventsource';
+import { EventSourceError, EventStream, SettingError, StreamError, metrics, version } from 'libeventsource';
 
 import { PATIENCE, all, serve } from './server.js';
 
@@ -97,6 +97,19 @@ test('several can ask for an event at once, and are answered in order', async ()
     const stream = new EventStream(`${url}/events?count=3&then=204&retry=1`);
     const answers = await Promise.all([stream.next(), stream.next(), stream.next(), stream.next(), stream.next()]);
     assert.deepEqual(answers.map(({ value, done }) => (done ? 'end' : value.data)), ['event 1', 'event 2', 'event 3', 'end', 'end']);
+});
+
+test('metrics tell what the streams of the thread have done', async () => {
+    assert.equal(metrics(), null);
+    const held = new EventStream(`${url}/hang-body`);
+    await held.next();
+    await all(new EventStream(`${url}/events?count=4&per_connection=2&retry=10&then=204`));
+    const now = metrics();
+    assert.deepEqual([now.open, now.events, now.reconnectsEnd, now.starts], [1, 5, 2, 2]);
+    assert.equal(now.latencyCounts.reduce((sum, count) => sum + count), 5);
+    assert.ok(now.latencySumNs > 0 && now.threads >= 1);
+    await held.return();
+    assert.equal(metrics(), null);
 });
 
 test('what is not read is not fetched: the client is paused', async () => {

@@ -9,6 +9,7 @@ and the same with `async with` and `async for`. The README says what to know.
 
 from ._errors import EventSourceError, SettingError, StreamError
 from ._log import start_logging, stop_logging
+from ._metrics import Metrics, metrics
 from ._native import version
 from ._stream import Document, Event, Redirect, Request, Response, Stats, Stream
 
@@ -16,6 +17,7 @@ __all__ = [
     "Document",
     "Event",
     "EventSourceError",
+    "Metrics",
     "Redirect",
     "Request",
     "Response",
@@ -23,6 +25,7 @@ __all__ = [
     "Stats",
     "Stream",
     "StreamError",
+    "metrics",
     "start_logging",
     "stop_logging",
     "version",

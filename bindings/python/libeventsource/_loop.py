@@ -395,3 +395,8 @@ def _at_exit():
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)
+
+
+def runtimes():
+    """Those that there are now. One that is freed meanwhile says so to who asks."""
+    return [runtime for hub in list(_hubs) if (runtime := hub.runtime) is not None]

@@ -187,6 +187,25 @@ class _RuntimeOptionsStruct(Structure):
         ("on_thread_stop", c_void_p),
         ("user", c_void_p),
         ("destroy", c_void_p),
+        ("measure_latency", c_int32),
+    ]
+
+
+LATENCY_BUCKETS = 14
+
+
+class MetricsStruct(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        *(
+            (name, c_uint64)
+            for name in (
+                "connecting open waiting threads queued starts attempts opens errors events bytes reconnects_end"
+                " reconnects_connection reconnects_timeout reconnects_response reconnects_program reconnects_other"
+                " latency_sum_ns"
+            ).split()
+        ),
+        ("latency_counts", c_uint64 * LATENCY_BUCKETS),
     ]
 
 
@@ -311,6 +330,7 @@ _runtime_last_error = _function("runtime_get_last_error", c_int32, c_void_p, c_c
 # A SOCKET on Windows.
 _fd = c_size_t if sys.platform == "win32" else c_int32
 _runtime_fd = _function("runtime_get_fd", c_int32, c_void_p, POINTER(_fd))
+_runtime_metrics = _function("runtime_get_metrics", c_int32, c_void_p, POINTER(MetricsStruct), c_size_t)
 # It does not wait, and keeps the interpreter's lock: what it calls needs it.
 _dispatch = _function(
     "runtime_dispatch", c_int32, c_void_p, c_int64, c_int64, POINTER(c_size_t), library=_locked_library
@@ -358,7 +378,15 @@ def new_runtime():
     options = _RuntimeOptionsStruct()
     _runtime_options_init(byref(options), ctypes.sizeof(options))
     options.dispatch = _DISPATCH_MANUAL
+    # A look at the clock is little beside what Python costs.
+    options.measure_latency = 1
     return _made(_runtime_new(byref(options)), _runtime_check, _runtime_last_error)
+
+
+def metrics(runtime):
+    metrics = MetricsStruct()
+    _runtime_metrics(runtime, byref(metrics), ctypes.sizeof(metrics))
+    return metrics
 
 
 def runtime_descriptor(runtime):

@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.request
 
-from libeventsource import EventSourceError, SettingError, Stream, StreamError, version
+from libeventsource import EventSourceError, SettingError, Stream, StreamError, metrics, version
 
 from .support import PATIENCE, ServerTest, descriptor_count, ids, thread_count, up_to
 
@@ -206,6 +206,20 @@ class Reading(ServerTest):
                 )
                 self.assertEqual(read(stream), [], handler)
                 self.assertEqual(stream.state, "closed")
+
+
+class Monitoring(ServerTest):
+    def test_metrics_tell_what_the_streams_of_the_process_have_done(self):
+        with Stream(f"{self.url}/hang-body") as held:
+            next(held)
+            with Stream(f"{self.url}/events?count=4&per_connection=2&retry=10&then=204") as stream:
+                self.assertEqual(len(list(stream)), 4)
+            now = metrics()
+        self.assertEqual((now.open, now.reconnects_end), (1, 2))
+        self.assertGreaterEqual(now.events, 5)
+        self.assertEqual(sum(now.latency_counts), now.events)
+        self.assertGreater(now.latency_sum_ns, 0)
+        self.assertGreaterEqual(now.threads, 1)
 
 
 class Loops(ServerTest):

@@ -1,6 +1,6 @@
 //! Runtimes: the threads that clients run on, where the shared default is not what a program wants.
 
-use crate::abi::guard::arguments::{cut_text_out, one_of, optional_text, out, time_limit};
+use crate::abi::guard::arguments::{cut_text_out, one_of, optional_text, out, switch, time_limit};
 use crate::abi::guard::call::{call, contain, contained, make, may_wait};
 use crate::abi::guard::foreign::foreign;
 use crate::abi::guard::refusal::Refusal;
@@ -11,7 +11,7 @@ use crate::abi::types::callback::eventsource_destroy_fn;
 use crate::abi::types::enumeration::enumeration;
 use crate::abi::types::handles::{EVENTSOURCE_NO_LIMIT, eventsource_fd_t, eventsource_runtime_t};
 use crate::abi::types::status::{eventsource_status_t, *};
-use crate::runtime::{Closed, Dispatch, Hook, Options, Runtime};
+use crate::runtime::{BUCKETS, Closed, Dispatch, Hook, Metrics, Options, Reason, Runtime};
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
@@ -71,6 +71,9 @@ pub struct eventsource_runtime_options_t {
     /// called if `eventsource_runtime_new` returns NULL, or refuses the options for their `size` or for members that it does
     /// not know: then `user` stays the caller's. May be NULL.
     pub destroy: eventsource_destroy_fn,
+    /// 1: measure how long each event takes from the read to its callback, for `latency_counts` of `eventsource_metrics_t`. It costs
+    /// a look at the clock for each event. 0, the default: do not.
+    pub measure_latency: i32,
 }
 
 // SAFETY: the struct is C's, of numbers, pointers and functions that may be NULL.
@@ -102,6 +105,7 @@ pub unsafe extern "C" fn eventsource_runtime_options_init(
         on_thread_stop: None,
         user: ptr::null_mut(),
         destroy: None,
+        measure_latency: 0,
     };
     // SAFETY: the header's rules for pointers.
     call(|| unsafe { sized_write(options, size, defaults, "the runtime's options") })
@@ -217,6 +221,7 @@ unsafe fn read_options(
             ));
         }
     };
+    let measure_latency = switch(from.measure_latency, "measure_latency")?;
     // SAFETY: the caller's promise.
     let name = unsafe { optional_text(from.thread_name, "the threads' name")? };
     let hook = |hook: eventsource_thread_fn| {
@@ -235,6 +240,7 @@ unsafe fn read_options(
         thread_name: name.map_or(defaults.thread_name, Into::into),
         on_thread_start: hook(from.on_thread_start),
         on_thread_stop: hook(from.on_thread_stop),
+        measure_latency,
     })
 }
 
@@ -375,4 +381,122 @@ fn not_manual() -> Refusal {
         EVENTSOURCE_ERR_STATE,
         "the runtime runs callbacks on its own threads",
     )
+}
+
+/// How many buckets `eventsource_metrics_t` has for latencies.
+pub const EVENTSOURCE_LATENCY_BUCKETS: usize = 14;
+
+const _: () = assert!(EVENTSOURCE_LATENCY_BUCKETS == BUCKETS);
+
+/// A runtime at one moment: what it is doing, and what its clients have done since it was made, those included that have been
+/// freed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct eventsource_metrics_t {
+    /// Bytes of this struct as the caller compiled it.
+    pub size: usize,
+    /// Clients with an attempt under way.
+    pub connecting: u64,
+    /// Clients with an open stream.
+    pub open: u64,
+    /// Clients that wait for their next attempt.
+    pub waiting: u64,
+    /// Threads that run callbacks, idle ones included; with manual dispatch 1, which runs none.
+    pub threads: u64,
+    /// Clients that have something to do and wait for a thread; with manual dispatch, also the turns that are due.
+    pub queued: u64,
+    /// Times that a client was started.
+    pub starts: u64,
+    /// Attempts begun: the first after each start, and reconnects.
+    pub attempts: u64,
+    /// Streams opened.
+    pub opens: u64,
+    /// Errors: failed attempts and lost streams.
+    pub errors: u64,
+    /// Events delivered.
+    pub events: u64,
+    /// Bytes of event streams read: decoded, and without HTTP's own.
+    pub bytes: u64,
+    /// Reconnects because the server ended the stream.
+    pub reconnects_end: u64,
+    /// Reconnects because there was no connection, or it was lost: names, TCP, proxies, TLS, errors of HTTP's protocol.
+    pub reconnects_connection: u64,
+    /// Reconnects because of a timeout.
+    pub reconnects_timeout: u64,
+    /// Reconnects because a response opened no stream, such as one with status 503.
+    pub reconnects_response: u64,
+    /// Reconnects that the program asked for: by `eventsource_reconnect_now`, or by `on_request`.
+    pub reconnects_program: u64,
+    /// Reconnects for other reasons, such as an event over the limit.
+    pub reconnects_other: u64,
+    /// The sum of all latencies, in nanoseconds; 0 unless the runtime's options have `measure_latency`.
+    pub latency_sum_ns: u64,
+    /// How many events had which latency: the time from the read that completed the event until the library handed it to the
+    /// client's callback. Callbacks that take long, pauses, and turns that wait to be dispatched make it long. `latency_counts[i]`
+    /// counts those of at most 4 to the power of i microseconds that no bucket before has; the last bucket counts all others.
+    /// With `on_events`, the time ends when the event is added to its batch. Zeros unless the runtime's options have
+    /// `measure_latency`.
+    pub latency_counts: [u64; EVENTSOURCE_LATENCY_BUCKETS],
+}
+
+// SAFETY: the struct is C's, of numbers.
+unsafe impl Growing for eventsource_metrics_t {}
+
+impl From<Metrics> for eventsource_metrics_t {
+    fn from(now: Metrics) -> eventsource_metrics_t {
+        let reconnects = |reason| now.reconnects[reason as usize];
+        eventsource_metrics_t {
+            size: 0,
+            connecting: now.connecting,
+            open: now.open,
+            waiting: now.waiting,
+            threads: now.threads,
+            queued: now.queued,
+            starts: now.starts,
+            attempts: now.counts.attempts,
+            opens: now.counts.opens,
+            errors: now.counts.errors,
+            events: now.counts.events,
+            bytes: now.counts.bytes,
+            reconnects_end: reconnects(Reason::End),
+            reconnects_connection: reconnects(Reason::Connection),
+            reconnects_timeout: reconnects(Reason::Timeout),
+            reconnects_response: reconnects(Reason::Response),
+            reconnects_program: reconnects(Reason::Program),
+            reconnects_other: reconnects(Reason::Other),
+            latency_sum_ns: now.latency_sum_ns,
+            latency_counts: now.latency,
+        }
+    }
+}
+
+/// Tells what a runtime is doing, and what its clients have done, for monitoring: `examples-c/metrics.c` writes it as OpenMetrics
+/// text. Each number is exact, but they are read one after another, so they may be of slightly different moments.
+///
+/// @param runtime the runtime; NULL for the one that the clients of the process share. That is made when a client starts, and goes
+///        with the last one: all numbers are 0 while there is none, and begin at 0 with the next
+/// @param metrics is written
+/// @param size `sizeof *metrics`: no more than that is written, and members that only a newer library knows are zero
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_FORKED`, `ERR_FREED`
+///
+/// Any thread, any time. It looks at each of the runtime's clients.
+///
+/// @since 0.9.0
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn eventsource_runtime_get_metrics(
+    runtime: *const eventsource_runtime_t,
+    metrics: *mut eventsource_metrics_t,
+    size: usize,
+) -> eventsource_status_t {
+    let write = |now: Metrics| {
+        // SAFETY: the header's rules for pointers.
+        unsafe { sized_write(metrics, size, now.into(), "the metrics") }
+    };
+    if runtime.is_null() {
+        let shared = || Runtime::shared_if_made().map(|shared| shared.metrics());
+        return call(|| write(shared().unwrap_or_default()));
+    }
+    // SAFETY: the header's rules for pointers.
+    unsafe { runtime_call(runtime, |runtime| write(runtime.metrics())) }
 }

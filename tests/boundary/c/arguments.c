@@ -33,6 +33,7 @@ static void check_refused_runtime(const eventsource_runtime_options_t *options, 
     char text[256] = "";
     size_t ran = 99;
     eventsource_fd_t fd = 99;
+    eventsource_metrics_t metrics;
     eventsource_t *es = new_client();
     eventsource_runtime_t *runtime = eventsource_runtime_new(options);
     CHECK_STATUS(eventsource_runtime_get_last_error(runtime, text, sizeof text, NULL), EVENTSOURCE_OK);
@@ -40,6 +41,7 @@ static void check_refused_runtime(const eventsource_runtime_options_t *options, 
     CHECK_STATUS(eventsource_runtime_check(runtime), status);
     CHECK_STATUS(eventsource_runtime_dispatch(runtime, 0, EVENTSOURCE_NO_LIMIT, &ran), status);
     CHECK_STATUS(eventsource_runtime_get_fd(runtime, &fd), status);
+    CHECK_STATUS(eventsource_runtime_get_metrics(runtime, &metrics, sizeof metrics), status);
     CHECK(ran == 99 && fd == 99);
     REFUSED(es, eventsource_set_runtime(es, runtime), status, why);
     eventsource_runtime_free(runtime);
@@ -238,6 +240,8 @@ static void every_other_pointer_that_is_null_is_refused(void) {
     eventsource_runtime_t *runtime = eventsource_runtime_new(&runtime_options);
     CHECK_STATUS(eventsource_runtime_check(runtime), EVENTSOURCE_OK);
     CHECK_STATUS(eventsource_runtime_get_fd(runtime, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_runtime_get_metrics(runtime, NULL, 0), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_runtime_get_metrics(NULL, NULL, 0), EVENTSOURCE_ERR_NULL);
     eventsource_runtime_free(runtime);
 
     eventsource_parser_t *parser = eventsource_parser_new(NULL);
@@ -768,6 +772,9 @@ static void a_struct_of_a_size_that_no_version_has_is_refused_and_not_written(vo
         eventsource_parser_options_t options = {.size = BAD[i]};
         check_refused_parser(&options, EVENTSOURCE_ERR_VALUE, "size");
 
+        eventsource_metrics_t metrics;
+        CHECK_STATUS(eventsource_runtime_get_metrics(NULL, &metrics, BAD[i]), EVENTSOURCE_ERR_VALUE);
+
         eventsource_runtime_options_t runtime_options = {.size = BAD[i]};
         check_refused_runtime(&runtime_options, EVENTSOURCE_ERR_VALUE, "size");
     }
@@ -777,7 +784,7 @@ static void a_struct_of_a_size_that_no_version_has_is_refused_and_not_written(vo
 /* No release had a smaller struct than this one. Exactly so much memory as its size says, for the sanitizer and valgrind
  * to see whether the library looks beyond. */
 static void a_struct_that_lacks_a_member_is_refused(void) {
-    size_t size = offsetof(eventsource_runtime_options_t, destroy);
+    size_t size = offsetof(eventsource_runtime_options_t, measure_latency);
     size_t *options = calloc(1, size); /* begins with its size */
     if (!options) abort();
     for (*options = size; *options >= size - 1; (*options)--) {
@@ -856,6 +863,7 @@ static void no_more_of_a_struct_is_written_than_its_size_says(void) {
     FILLS(eventsource_runtime_options_t, eventsource_runtime_options_init(&it.filled, sizeof it.filled));
     FILLS(eventsource_parser_options_t, eventsource_parser_options_init(&it.filled, sizeof it.filled));
     FILLS(eventsource_stats_t, eventsource_get_stats(es, &it.filled, sizeof it.filled));
+    FILLS(eventsource_metrics_t, eventsource_runtime_get_metrics(NULL, &it.filled, sizeof it.filled));
     FILLS(eventsource_result_t, eventsource_get_result(es, &it.filled, sizeof it.filled));
     eventsource_free(es);
 }

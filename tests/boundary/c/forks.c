@@ -259,8 +259,12 @@ static void use_and_free_runtimes(void *argument) {
     recorder_t *r = recorder_new(STEADY);
     size_t ran = 99;
     eventsource_fd_t fd = 99;
+    eventsource_metrics_t metrics;
     FORKED(eventsource_runtime_dispatch(inherited->manual, EVENTSOURCE_NO_LIMIT, EVENTSOURCE_NO_LIMIT, &ran));
     FORKED(eventsource_runtime_get_fd(inherited->manual, &fd));
+    FORKED(eventsource_runtime_get_metrics(inherited->manual, &metrics, sizeof metrics));
+    CHECK_STATUS(eventsource_runtime_get_metrics(NULL, &metrics, sizeof metrics), EVENTSOURCE_OK);
+    CHECK(metrics.starts == 0); /* the parent's are not the child's */
     CHECK(ran == 99 && fd == 99);
     FORKED(eventsource_set_runtime(r->es, inherited->isolated));
     FORKED(eventsource_set_runtime(r->es, inherited->manual));

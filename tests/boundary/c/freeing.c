@@ -327,11 +327,13 @@ static void a_dispatcher_that_waits_does_not_wait_for_the_callback_that_frees_th
 
 static void calls_on_a_freed_runtime_say_so(void) {
     eventsource_fd_t fd;
+    eventsource_metrics_t metrics;
     eventsource_runtime_t *runtime = runtime_new(EVENTSOURCE_DISPATCH_MANUAL);
     recorder_t *r = recorder_new("/hang-body");
     eventsource_runtime_free(runtime);
     CHECK_STATUS(eventsource_runtime_dispatch(runtime, EVENTSOURCE_NO_LIMIT, EVENTSOURCE_NO_LIMIT, NULL), EVENTSOURCE_ERR_FREED);
     CHECK_STATUS(eventsource_runtime_get_fd(runtime, &fd), EVENTSOURCE_ERR_FREED);
+    CHECK_STATUS(eventsource_runtime_get_metrics(runtime, &metrics, sizeof metrics), EVENTSOURCE_ERR_FREED);
     CHECK_STATUS(eventsource_set_runtime(r->es, runtime), EVENTSOURCE_ERR_FREED);
     eventsource_runtime_free(runtime);
     recorder_end(r);

@@ -481,6 +481,21 @@ void the_runtime_is_that_which_was_set_and_its_threads_have_its_name() {
 #endif
 }
 
+void a_runtime_tells_what_its_clients_have_done_and_measures_if_asked() {
+    for (const bool measures : {true, false}) {
+        eventsource::runtime_options options;
+        options.measure_latency = measures;
+        eventsource::runtime runtime(std::move(options));
+        client es(at("/events?count=1"));
+        es.set_runtime(runtime);
+        CHECK_TEXT(outcome(es).c_str(), EVENT);
+        const eventsource_metrics_t metrics = runtime.metrics();
+        CHECK(metrics.starts == 1 && metrics.events == 1 && metrics.threads >= 1);
+        CHECK((metrics.latency_sum_ns > 0) == measures);
+        CHECK_NUMBER(static_cast<int64_t>(eventsource::runtime::shared_metrics().starts), 0);
+    }
+}
+
 void dispatch_runs_no_more_turns_than_were_asked_for() {
     constexpr std::size_t CLIENTS = 8;
     int requests = 0;
@@ -563,6 +578,7 @@ int main(int argc, char **argv) {
         TEST(the_network_is_watched_unless_that_is_off),
         TEST(threads_and_dispatch_reach_the_runtime),
         TEST(the_runtime_is_that_which_was_set_and_its_threads_have_its_name),
+        TEST(a_runtime_tells_what_its_clients_have_done_and_measures_if_asked),
         TEST(dispatch_runs_no_more_turns_than_were_asked_for),
         TEST(the_limit_of_a_parser_is_that_which_was_set),
         TEST(the_log_has_what_its_level_asks_for),

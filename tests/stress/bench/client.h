@@ -24,6 +24,7 @@ static struct {
     int is_inline, is_http2, stay, stamped;
     int64_t streams, events;
     char *ca; /* PEM, or NULL */
+    const char *wish; /* what is to be on, or NULL; of ours.c alone */
     const char *url;
 } options = {.streams = 1};
 
@@ -86,6 +87,8 @@ static inline void parse_options(char **arguments) {
                 options.streams = strtoll(value, NULL, 10);
             } else if (strcmp(name, "--events") == 0) {
                 options.events = strtoll(value, NULL, 10);
+            } else if (strcmp(name, "--wish") == 0) {
+                options.wish = value;
             } else if (strcmp(name, "--ca") == 0) {
                 options.ca = contents(value);
             } else {

@@ -96,6 +96,22 @@ static void must(eventsource_status_t status) {
     if (status != EVENTSOURCE_OK) fail(eventsource_status_text(status));
 }
 
+static void on_log(const eventsource_log_record_t *record, void *user) {
+    (void)record, (void)user;
+}
+
+/* What is off by default and is measured when it is on, by --wish; the costs are in docs/features.md. */
+static int is_wished(const char *name) {
+    return options.wish && strcmp(options.wish, name) == 0;
+}
+
+static void fulfil_wish(eventsource_t *es) {
+    if (is_wished("no-watch")) must(eventsource_set_watch_network(es, 0));
+    if (is_wished("event-timeout")) must(eventsource_set_event_timeout(es, 3600 * 1000));
+    if (is_wished("read-timeout")) must(eventsource_set_read_timeout(es, 3600 * 1000));
+    if (is_wished("end-marker")) must(eventsource_set_end_marker(es, "[DONE]"));
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(eventsource_version()) < 0;
     parse_options(argv);
@@ -105,12 +121,14 @@ int main(int argc, char **argv) {
 
     eventsource_t **clients = calloc((size_t)options.streams, sizeof *clients);
     eventsource_runtime_t *runtime = NULL;
-    eventsource_runtime_options_t inline_dispatch;
-    eventsource_runtime_options_init(&inline_dispatch, sizeof inline_dispatch);
-    inline_dispatch.dispatch = EVENTSOURCE_DISPATCH_INLINE;
+    eventsource_runtime_options_t runtime_options;
+    eventsource_runtime_options_init(&runtime_options, sizeof runtime_options);
+    if (options.is_inline) runtime_options.dispatch = EVENTSOURCE_DISPATCH_INLINE;
     if (!clients) fail("no memory");
-    if (options.is_inline) {
-        runtime = eventsource_runtime_new(&inline_dispatch);
+    if (is_wished("latency")) runtime_options.measure_latency = 1;
+    if (is_wished("log")) must(eventsource_log_set_callback(EVENTSOURCE_LOG_DEBUG, on_log, NULL, NULL));
+    if (options.is_inline || is_wished("latency")) {
+        runtime = eventsource_runtime_new(&runtime_options);
         must(eventsource_runtime_check(runtime));
     }
     for (int64_t i = 0; i < options.streams; i++) {
@@ -123,6 +141,7 @@ int main(int argc, char **argv) {
         if (runtime) must(eventsource_set_runtime(clients[i], runtime));
         if (options.ca) must(eventsource_set_ca_pem(clients[i], options.ca, strlen(options.ca)));
         if (options.is_http2) must(eventsource_set_http_version(clients[i], EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE));
+        fulfil_wish(clients[i]);
         must(eventsource_set_max_event_size(clients[i], (size_t)1 << 30));
         must(eventsource_set_user_data(clients[i], &streams[i], NULL));
         must(eventsource_on_open(clients[i], on_open));

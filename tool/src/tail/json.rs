@@ -1,8 +1,11 @@
 //! The lines of --json: an object for each thing that happens. Members may come; none goes or changes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::summary::{self, Summary};
 use crate::client::{self, Error, Event, Headers, Response};
 use crate::sys;
 
@@ -124,9 +127,21 @@ struct StatsLine {
     errors: u64,
     open_ms: i64,
     idle_ms: i64,
+    reconnects: BTreeMap<&'static str, u64>,
+    latency: Latency,
 }
 
-pub fn stats(stats: &sys::Stats) -> String {
+/// From read to callback.
+#[derive(Serialize)]
+struct Latency {
+    /// The last bucket has none.
+    bounds_us: Vec<u64>,
+    counts: [u64; sys::LATENCY_BUCKETS],
+    sum_ns: u64,
+}
+
+pub fn stats(summary: &Summary) -> String {
+    let Summary { stats, metrics } = summary;
     line(&StatsLine {
         kind: "stats",
         events: stats.events,
@@ -136,6 +151,12 @@ pub fn stats(stats: &sys::Stats) -> String {
         errors: stats.errors,
         open_ms: stats.open_ms,
         idle_ms: stats.idle_ms,
+        reconnects: summary.reconnects().collect(),
+        latency: Latency {
+            bounds_us: summary::bounds_us().collect(),
+            counts: metrics.latency_counts,
+            sum_ns: metrics.latency_sum_ns,
+        },
     })
 }
 

@@ -7,6 +7,7 @@ mod exec;
 mod json;
 mod output;
 mod state;
+mod summary;
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -26,14 +27,19 @@ use crate::request::{BadOption, Checked, Given, OfOption, limit};
 use crate::sys;
 use crate::text::{is_secret, quoted, quoted_line};
 use output::{Output, Paint};
+use summary::Summary;
 
 /// How often the status line is redrawn.
 const TICK: Duration = Duration::from_millis(500);
 
 pub fn run(options: cli::Tail) -> Result<ExitCode, BadOption> {
     let given = Given::read(&options.request)?;
+    let runtime = options.stats.then(client::Runtime::that_measures);
     let client = given.client()?;
     configure(&client, &options)?;
+    if let Some(runtime) = &runtime {
+        client.set_runtime(runtime).of("--stats")?;
+    }
     let state = match &options.state {
         Some(path) => {
             let id = state::load(path).of("--state")?;
@@ -96,8 +102,17 @@ pub fn run(options: cli::Tail) -> Result<ExitCode, BadOption> {
         shared.output().tick();
     }
     shared.output().clear_status();
-    if options.stats {
-        tell_stats(&shared, &client, options.json);
+    if let Some(runtime) = &runtime {
+        let summary = Summary {
+            stats: client.stats(),
+            metrics: runtime.metrics(),
+        };
+        let mut output = shared.output();
+        if options.json {
+            output.line(&json::stats(&summary));
+        } else {
+            output.note(Paint::None, &summary.to_string());
+        }
     }
 
     let failure = shared.output().failure.take();
@@ -168,27 +183,6 @@ fn catch_signals(client: &Arc<Client>) {
             }
         }
     });
-}
-
-fn tell_stats(shared: &Shared, client: &Client, is_json: bool) {
-    let stats = client.stats();
-    let mut output = shared.output();
-    if is_json {
-        output.line(&json::stats(&stats));
-        return;
-    }
-    output.note(
-        Paint::None,
-        &format!(
-            "stats: {} events, {} bytes, {} attempts, {} opened, {} errors; open for {:.1} s",
-            stats.events,
-            stats.bytes,
-            stats.attempts,
-            stats.opens,
-            stats.errors,
-            stats.open_ms.max(0) as f64 / 1000.0
-        ),
-    );
 }
 
 struct Shared {
@@ -387,18 +381,18 @@ impl Trace {
 
     fn request(&mut self, request: &Request) -> String {
         let line = format!(
-            "> {} {} (attempt {})",
+            "{} {} (attempt {})",
             request.method,
-            quoted_line(request.url.as_bytes()),
+            quoted_line(url.as_bytes()),
             request.attempt
         );
-        self.head(&line, &request.headers)
+        self.head(">", &line, &request.headers)
     }
 
     fn response(&self, response: &Response) -> String {
         let version = f64::from(response.http_version) / 10.0;
         let mut line = format!(
-            "< HTTP/{version:.1} {} from {}",
+            "HTTP/{version:.1} {} from {}",
             response.status,
             quoted_line(response.peer.as_bytes())
         );
@@ -412,13 +406,20 @@ impl Trace {
                 line += &format!(", {step} in {:.1} ms", us as f64 / 1000.0);
             }
         }
-        self.head(&line, &response.headers)
+        self.head("<", &line, &response.headers)
     }
 
-    fn head(&self, line: &str, headers: &Headers) -> String {
-        let mark = &line[..1];
-        let time = self.begun.elapsed().as_secs_f64();
-        let mut text = format!("{time:9.3} {line}");
+    fn event(&self, event: &Event) -> String {
+        let mut line = format!("event {}", quoted_line(event.kind));
+        if !event.id.is_empty() {
+            line += &format!(", id {}", quoted_line(event.id));
+        }
+        line += &format!(", {} bytes", event.data.len());
+        self.line("<", &line)
+    }
+
+    fn head(&self, mark: &str, line: &str, headers: &Headers) -> String {
+        let mut text = self.line(mark, line);
         for (name, value) in headers {
             let name = String::from_utf8_lossy(name);
             let is_masked = is_secret(&name) || self.secret.contains(&name.to_ascii_lowercase());
@@ -427,11 +428,13 @@ impl Trace {
             } else {
                 quoted_line(value)
             };
-            text += &format!(
-                "\n{time:9.3} {mark} {}: {value}",
-                quoted_line(name.as_bytes())
-            );
+            let line = format!("{}: {value}", quoted_line(name.as_bytes()));
+            text += &format!("\n{}", self.line(mark, &line));
         }
         text
+    }
+
+    fn line(&self, mark: &str, text: &str) -> String {
+        format!("{:9.3} {mark} {text}", self.begun.elapsed().as_secs_f64())
     }
 }

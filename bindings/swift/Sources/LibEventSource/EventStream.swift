@@ -46,6 +46,10 @@ public final class EventStream: AsyncSequence, Sendable {
         connections.withLock { $0.last }?.statistics
     }
 
+    /// What the library's threads are doing, and what all streams of the process have done. All is zero while there is no open
+    /// iteration, and begins anew with the next.
+    public static var metrics: Metrics { Metrics.now() }
+
     fileprivate func connect() throws(Failure) -> Connection {
         let connection = try Connection.make(url: url, settings: settings)
         // A handler that is called at once finds it in the list.

@@ -104,6 +104,30 @@ extension EventStream {
         /// How long ago the last byte of a stream came; nil if none ever has.
         public var idle: Duration?
     }
+
+    /// What the library's threads are doing, and what all streams have done while there has been one.
+    public struct Metrics: Sendable, Hashable {
+        /// Iterations with an attempt under way, with an open stream, and between attempts.
+        public var connecting: UInt64 = 0, open: UInt64 = 0, waiting: UInt64 = 0
+        /// Threads that run callbacks, and iterations that have something to do and wait for one.
+        public var threads: UInt64 = 0, queued: UInt64 = 0
+        /// Iterations begun, attempts made, streams opened, and errors: failed attempts and lost streams.
+        public var starts: UInt64 = 0, attempts: UInt64 = 0, opens: UInt64 = 0, errors: UInt64 = 0
+        /// Events that have come, and bytes of event streams: decoded, and without HTTP's own.
+        public var events: UInt64 = 0, bytes: UInt64 = 0
+        /// Reconnects because the server ended the stream.
+        public var reconnectsAfterEnd: UInt64 = 0
+        /// Reconnects because there was no connection, or it was lost.
+        public var reconnectsAfterConnection: UInt64 = 0
+        /// Reconnects because of a timeout.
+        public var reconnectsAfterTimeout: UInt64 = 0
+        /// Reconnects because a response opened no stream, such as one with status 503.
+        public var reconnectsAfterResponse: UInt64 = 0
+        /// Reconnects that the program asked for.
+        public var reconnectsForProgram: UInt64 = 0
+        /// Reconnects for other reasons, such as an event over the limit.
+        public var reconnectsAfterOther: UInt64 = 0
+    }
 }
 
 extension EventStream.Event {
@@ -171,5 +195,33 @@ extension EventStream.Statistics {
         errors = stats.errors
         open = stats.open_ms < 0 ? nil : .milliseconds(stats.open_ms)
         idle = stats.idle_ms < 0 ? nil : .milliseconds(stats.idle_ms)
+    }
+}
+
+extension EventStream.Metrics {
+    /// Of the runtime that all streams share.
+    static func now() -> EventStream.Metrics {
+        var now = EventStream.Metrics()
+        var metrics = eventsource_metrics_t()
+        let size = MemoryLayout<eventsource_metrics_t>.size
+        guard eventsource_runtime_get_metrics(nil, &metrics, size) == EVENTSOURCE_OK else { return now }
+        now.connecting = metrics.connecting
+        now.open = metrics.open
+        now.waiting = metrics.waiting
+        now.threads = metrics.threads
+        now.queued = metrics.queued
+        now.starts = metrics.starts
+        now.attempts = metrics.attempts
+        now.opens = metrics.opens
+        now.errors = metrics.errors
+        now.events = metrics.events
+        now.bytes = metrics.bytes
+        now.reconnectsAfterEnd = metrics.reconnects_end
+        now.reconnectsAfterConnection = metrics.reconnects_connection
+        now.reconnectsAfterTimeout = metrics.reconnects_timeout
+        now.reconnectsAfterResponse = metrics.reconnects_response
+        now.reconnectsForProgram = metrics.reconnects_program
+        now.reconnectsAfterOther = metrics.reconnects_other
+        return now
     }
 }

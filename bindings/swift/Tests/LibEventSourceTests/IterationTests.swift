@@ -245,6 +245,20 @@ final class IterationTests: LimitedTests {
         XCTAssertNotNil(statistics.idle)
     }
 
+    func testMetricsTellWhatAllStreamsHaveDone() async throws {
+        var held = stream("/hang-body").makeAsyncIterator()
+        _ = try await held.next()
+        let before = EventStream.metrics
+        for try await _ in stream("/events?count=4&per_connection=2&retry=1&then=204") {}
+        let after = EventStream.metrics
+        XCTAssertGreaterThanOrEqual(after.open, 1)
+        XCTAssertGreaterThanOrEqual(after.threads, 1)
+        XCTAssertGreaterThanOrEqual(after.starts, before.starts + 1)
+        XCTAssertGreaterThanOrEqual(after.events, before.events + 4)
+        XCTAssertGreaterThanOrEqual(after.reconnectsAfterEnd, before.reconnectsAfterEnd + 2)
+        _ = held
+    }
+
     func testAURLIsTaken() async throws {
         let url = URL(string: server + "/events?count=1&then=204&retry=1")!
         var count = 0

@@ -613,6 +613,7 @@ impl World {
             on_thread_stop: Some(Hooks::stopped),
             user: ptr::null_mut(),
             destroy: None,
+            measure_latency: i32::from(how) / 6 % 2,
         };
         // SAFETY: the options are whole.
         let runtime = unsafe { eventsource_runtime_new(&raw const options) };
@@ -664,6 +665,24 @@ fn dispatch(runtime: &Runtime, how: u8, place: Place<'_>) {
         "fd: {of_fd:?}"
     );
     promise!((descriptor >= 0) == runtime.is_manual, "fd: {descriptor}");
+    check_metrics(runtime);
+}
+
+fn check_metrics(runtime: &Runtime) {
+    // SAFETY: all members are numbers; the runtime is valid, and the size is that of the struct.
+    let (status, metrics) = unsafe {
+        let mut metrics: eventsource_metrics_t = std::mem::zeroed();
+        let size = size_of::<eventsource_metrics_t>();
+        let status = eventsource_runtime_get_metrics(runtime.runtime, &raw mut metrics, size);
+        (status, metrics)
+    };
+    legal("runtime_get_metrics", status, &[EVENTSOURCE_OK]);
+    let running = metrics.connecting + metrics.open + metrics.waiting;
+    promise!(
+        running <= metrics.starts,
+        "{running} of {} run",
+        metrics.starts
+    );
 }
 
 /// # Safety

@@ -1,22 +1,18 @@
-//! The event that ends a stream, as language models' endpoints send it: `data: [DONE]`.
+//! A handler whose events are looked at before they come to it.
 
-use super::control::{Control, Interrupt};
 use super::handler::{Attempt, Close, Decision, Document, Failure, Handler, Opened};
-use super::shared::Shared;
 use crate::http::{Following, Redirect};
 use crate::parser::{Event, Text};
-use std::sync::Arc;
 use url::Url;
 
-/// Looks for the event before it comes to the handler. Only where there is one to look for: without, no event pays for it.
-pub struct EndMarker {
+/// Only where there is something to look for: without, no event pays for it.
+pub struct Screened {
     pub handler: Box<dyn Handler>,
-    pub data: Arc<str>,
-    pub control: Arc<Control>,
-    pub shared: Arc<Shared>,
+    /// Looks at an event, and tells whether the handler is to have it.
+    pub screen: Box<dyn FnMut(&Event<'_>) -> bool + Send>,
 }
 
-impl Handler for EndMarker {
+impl Handler for Screened {
     fn wants_comments(&self) -> bool {
         self.handler.wants_comments()
     }
@@ -42,10 +38,7 @@ impl Handler for EndMarker {
     }
 
     fn on_event(&mut self, event: &Event<'_>) {
-        if event.data.as_str() == &*self.data {
-            self.shared.counters.no_event();
-            self.control.interrupt(Interrupt::End);
-        } else {
+        if (self.screen)(event) {
             self.handler.on_event(event);
         }
     }
