@@ -170,6 +170,7 @@
  *     min_tls_version              EVENTSOURCE_TLS_1_2
  *     server_name                  the URL's host
  *     insecure_skip_verification   0
+ *     key_log_file                 none
  *     runtime                      the one that the clients of the process share
  *     user_data, callbacks         none
  *
@@ -3036,6 +3037,28 @@ eventsource_status_t eventsource_set_server_name(struct eventsource_t *es,
  * @since 0.9.0
  */
 eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsource_t *es, int32_t skip);
+
+/**
+ * Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has captured
+ * of them: one line for each secret, in the format of NSS. Whoever reads the file can read these connections, credentials
+ * included: for debugging only. Default: none. The library does not look at the environment variable `SSLKEYLOGFILE`; a program
+ * that wants to passes its value.
+ *
+ * Connections to servers and to https proxies write. They are shared only among clients with the same file. The file is opened now,
+ * to append to it, and stays open until no client has it. A line that cannot be written is missing; the log has a warning.
+ *
+ * @param es the client
+ * @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user whom
+ *        the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
+ * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use it,
+ *         `ERR_STATE` while the client runs
+ *
+ * Any thread, while the client does not run.
+ *
+ * @since 0.9.0
+ */
+eventsource_status_t eventsource_set_key_log_file(struct eventsource_t *es,
+                                                  const char *path);
 
 /**
  * Tells what the client is doing.

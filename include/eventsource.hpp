@@ -1206,6 +1206,7 @@ public:
     client &set_insecure_skip_verification(bool skip) {
         return done(eventsource_set_insecure_skip_verification(es_, skip));
     }
+    client &set_key_log_file(const text &path) { return done(eventsource_set_key_log_file(es_, path)); }
     client &set_ca_file(const text &path) { return done(eventsource_set_ca_file(es_, path)); }
     client &set_ca_exclusive(bool exclusive) { return done(eventsource_set_ca_exclusive(es_, exclusive)); }
     /**

@@ -326,6 +326,15 @@ func WithUnixSocket(path string) Option {
 	}, path)
 }
 
+// WithKeyLogFile writes the secrets of the stream's TLS connections to a file, so that a tool such as Wireshark can decrypt what it
+// has captured of them: for debugging only, as whoever reads the file can read these connections. The file is made if there is
+// none, for this user alone; one that others may use is [ErrValue].
+func WithKeyLogFile(path string) Option {
+	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
+		return C.eventsource_set_key_log_file(c, texts[0])
+	}, path)
+}
+
 // WithInterface makes every connection through a network interface ("eth0") or from an address of this machine, as curl's
 // --interface.
 func WithInterface(interface_ string) Option {

@@ -594,6 +594,30 @@ func TestTheNameAndTheKeyOfTheServerAreThoseThatWereSet(t *testing.T) {
 	wantError(t, eventsource.ErrCertificate, url, trust, name, pin([32]byte{}))
 }
 
+// Go's server writes what it knows of the same connections, and is not ours.
+func TestTheKeyLogHasTheSecretsThatTheServerHas(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		own := newIdentity(t)
+		var servers strings.Builder
+		url := own.serve(t, func(config *tls.Config) {
+			config.ClientAuth, config.MaxVersion, config.KeyLogWriter = tls.NoClientCert, version, &servers
+		})
+		file := filepath.Join(t.TempDir(), "keys")
+		wantEvent(t, url, eventsource.WithCAs(own.ca), eventsource.WithKeyLogFile(file))
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(servers.String()), "\n")
+		for _, line := range lines {
+			if line == "" || !strings.Contains(string(text), line+"\n") {
+				t.Errorf("%q is not in %q", line, text)
+			}
+		}
+	}
+	wantError(t, eventsource.ErrValue, "https://localhost:1/", eventsource.WithKeyLogFile(filepath.Join(t.TempDir(), "no", "file")))
+}
+
 func TestVersionsAreThoseThatWereSet(t *testing.T) {
 	own := newIdentity(t)
 	trust := eventsource.WithCAs(own.ca)

@@ -168,6 +168,8 @@ export interface StreamOptions {
     noProxy?: string;
     /** Connect to this Unix domain socket. */
     unixSocket?: string;
+    /** A file for the secrets of TLS connections, to decrypt what was captured of them: for debugging only. Others must not be able to read it. */
+    keyLogFile?: string;
     /** The network interface ('eth0') or the address of this machine that every connection is made through or from. */
     interface?: string;
     /** Whether changes of the network and the end of a suspension cut waits short and have open streams verified. Default: true. */

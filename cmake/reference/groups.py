@@ -28,7 +28,7 @@ GROUPS = [
     Group("settings_network", "The way to the server", "Proxies, names, Unix sockets, versions of HTTP.", r"""
         eventsource_set_((no_)?proxy|unix_socket|interface|watch_network|http_version) eventsource_(set|add|remove)_resolve eventsource_http_t""", "settings"),
     Group("settings_tls", "TLS", "Whom a client trusts, and how it identifies itself.", r"""
-        eventsource_set_(ca_.*|client_cert_.*|pinned_keys|min_tls_version|server_name|insecure_.*)
+        eventsource_set_(ca_.*|client_cert_.*|pinned_keys|min_tls_version|server_name|insecure_.*|key_log_file)
         eventsource_tls_version_t""", "settings"),
     Group("callbacks", "Callbacks", "What a client tells the program, and what the program can answer.", r"""
         eventsource_on_.* eventsource_(?!parser_|log_|thread_).*_fn eventsource_set_(user_data|next_delay)

@@ -170,6 +170,7 @@
  *     min_tls_version              EVENTSOURCE_TLS_1_2
  *     server_name                  the URL's host
  *     insecure_skip_verification   0
+ *     key_log_file                 none
  *     runtime                      the one that the clients of the process share
  *     user_data, callbacks         none
  *

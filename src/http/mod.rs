@@ -61,5 +61,5 @@ pub use request::Request;
 pub use response::Response;
 #[cfg(target_os = "android")]
 pub use tls::init_android;
-pub use tls::{Alpn, MinVersion, Tls, read_client_cert, read_roots};
+pub use tls::{Alpn, KeyLog, MinVersion, Tls, read_client_cert, read_roots};
 pub use way::Network;

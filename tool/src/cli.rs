@@ -202,7 +202,7 @@ pub struct Tail {
     /// Tell what the client does; twice, in detail
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
-    /// Show heads of requests and responses with their times; what looks like a secret is masked
+    /// Show heads of requests and responses, and when events and comments came; what looks like a secret is masked
     #[arg(long, help_heading = "Output")]
     pub trace: bool,
 }

@@ -5,11 +5,14 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::{fs, io};
+use std::{env, fs, io};
 
 use crate::cli::RequestOptions;
 use crate::client::{Client, Refusal};
 use crate::sys;
+
+/// The environment's variable for a file with the secrets of TLS connections.
+const KEY_LOG: &str = "SSLKEYLOGFILE";
 
 /// An option, and what is wrong with its value.
 pub struct BadOption {
@@ -244,6 +247,13 @@ impl Given {
             client
                 .set(sys::eventsource_set_pinned_keys, pins)
                 .of("--pinnedpubkey")?;
+        }
+        // As browsers and curl. In the library, it is the program that decides.
+        let key_log = env::var(KEY_LOG).ok().filter(|path| !path.is_empty());
+        if let Some(path) = key_log {
+            client
+                .set(sys::eventsource_set_key_log_file, &path)
+                .of(KEY_LOG)?;
         }
         if options.tls12 {
             client

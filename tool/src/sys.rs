@@ -279,6 +279,7 @@ unsafe extern "C" {
         cert: *const c_char,
         key: *const c_char,
     ) -> Status;
+    pub fn eventsource_set_key_log_file(es: Es, path: *const c_char) -> Status;
     pub fn eventsource_set_pinned_keys(es: Es, pins: *const c_char) -> Status;
     pub fn eventsource_set_min_tls_version(es: Es, version: i32) -> Status;
     pub fn eventsource_set_insecure_skip_verification(es: Es, skip: i32) -> Status;

@@ -63,6 +63,42 @@ pub fn is_secret(name: &str) -> bool {
     SIGNS.iter().any(|sign| name.contains(sign))
 }
 
+/// What stands in a secret's place.
+pub const MASK: &str = "***";
+
+/// A URL without its user information, and without the values of its query that are secrets by their names.
+pub fn without_secrets(url: &str) -> String {
+    let (rest, query) = match url.split_once('?') {
+        Some((rest, query)) => (rest, Some(query)),
+        None => (url, None),
+    };
+    let mut out = match rest.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let (mask, host) = match authority.rsplit_once('@') {
+                Some((_, host)) => ("***@", host),
+                None => ("", authority),
+            };
+            format!("{scheme}://{mask}{host}{path}")
+        }
+        None => rest.to_owned(),
+    };
+    for (number, field) in query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .enumerate()
+    {
+        out.push(if number == 0 { '?' } else { '&' });
+        match field.split_once('=') {
+            Some((name, _)) if is_secret(name) => {
+                let _ = write!(out, "{name}={MASK}");
+            }
+            _ => out += field,
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +112,23 @@ mod tests {
         );
         assert_eq!(quoted_line(b"a\nb"), "a\\nb");
         assert_eq!(quoted_json("\"\u{9b}\u{7f}é\""), "\"\\u009b\\u007fé\"");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            ("https://host/a?b=c&d", "https://host/a?b=c&d"),
+            ("https://us:p@w@host:1/a@b", "https://***@host:1/a@b"),
+            (
+                "https://host/?api_key=1&q=2&ACCESS_TOKEN=3#f",
+                "https://host/?api_key=***&q=2&ACCESS_TOKEN=***",
+            ),
+            ("/path?token=1?2", "/path?token=***"),
+            ("max-age=1", "max-age=1"),
+            ("https://host", "https://host"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
     }
 
     #[test]

@@ -167,6 +167,7 @@ export const setters = Object.fromEntries([
     setter('set_proxy', text),
     setter('set_no_proxy', text),
     setter('set_unix_socket', text),
+    setter('set_key_log_file', text),
     setter('set_interface', text),
     setter('set_watch_network', number),
     setter('add_resolve', text),

@@ -143,6 +143,7 @@ const SETTINGS = {
     proxy: one('set_proxy', text, STATUS.URL),
     noProxy: one('set_no_proxy', text),
     unixSocket: one('set_unix_socket', text),
+    keyLogFile: one('set_key_log_file', text),
     interface: one('set_interface', text),
     watchNetwork: one('set_watch_network', flag),
     resolve: each('add_resolve', (value, setting) => [value].flat().map((entry) => [text(entry, setting)])),

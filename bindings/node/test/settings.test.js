@@ -1,6 +1,6 @@
 // Every option does what it says, or is refused with the reason.
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -53,6 +53,7 @@ const values = {
     interface: ['lo', { 'a b': /interface/, 'a\0b': /NUL/ }],
     proxy: ['http://127.0.0.1:1', { 'htp://x': /./, 'http://a\0b': /NUL/ }],
     noProxy: ['*', { 'a\0b': /NUL/ }],
+    keyLogFile: [undefined, { '/nowhere/file': /nowhere/, 'a\0b': /NUL/ }],
     unixSocket: ['/tmp/socket', { [`/${'x'.repeat(300)}`]: /./, 'a\0b': /NUL/ }],
     resolve: [['a:1:127.0.0.1', 'b:1:127.0.0.1'], { nonsense: /./, 'a\0b': /NUL/ }],
     httpVersion: ['1.1', { 3: /none of/ }],
@@ -249,6 +250,9 @@ test('TLS trusts whom the options say', async () => {
     await assert.rejects(all(new EventStream(events, { caPem: '' })), { code: 'EVENTSOURCE_ERR_CERTIFICATE' });
     assert.equal((await all(new EventStream(events, { caFile: file, caExclusive: true }))).length, 1);
     assert.equal((await all(new EventStream(events, { insecureSkipVerification: true }))).length, 1);
+    const keyLogFile = join(folder, 'keys');
+    assert.equal((await all(new EventStream(events, { caFile: file, keyLogFile }))).length, 1);
+    assert.match(readFileSync(keyLogFile, 'utf8'), /^CLIENT_TRAFFIC_SECRET_0 /m);
     writeFileSync(join(folder, 'bad.pem'), 'nonsense');
     assert.throws(() => new EventStream(events, { caFile: join(folder, 'bad.pem') }), { code: 'EVENTSOURCE_ERR_PEM' });
     assert.throws(() => new EventStream(events, { clientCertFile: { cert: file } }), { code: 'EVENTSOURCE_ERR_PEM' });

@@ -267,6 +267,7 @@ setters = dict(
         _setter("set_proxy", c_char_p),
         _setter("set_no_proxy", c_char_p),
         _setter("set_unix_socket", c_char_p),
+        _setter("set_key_log_file", c_char_p),
         _setter("set_interface", c_char_p),
         _setter("set_watch_network", c_int32),
         _setter("add_resolve", c_char_p),

@@ -211,6 +211,7 @@ SETTINGS = {
     "proxy": _one("set_proxy", text, URL),
     "no_proxy": _one("set_no_proxy", text),
     "unix_socket": _one("set_unix_socket", _path),
+    "key_log_file": _one("set_key_log_file", _path),
     "interface": _one("set_interface", text),
     "watch_network": _one("set_watch_network", _flag),
     "resolve": _resolve,

@@ -185,7 +185,7 @@ class Stream:
     compression, reconnect_with_get, last_event_id, mode ("auto", "keep-alive", "once", "until-end"), reconnect (a mapping of
     retry_initial, delay, max_delay, factor, jitter, reset_after, max_attempts, min_delay, max_server_delay), connect_timeout,
     response_timeout, read_timeout, event_timeout, max_redirects, max_event_size, end_marker, max_error_body, check_content_type, proxy,
-    no_proxy, unix_socket, interface, watch_network, resolve,
+    no_proxy, unix_socket, interface, watch_network, resolve, key_log_file,
     http_version ("default", "1.1", "2"), ca_pem, ca_file, ca_exclusive, client_cert_pem (cert, key), client_cert_file (cert, key),
     pinned_keys,
     min_tls_version ("1.2", "1.3"), server_name, insecure_skip_verification. Times are seconds or timedeltas, math.inf for no

@@ -40,6 +40,7 @@ VALUES = {
     "interface": ("lo", {"a b": "interface", "a\0b": "NUL"}),
     "proxy": ("http://127.0.0.1:1", {"htp://x": ".", "http://a\0b": "NUL"}),
     "no_proxy": ("*", {"a\0b": "NUL"}),
+    "key_log_file": (None, {"/nowhere/file": "nowhere", "a\0b": "NUL"}),
     "unix_socket": (pathlib.Path("/tmp/socket"), {"/" + "x" * 300: ".", "a\0b": "NUL"}),
     "resolve": (["a:1:127.0.0.1", "b:1:127.0.0.1"], {"nonsense": ".", "a\0b": "NUL"}),
     "http_version": ("1.1", {"3": "none of"}),
@@ -247,5 +248,8 @@ class Settings(ServerTest):
             self.assertEqual(read(ca_file=authority, ca_exclusive=True), 1)
             self.assertEqual(read(ca_pem=authority.read_text(), min_tls_version="1.3"), 1)
             self.assertEqual(read(insecure_skip_verification=True), 1)
+            keys = pathlib.Path(folder, "keys")
+            self.assertEqual(read(ca_file=authority, key_log_file=keys), 1)
+            self.assertIn("CLIENT_TRAFFIC_SECRET_0 ", keys.read_text())
             with self.assertRaisesRegex(SettingError, PEM):
                 read(client_cert_file=authority)

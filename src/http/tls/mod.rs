@@ -5,6 +5,7 @@ mod android;
 mod client_cert;
 pub mod failure;
 mod file;
+mod key_log;
 mod pins;
 mod platform;
 mod policy;
@@ -19,6 +20,7 @@ pub use policy::{Alpn, MinVersion};
 use super::error::{Error, ErrorKind};
 use super::invalid::{Invalid, InvalidKind};
 use client_cert::ClientCert;
+pub use key_log::KeyLog;
 use pins::Pins;
 use policy::{Configured, Policy};
 use rustls::ClientConfig;
@@ -123,6 +125,12 @@ impl Tls {
     /// Sets which protocols are offered.
     pub fn set_alpn(&mut self, alpn: Alpn) {
         self.change(|policy| policy.alpn = alpn);
+    }
+
+    /// Writes the secrets of connections to a file; `None` for none. They share nothing with those of others.
+    pub fn set_key_log(&mut self, key_log: Option<KeyLog>) {
+        let key_log = key_log.map(Arc::new);
+        self.change(|policy| policy.key_log = key_log);
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Policy)) {
@@ -273,6 +281,10 @@ mod tests {
 
     const PIN: &str = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
+    fn key_log() -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("eventsource-{}-shared", std::process::id()))
+    }
+
     #[test]
     fn only_who_trusts_the_same_shares_what_that_takes() {
         let [identity, client] = [(); 2].map(|()| Identity::generate(&["localhost"]));
@@ -292,6 +304,7 @@ mod tests {
             but(|tls| tls.set_pinned_keys(Some(PIN)).expect("a pin")),
             but(|tls| tls.set_min_version(MinVersion::Tls13)),
             but(|tls| tls.set_alpn(Alpn::Http2Only)),
+            but(|tls| tls.set_key_log(Some(KeyLog::open(&key_log()).expect("a file")))),
         ];
         let configs = all.each_ref().map(|tls| tls.config().expect("one"));
         for (index, config) in configs.iter().enumerate() {
@@ -302,6 +315,10 @@ mod tests {
             (trusting(&identity), 1),
             (with_client_cert(&identity, &client), 3),
             (but(|tls| tls.set_pinned_keys(Some(PIN)).expect("a pin")), 7),
+            (
+                but(|tls| tls.set_key_log(Some(KeyLog::open(&key_log()).expect("a file")))),
+                10,
+            ),
             // The name is no matter of the configuration.
             (
                 but(|tls| tls.set_server_name(Some("a")).expect("a name")),
@@ -311,6 +328,7 @@ mod tests {
             let config = again.config().expect("the same");
             assert!(Arc::ptr_eq(&config, &configs[index]), "{index}");
         }
+        std::fs::remove_file(key_log()).expect("it is there");
     }
 
     #[test]

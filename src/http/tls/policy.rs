@@ -2,6 +2,7 @@
 
 use super::client_cert::ClientCert;
 use super::failure::impossible;
+use super::key_log::KeyLog;
 use super::pins::Pins;
 use super::trusted::{ExtraRoots, Fingerprints, Trusted};
 use super::verifier::{AcceptAnybody, Pinned};
@@ -30,6 +31,7 @@ pub struct Policy {
     /// Anybody is trusted.
     pub insecure: bool,
     pub alpn: Alpn,
+    pub key_log: Option<Arc<KeyLog>>,
 }
 
 /// The lowest version of TLS that is spoken. What is older than 1.2 is not spoken at all.
@@ -207,7 +209,7 @@ impl Policy {
             None => verifier,
         };
         // What is not said here is rustls' default, above all: sessions are resumed from memory, the server is told its name
-        // (SNI), there is no early data (which can be replayed), no log of keys, and no extraction of secrets.
+        // (SNI), there is no early data (which can be replayed), and no extraction of secrets.
         let builder = ClientConfig::builder_with_provider(provider)
             // By default both 1.2 and 1.3. A program may rule 1.2 out.
             .with_protocol_versions(self.min_version.and_above())
@@ -223,6 +225,9 @@ impl Policy {
         };
         // By default none is offered, and no server would choose HTTP/2.
         config.alpn_protocols = self.alpn.protocols();
+        if let Some(key_log) = &self.key_log {
+            config.key_log = key_log.clone();
+        }
         Ok(config)
     }
 }

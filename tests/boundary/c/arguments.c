@@ -138,6 +138,7 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_set_http_version(NULL, EVENTSOURCE_HTTP_1_1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_pem(NULL, "a", 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_file(NULL, "a"), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_key_log_file(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_ca_exclusive(NULL, 0), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_client_cert_pem(NULL, "a", 1, "b", 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_pinned_keys(NULL, NULL), EVENTSOURCE_ERR_NULL);
@@ -518,6 +519,9 @@ static void pem_without_a_usable_certificate_is_refused(void) {
     REFUSED(es, eventsource_set_ca_file(es, "/there/is/none"), EVENTSOURCE_ERR_PEM, "cannot read /there/is/none: ");
     REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_PEM, "not a regular file");
     REFUSED(es, eventsource_set_ca_file(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_set_key_log_file(es, "/there/is/none"), EVENTSOURCE_ERR_VALUE, "/there/is/none cannot be used: ");
+    REFUSED(es, eventsource_set_key_log_file(es, "/dev/null"), EVENTSOURCE_ERR_VALUE, "not a regular file");
+    REFUSED(es, eventsource_set_key_log_file(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
     eventsource_free(es);
 }
 
@@ -1023,6 +1027,7 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_http_version(es, EVENTSOURCE_HTTP_DEFAULT), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_key_log_file(es, "/dev/null"), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_exclusive(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_pinned_keys(es, NULL), EVENTSOURCE_ERR_STATE, "running");

@@ -123,6 +123,7 @@ static void check_forked(eventsource_t *es) {
     FORKED(eventsource_set_reconnect_with_get(es, 1));
     FORKED(eventsource_set_ca_pem(es, NULL, 0));
     FORKED(eventsource_set_ca_file(es, "/dev/null"));
+    FORKED(eventsource_set_key_log_file(es, "/dev/null"));
     FORKED(eventsource_set_ca_exclusive(es, 0));
     FORKED(eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0));
     FORKED(eventsource_set_pinned_keys(es, NULL));

@@ -86,6 +86,7 @@ static int32_t set_good_url(eventsource_t *es) {
     SETTER(VALUE, eventsource_set_http_version(es, 99), eventsource_set_http_version(es, EVENTSOURCE_HTTP_DEFAULT))   \
     SETTER(PEM, eventsource_set_ca_pem(es, "a", 1), eventsource_set_ca_pem(es, NULL, 0))                              \
     SETTER(PEM, eventsource_set_ca_file(es, "/no/such"), eventsource_set_ca_pem(es, NULL, 0))                         \
+    SETTER(VALUE, eventsource_set_key_log_file(es, "/no/such/file"), eventsource_set_key_log_file(es, NULL))           \
     SETTER(VALUE, eventsource_set_ca_exclusive(es, 2), eventsource_set_ca_exclusive(es, 0))                           \
     SETTER(PEM, eventsource_set_client_cert_pem(es, "a", 1, NULL, 0), eventsource_set_client_cert_pem(es, NULL, 0, NULL, 0)) \
     SETTER(PEM, eventsource_set_client_cert_file(es, "/no/such", NULL), eventsource_set_client_cert_file(es, NULL, NULL)) \

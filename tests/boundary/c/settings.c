@@ -432,6 +432,38 @@ static void nothing_is_verified_if_that_is_switched_off(void) {
     check_outcome(r, "error CERTIFICATE, final");
 }
 
+/* How many secrets of this label a file has. */
+static int secrets(const char *path, const char *label) {
+    char line[1024];
+    int count = 0;
+    FILE *file = fopen(path, "r");
+    CHECK(file != NULL);
+    while (file && fgets(line, sizeof line, file)) count += strncmp(line, label, strlen(label)) == 0;
+    if (file) fclose(file);
+    return count;
+}
+
+static void the_secrets_of_connections_are_written_if_that_is_set(void) {
+    char path[] = "/tmp/eventsource-keys-XXXXXX"; /* which mkstemp makes with the mode 0600 */
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    close(fd);
+    for (int connections = 1; connections <= 2; connections++) {
+        recorder_t *r = tls_recorder_that_trusts(1);
+        CHECK_STATUS(eventsource_set_key_log_file(r->es, path), EVENTSOURCE_OK);
+        check_outcome(r, "event");
+        CHECK_NUMBER(secrets(path, "SERVER_HANDSHAKE_TRAFFIC_SECRET "), connections);
+        CHECK_NUMBER(secrets(path, "CLIENT_TRAFFIC_SECRET_0 "), connections);
+    }
+    check_outcome(tls_recorder_that_trusts(1), "event");
+    recorder_t *r = tls_recorder_that_trusts(1);
+    CHECK_STATUS(eventsource_set_key_log_file(r->es, path), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_key_log_file(r->es, NULL), EVENTSOURCE_OK);
+    check_outcome(r, "event");
+    CHECK_NUMBER(secrets(path, "CLIENT_TRAFFIC_SECRET_0 "), 2);
+    unlink(path);
+}
+
 /* ---- Reconnecting ------------------------------------------------------------------------------------------------ */
 
 enum { DELAYS = 30 };
@@ -594,6 +626,7 @@ int main(int argc, char **argv) {
         TEST(the_certificate_of_the_client_comes_from_files),
         TEST(null_is_any_key_and_the_hosts_name),
         TEST(nothing_is_verified_if_that_is_switched_off),
+        TEST(the_secrets_of_connections_are_written_if_that_is_set),
         TEST(jitter_is_a_share_of_the_delay_up_to_what_is_set),
         TEST(a_stream_that_was_open_for_long_ends_the_growth),
         TEST(no_server_brings_about_a_shorter_delay_than_the_floor),

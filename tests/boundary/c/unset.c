@@ -58,6 +58,7 @@ static void ok(eventsource_status_t status) { CHECK_STATUS(status, EVENTSOURCE_O
     SETTING(read_timeout, eventsource_set_read_timeout(es, 1), eventsource_set_read_timeout(es, EVENTSOURCE_NO_LIMIT)) \
     SETTING(ca_pem, eventsource_set_ca_pem(es, "no PEM", 6), eventsource_set_ca_pem(es, NULL, 0))                     \
     SETTING(ca_file, eventsource_set_ca_file(es, "/no/such"), eventsource_set_ca_file(es, NULL))                      \
+    SETTING(key_log_file, SET(key_log_file, "/no/such/file"), SET(key_log_file, NULL))                                \
     SETTING(client_cert_pem, SET(client_cert_pem, "no PEM", 6, NULL, 0), SET(client_cert_pem, NULL, 0, NULL, 0))      \
     SETTING(client_cert_file, SET(client_cert_file, "/no/such", NULL), SET(client_cert_file, NULL, NULL))             \
     SETTING(pinned_keys, eventsource_set_pinned_keys(es, "nonsense"), eventsource_set_pinned_keys(es, NULL))          \

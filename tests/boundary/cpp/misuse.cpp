@@ -144,6 +144,7 @@ void null_as_a_text_means_what_it_means_in_c() {
         {"set_interface", [&] { es.set_interface(null); }, eventsource_set_interface(raw, null)},
         {"set_resolve", [&] { es.set_resolve(null); }, eventsource_set_resolve(raw, null)},
         {"set_ca_pem", [&] { es.set_ca_pem(null); }, eventsource_set_ca_pem(raw, null, 0)},
+        {"set_key_log_file", [&] { es.set_key_log_file(null); }, eventsource_set_key_log_file(raw, null)},
         {"set_ca_file", [&] { es.set_ca_file(null); }, eventsource_set_ca_file(raw, null)},
         {"set_client_cert_pem", [&] { es.set_client_cert_pem(null, null); }, certificate},
         {"set_client_cert_file", [&] { es.set_client_cert_file(null); }, eventsource_set_client_cert_file(raw, null, null)},

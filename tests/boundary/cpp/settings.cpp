@@ -385,6 +385,17 @@ void nothing_is_verified_if_that_is_switched_off() {
     CHECK_OUTCOME(verifies, NOT_TRUSTED);
 }
 
+void secrets_are_written_to_the_file_that_was_set_until_none_is() {
+    char path[] = "/tmp/eventsource-keys-XXXXXX";
+    close(mkstemp(path));
+    client none = trusting(secure("/events")), writes = trusting(secure("/events"));
+    CHECK_OUTCOME(none.set_key_log_file(path).set_key_log_file(nullptr), EVENT);
+    CHECK(std::ifstream(path).peek() == std::char_traits<char>::eof());
+    CHECK_OUTCOME(writes.set_key_log_file(path), EVENT);
+    CHECK(contents(path).find("CLIENT_TRAFFIC_SECRET_0 ") != std::string::npos);
+    unlink(path);
+}
+
 void keys_are_pinned_until_any_will_do() {
     const char *const other = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
     client pinned = trusting(secure("/events")), any = trusting(secure("/events"));
@@ -570,6 +581,7 @@ int main(int argc, char **argv) {
         TEST(the_certificate_of_the_client_is_shown),
         TEST(the_certificate_of_the_client_comes_from_files),
         TEST(nothing_is_verified_if_that_is_switched_off),
+        TEST(secrets_are_written_to_the_file_that_was_set_until_none_is),
         TEST(keys_are_pinned_until_any_will_do),
         TEST(the_name_of_the_server_is_that_which_was_set_or_the_hosts),
         TEST(versions_are_those_that_were_set),

@@ -103,14 +103,14 @@ verdict 'stats: 2 events' "$(run --count 2 --stats "$url/events" 2>&1 >/dev/null
 check 'with --json as a line'
 verdict '{"kind":"stats","events":2' "$(run --count 2 --stats --json "$url/events" | tail -n 1 | cut -d, -f1,2)"
 
-check '--trace shows heads, and masks what looks like a secret or came from a file'
+check '--trace shows heads and when events came, and masks what looks like a secret or came from a file'
 printf 'X-Plain: secret\n' >"$scratch/headers"
-run --once --trace -u us:secret -H 'X-Api-Key: secret' -H 'X-Shown: yes' -H "@$scratch/headers" \
-    "$url/status/200?header=Content-Type:text/event-stream&header=Set-Cookie:secret&body=data%0A%0A" 2>"$scratch/stderr" >/dev/null
-# The URL has one, and that is the server's own affair.
-seen=$(grep secret "$scratch/stderr" | grep -v 'header=Set-Cookie:secret')
-for line in '> GET http' '> authorization: \*\*\*' '> x-api-key: \*\*\*' '> x-plain: \*\*\*' '> x-shown: yes' '< HTTP/1.1 200 from' \
-    '< set-cookie: \*\*\*'; do
+query='header=Content-Type:text/event-stream&header=Set-Cookie:hidden&header=Location:/%3Fkey%3Dcovert&body=id:7%0Adata:four%0A%0A:hi%0A%0A&api_key=secret'
+run --once --trace -H 'X-Api-Key: secret' -H 'X-Shown: yes' -H "@$scratch/headers" \
+    "$(echo "$url" | sed 's,//,//us:secret@,')/status/200?$query" 2>"$scratch/stderr" >/dev/null
+seen=$(grep -e secret -e '< set-cookie: hidden' -e '< location: .*covert' "$scratch/stderr")
+for line in '> GET http://127' 'api_key=\*\*\* (attempt 1)' '> authorization: \*\*\*' '> x-api-key: \*\*\*' '> x-plain: \*\*\*' \
+    '> x-shown: yes' '< HTTP/1.1 200 from' '< set-cookie: \*\*\*' '< location: /?key=\*\*\*' '< event message, id 7, 4 bytes' '^ *[0-9]*\.[0-9]* \* GET'; do
     grep -qi "$line" "$scratch/stderr" || seen="$seen no $line"
 done
 verdict '' "$seen"

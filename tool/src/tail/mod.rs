@@ -25,7 +25,7 @@ use crate::cli;
 use crate::client::{self, Client, Error, Event, Handler, Headers, Request, Response, Stream};
 use crate::request::{BadOption, Checked, Given, OfOption, limit};
 use crate::sys;
-use crate::text::{is_secret, quoted, quoted_line};
+use crate::text::{MASK, is_secret, quoted, quoted_line, without_secrets};
 use output::{Output, Paint};
 use summary::Summary;
 
@@ -56,24 +56,27 @@ pub fn run(options: cli::Tail) -> Result<ExitCode, BadOption> {
         failed: AtomicBool::new(false),
     });
     let told = shared.clone();
+    let trace = options.trace.then(|| Trace::new(&given));
     if options.verbose > 0 || options.trace {
         let level = if options.trace || options.verbose > 1 {
             sys::LOG_DEBUG
         } else {
             sys::LOG_INFO
         };
+        let trace = trace.clone();
         client::log(level, move |record| {
-            let mut output = told.output();
-            output.note(
-                Paint::Dim,
-                &format!("log: {}", quoted(record.text.as_bytes())),
-            );
+            let mut text = quoted(record.text.as_bytes());
+            text = match &trace {
+                Some(trace) => trace.line("*", &text),
+                None => format!("log: {text}"),
+            };
+            told.output().note(Paint::Dim, &text);
         });
     }
     client.handle(Tail {
         shared: shared.clone(),
         json: options.json,
-        trace: options.trace.then(|| Trace::new(&given)),
+        trace,
         types: options
             .types
             .iter()
@@ -209,6 +212,12 @@ struct Tail {
 }
 
 impl Tail {
+    fn note_trace(&self, lines: impl FnOnce(&Trace) -> String) {
+        if let Some(trace) = &self.trace {
+            self.shared.output().note(Paint::Dim, &lines(trace));
+        }
+    }
+
     /// When nobody reads the output any more, the work is done.
     fn print(&self, stream: Stream, line: &str) {
         let mut output = self.shared.output();
@@ -271,28 +280,23 @@ impl Tail {
 
 impl Handler for Tail {
     fn request(&mut self, _: Stream, request: &Request) {
-        if let Some(trace) = &mut self.trace {
-            let lines = trace.request(request);
-            self.shared.output().note(Paint::Dim, &lines);
-        }
+        self.note_trace(|trace| trace.request(request));
     }
 
     fn open(&mut self, stream: Stream, response: &Response) {
         self.shared.output().progress.what = "open";
-        if let Some(trace) = &self.trace {
-            let lines = trace.response(response);
-            self.shared.output().note(Paint::Dim, &lines);
-        }
+        self.note_trace(|trace| trace.response(response));
         if self.json {
             self.print(stream, &json::open(response));
             return;
         }
-        let url = quoted(response.url.as_bytes());
+        let url = quoted(without_secrets(&response.url).as_bytes());
         let line = format!("open: {} from {url}", response.status);
         self.shared.output().state_line(Paint::Good, &line);
     }
 
     fn event(&mut self, stream: Stream, event: &Event) {
+        self.note_trace(|trace| trace.event(event));
         if self.types.is_empty() || self.types.contains(event.kind) {
             if !self.deal_with(stream, event) {
                 return;
@@ -308,6 +312,7 @@ impl Handler for Tail {
     }
 
     fn comment(&mut self, stream: Stream, text: &[u8]) {
+        self.note_trace(|trace| trace.line("<", &format!("comment, {} bytes", text.len())));
         if self.json {
             self.print(stream, &json::comment(text));
         } else {
@@ -322,9 +327,9 @@ impl Handler for Tail {
         } else {
             "failed"
         };
-        if let Some(trace) = self.trace.as_ref().filter(|_| error.http_status > 0) {
-            let lines = trace.head(&format!("< {}", error.http_status), &error.headers);
-            self.shared.output().note(Paint::Dim, &lines);
+        if error.http_status > 0 {
+            let line = error.http_status.to_string();
+            self.note_trace(|trace| trace.head("<", &line, &error.headers));
         }
         if self.json {
             self.print(stream, &json::error(error));
@@ -365,7 +370,9 @@ impl Handler for Tail {
     }
 }
 
-/// What --trace shows: heads, and when they went and came.
+/// What --trace shows: heads, events without their data, and when they went and came. `>` is what was sent, `<` what was received,
+/// `*` what the library says of it.
+#[derive(Clone)]
 struct Trace {
     begun: Instant,
     secret: HashSet<String>,
@@ -379,7 +386,8 @@ impl Trace {
         }
     }
 
-    fn request(&mut self, request: &Request) -> String {
+    fn request(&self, request: &Request) -> String {
+        let url = without_secrets(&request.url);
         let line = format!(
             "{} {} (attempt {})",
             request.method,
@@ -423,10 +431,10 @@ impl Trace {
         for (name, value) in headers {
             let name = String::from_utf8_lossy(name);
             let is_masked = is_secret(&name) || self.secret.contains(&name.to_ascii_lowercase());
-            let value = if is_masked {
-                "***".to_owned()
-            } else {
-                quoted_line(value)
+            let value = match is_masked {
+                true => MASK.to_owned(),
+                // Those that hold a URL.
+                false => quoted_line(without_secrets(&String::from_utf8_lossy(value)).as_bytes()),
             };
             let line = format!("{}: {value}", quoted_line(name.as_bytes()));
             text += &format!("\n{}", self.line(mark, &line));

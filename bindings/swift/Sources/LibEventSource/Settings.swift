@@ -59,6 +59,9 @@ extension EventStream {
         public var noProxy: String?
         /// Connects to this Unix domain socket, whatever host and port the URL has.
         public var unixSocket: String?
+        /// A file for the secrets of TLS connections, so that a tool such as Wireshark can decrypt what it has captured of them: for
+        /// debugging only. It is made if there is none, for this user alone; one that others may use is refused.
+        public var keyLogFile: String?
         /// Where hosts are, instead of what the system's resolver says: `host:port:address`, as in curl's `--resolve`. A host
         /// may have several entries.
         public var resolve: [String] = []
@@ -221,6 +224,9 @@ extension EventStream.Settings {
         if let noProxy { try withCString(noProxy, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_no_proxy(es, $0) }.check(es) }
         if let unixSocket {
             try withCString(unixSocket, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_unix_socket(es, $0) }.check(es)
+        }
+        if let keyLogFile {
+            try withCString(keyLogFile, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_key_log_file(es, $0) }.check(es)
         }
         if let interface {
             try withCString(interface, refusal: EVENTSOURCE_ERR_VALUE) { eventsource_set_interface(es, $0) }.check(es)

@@ -403,6 +403,15 @@ final class SettingsTests: XCTestCase {
 
     private let event = Outcome.event("event 1"), distrusted = Outcome.failed(.certificate)
 
+    func testTheKeyLogHasTheSecretsOfTheConnections() async throws {
+        let path = NSTemporaryDirectory() + "keys-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let outcome = await trusting(secure + "/events") { $0.keyLogFile = path }
+        XCTAssertEqual(outcome, event)
+        let lines = try String(contentsOfFile: path, encoding: .utf8)
+        XCTAssertTrue(lines.contains("CLIENT_TRAFFIC_SECRET_0 "), lines)
+    }
+
     func testTheUnixSocketIsThatWhichWasSet() async {
         let path = unixSocket
         let outcome = await trusting("https://localhost:1/events") { $0.unixSocket = path }

@@ -9,7 +9,7 @@ use crate::abi::types::enumeration::enumeration;
 use crate::abi::types::handles::eventsource_t;
 use crate::abi::types::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
 use crate::abi::types::tls_version::eventsource_tls_version_t;
-use crate::http::{MinVersion, read_client_cert, read_roots};
+use crate::http::{KeyLog, MinVersion, read_client_cert, read_roots};
 use crate::stream::Settings;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
@@ -308,6 +308,43 @@ pub unsafe extern "C" fn eventsource_set_insecure_skip_verification(
         set(es, Setting::new("insecure_skip_verification"), |settings| {
             settings.http.tls.set_insecure(switch(skip, "skip")?);
             Ok(())
+        })
+    }
+}
+
+/// Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has captured
+/// of them: one line for each secret, in the format of NSS. Whoever reads the file can read these connections, credentials
+/// included: for debugging only. Default: none. The library does not look at the environment variable `SSLKEYLOGFILE`; a program
+/// that wants to passes its value.
+///
+/// Connections to servers and to https proxies write. They are shared only among clients with the same file. The file is opened now,
+/// to append to it, and stays open until no client has it. A line that cannot be written is missing; the log has a warning.
+///
+/// @param es the client
+/// @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user whom
+///        the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
+/// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use it,
+///         `ERR_STATE` while the client runs
+///
+/// Any thread, while the client does not run.
+///
+/// @since 0.9.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_set_key_log_file(
+    es: *mut eventsource_t,
+    path: *const c_char,
+) -> eventsource_status_t {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        setting_call(es, Setting::new("key_log_file"), |es| {
+            let path = optional_text(path, "the path")?;
+            // Not to make it for nothing.
+            es.client().check_stopped()?;
+            let key_log = path.map(Path::new).map(KeyLog::open).transpose()?;
+            es.client().configure(|settings: &mut Settings| {
+                settings.http.tls.set_key_log(key_log);
+                Ok(())
+            })?
         })
     }
 }

@@ -1,0 +1,156 @@
+//! The secrets of TLS connections in a file, so that tools can decrypt what was captured.
+//!
+//! Not rustls' own `KeyLogFile`: that takes its path from the environment, which is the program's affair, and goes on silently
+//! without a file.
+
+use super::file;
+use crate::http::invalid::{Invalid, InvalidKind};
+use crate::log::{self, Kind, Level};
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A file of lines in the format of NSS, open for as long as a policy has it.
+#[derive(Debug)]
+pub struct KeyLog {
+    file: File,
+    identity: Identity,
+}
+
+/// What tells a file from others: also from one that had the same path before.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    path: PathBuf,
+    /// Device and inode.
+    #[cfg(unix)]
+    number: (u64, u64),
+}
+
+/// Equal are those that write to the same file.
+impl PartialEq for KeyLog {
+    fn eq(&self, other: &KeyLog) -> bool {
+        self.identity == other.identity
+    }
+}
+
+impl Eq for KeyLog {}
+
+impl KeyLog {
+    /// Opens a file, to append to it; a new one is this user's alone. Refused for one that others may read.
+    pub fn open(path: &Path) -> Result<KeyLog, Invalid> {
+        open(path).map_err(|error| {
+            let message = format!(
+                "the key log file {} cannot be used: {error}",
+                path.display()
+            );
+            Invalid::new(InvalidKind::Value, message)
+        })
+    }
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<KeyLog> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        // What is no file is refused below, and not waited for.
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    let about = file.metadata()?;
+    // SAFETY: no arguments, and it cannot fail.
+    let user = unsafe { libc::geteuid() };
+    let fault = if !about.is_file() {
+        "it is not a regular file"
+    } else if about.uid() != user || about.mode() & 0o077 != 0 {
+        "others may use it; it must belong to this user and have the mode 0600"
+    } else {
+        let number = (about.dev(), about.ino());
+        let path = file::lasting(path);
+        let identity = Identity { path, number };
+        return Ok(KeyLog { file, identity });
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, fault))
+}
+
+/// Elsewhere the folder's permissions are the file's.
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<KeyLog> {
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    let path = file::lasting(path);
+    Ok(KeyLog {
+        file,
+        identity: Identity { path },
+    })
+}
+
+impl rustls::KeyLog for KeyLog {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        // In one write, so that no line of another connection comes between.
+        let mut line = String::from(label);
+        for bytes in [client_random, secret] {
+            line.push(' ');
+            for byte in bytes {
+                let _ = write!(line, "{byte:02x}");
+            }
+        }
+        line.push('\n');
+        if let Err(error) = (&self.file).write_all(line.as_bytes()) {
+            let text = format_args!("the key log lacks a line: {error}");
+            log::write(Level::Warning, Kind::Tls, text);
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::{env, fs, process};
+
+    fn temporary(name: &str) -> PathBuf {
+        env::temp_dir().join(format!("eventsource-{}-{name}", process::id()))
+    }
+
+    #[test]
+    fn a_file_is_made_for_its_user_alone_and_one_that_others_may_read_is_refused() {
+        let path = temporary("keys");
+        let made = KeyLog::open(&path).expect("a file");
+        let mode = || {
+            fs::metadata(&path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!(mode(), 0o600);
+        assert_eq!(KeyLog::open(&path).expect("the same"), made);
+        fs::remove_file(&path).expect("it is there");
+        assert_ne!(KeyLog::open(&path).expect("another"), made);
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+        let refused = KeyLog::open(&path).expect_err("others may read it");
+        assert!(refused.message.contains("0600"), "{}", refused.message);
+        fs::remove_file(&path).expect("it is there");
+        for path in [Path::new("/"), Path::new("/dev/null"), &path.join("none")] {
+            assert!(KeyLog::open(path).is_err(), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_line_has_label_random_and_secret_in_hexadecimal_digits() {
+        let path = temporary("lines");
+        let keys = KeyLog::open(&path).expect("a file");
+        for label in ["CLIENT_RANDOM", "SERVER_TRAFFIC_SECRET_0"] {
+            rustls::KeyLog::log(&keys, label, &[0, 0xab], &[1, 0xff]);
+        }
+        let text = fs::read_to_string(&path).expect("lines");
+        fs::remove_file(&path).expect("it is there");
+        assert_eq!(
+            text,
+            "CLIENT_RANDOM 00ab 01ff\nSERVER_TRAFFIC_SECRET_0 00ab 01ff\n"
+        );
+    }
+}
