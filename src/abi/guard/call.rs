@@ -18,14 +18,37 @@ pub fn call(body: impl FnOnce() -> Result<(), Refusal>) -> eventsource_status_t 
 pub fn call_about(
     body: impl FnOnce(&mut Option<log::Client>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
-    let mut client = None;
-    match contained(|| body(&mut client)) {
-        Ok(()) => EVENTSOURCE_OK,
-        Err(refusal) => {
-            log_refusal(&refusal, client.as_ref());
-            refusal.status
+    #[inline(never)]
+    fn run(
+        body: &mut dyn FnMut(&mut Option<log::Client>) -> Result<(), Refusal>,
+    ) -> eventsource_status_t {
+        let mut client = None;
+        match contained(|| body(&mut client)) {
+            Ok(()) => EVENTSOURCE_OK,
+            Err(refusal) => {
+                log_refusal(&refusal, client.as_ref());
+                refusal.status
+            }
         }
     }
+    run(&mut once_mut(body))
+}
+
+/// Makes of a body that is called once one that can be lent: what runs bodies is compiled once, and not for each of more than a
+/// hundred functions.
+pub fn once<A>(
+    body: impl FnOnce(&A) -> Result<(), Refusal>,
+) -> impl FnMut(&A) -> Result<(), Refusal> {
+    let mut body = Some(body);
+    move |argument| body.take().map_or(Ok(()), |body| body(argument))
+}
+
+/// The same, for a body that changes something.
+pub fn once_mut<A>(
+    body: impl FnOnce(&mut A) -> Result<(), Refusal>,
+) -> impl FnMut(&mut A) -> Result<(), Refusal> {
+    let mut body = Some(body);
+    move |argument| body.take().map_or(Ok(()), |body| body(argument))
 }
 
 /// Tells the log of a refusal.

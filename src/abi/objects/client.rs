@@ -2,7 +2,7 @@
 
 use super::callbacks::Callbacks;
 use super::refused::{RefusedSettings, Setting};
-use crate::abi::guard::call::{call_about, contained, log_refusal, whose};
+use crate::abi::guard::call::{call_about, contained, log_refusal, once, whose};
 use crate::abi::guard::process::Process;
 use crate::abi::guard::refusal::Refusal;
 use crate::abi::guard::user_data::{UserData, UserDataCell};
@@ -178,11 +178,19 @@ impl ClientObject {
 /// `es` is NULL or a client, freed or not.
 pub unsafe fn client_call(
     es: *const eventsource_t,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'static, ClientObject>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
+    #[inline(never)]
+    unsafe fn run(es: *const eventsource_t, body: Body<'_>) -> eventsource_status_t {
+        // SAFETY: the caller's promise.
+        unsafe { entered_call(es, |es| remembered(es, body)) }
+    }
     // SAFETY: the caller's promise.
-    unsafe { entered_call(es, |es| remembered(es, body)) }
+    unsafe { run(es, &mut once(body)) }
 }
+
+/// The body of a call on a client, lent.
+type Body<'b> = &'b mut dyn FnMut(&Entered<'static, ClientObject>) -> Result<(), Refusal>;
 
 /// Runs the body of a call on a client, which remembers nothing.
 ///
@@ -190,7 +198,7 @@ pub unsafe fn client_call(
 /// As for [`client_call`].
 pub unsafe fn entered_call(
     es: *const eventsource_t,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'static, ClientObject>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
     call_about(|about| {
         // SAFETY: the caller's promise.
@@ -201,9 +209,9 @@ pub unsafe fn entered_call(
 
 /// Says whose the call was if it is refused.
 fn of_client(
-    es: &Entered<'_, ClientObject>,
+    es: &Entered<'static, ClientObject>,
     about: &mut Option<log::Client>,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'static, ClientObject>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     body(es).inspect_err(|_| *about = whose(es.client()))
 }
@@ -215,15 +223,24 @@ fn of_client(
 pub unsafe fn setting_call(
     es: *const eventsource_t,
     setting: Setting<'_>,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'static, ClientObject>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
-    let set = |es: &Entered<'_, ClientObject>| {
-        let outcome = remembered(es, body);
-        es.refused.note(setting, &outcome);
-        outcome
-    };
+    #[inline(never)]
+    unsafe fn run(
+        es: *const eventsource_t,
+        setting: Setting<'_>,
+        body: Body<'_>,
+    ) -> eventsource_status_t {
+        let set = |es: &Entered<'static, ClientObject>| {
+            let outcome = remembered(es, body);
+            es.refused.note(setting, &outcome);
+            outcome
+        };
+        // SAFETY: the caller's promise.
+        unsafe { entered_call(es, set) }
+    }
     // SAFETY: the caller's promise.
-    unsafe { entered_call(es, set) }
+    unsafe { run(es, setting, &mut once(body)) }
 }
 
 /// Runs the body of a call that removes one of several values of a setting. If that one had been refused, it is taken back, and
@@ -234,25 +251,23 @@ pub unsafe fn setting_call(
 pub unsafe fn removing_call(
     es: *const eventsource_t,
     setting: Setting<'_>,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'static, ClientObject>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
-    let remove = |es: &Entered<'_, ClientObject>| {
+    let mut body = once(body);
+    let remove = |es: &Entered<'static, ClientObject>| {
         es.client().check_stopped()?;
         if es.refused.take_back(setting) {
             // A value that was set well before it is removed as well; a name that is none has no value.
             let _ = contained(|| body(es));
             return Ok(());
         }
-        remembered(es, body)
+        remembered(es, &mut body)
     };
     // SAFETY: the caller's promise.
     unsafe { entered_call(es, remove) }
 }
 
-fn remembered(
-    es: &Entered<'_, ClientObject>,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+fn remembered(es: &Entered<'static, ClientObject>, body: Body<'_>) -> Result<(), Refusal> {
     contained(|| body(es)).inspect_err(|refusal| es.client().set_last_error(&refusal.message))
 }
 
@@ -262,12 +277,12 @@ fn remembered(
 /// As for [`client_call`].
 pub unsafe fn late_client_call(
     es: *const eventsource_t,
-    body: impl FnOnce(&Entered<'_, ClientObject>) -> Result<(), Refusal>,
+    body: impl FnOnce(&Entered<'static, ClientObject>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {
     // SAFETY: the caller's promise.
     call_about(|about| match unsafe { client(es) } {
         Err(refusal) if refusal.status == EVENTSOURCE_ERR_FREED => Ok(()),
-        es => of_client(&es?, about, |es| remembered(es, body)),
+        es => of_client(&es?, about, |es| remembered(es, &mut once(body))),
     })
 }
 
