@@ -22,7 +22,7 @@ _TURNS = 8
 
 _keys = itertools.count(1)
 # Weak references to the streams that run, by their keys, which are the clients' user data.
-_streams = {}
+_streams: dict = {}
 
 
 def new_key():
@@ -354,10 +354,10 @@ class _Poller:
             select.select([self._descriptor], [], [])
 
 
-_hubs = weakref.WeakSet()
+_hubs: weakref.WeakSet = weakref.WeakSet()
 _main_hub = LoopHub()
 _thread_hub = LoopHub()
-_async_hubs = weakref.WeakKeyDictionary()
+_async_hubs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def loop_hub(own):

@@ -242,6 +242,7 @@ class Stream:
         self._done = False
         self._reading = False
         self._last_error = None
+        self._response = None
         self._close_reason = None
         self._starting = threading.RLock()
         self._changed = None
@@ -282,6 +283,11 @@ class Stream:
         return None if self._close_reason is None else _CLOSE_REASONS[self._close_reason]
 
     @property
+    def response(self):
+        """The Response that opened the stream whose events are being read; None until the first has opened."""
+        return self._response
+
+    @property
     def stats(self):
         """What the client has done; None once it is closed."""
         client = self._client
@@ -314,6 +320,18 @@ class Stream:
     def __iter__(self):
         return self
 
+    def open(self):
+        """Connects, and returns the Response that opened the stream, before its first event is read. Raises as a loop does.
+
+        None if the stream ended without one: it was closed, or the server asked for the end.
+        """
+        if self._response is None:
+            try:
+                self._next(opening=True)
+            except StopIteration:
+                pass
+        return self._response
+
     def __next__(self):
         event = self._next()
         # No call follows, so that no signal handler runs until the loop has the event.
@@ -321,7 +339,8 @@ class Stream:
         self._read = True
         return event
 
-    def _next(self):
+    def _next(self, opening=False):
+        """The next event; or nothing, when the stream has opened, if it is that what is waited for."""
         self._check_reader(_loop.LoopHub)
         self._reading = True
         try:
@@ -343,7 +362,9 @@ class Stream:
                     result = handler(argument)
                     if inspect.isawaitable(result):
                         _drop_coroutine(result)
-                        raise TypeError(f"{handler!r} is for `async for`")
+                        raise TypeError(f"{self._on_open if handler == self._opened else handler!r} is for `async for`")
+                    if opening and self._response is not None:
+                        return None
                 elif kind == _RAISE:
                     self.close()
                     raise value
@@ -370,7 +391,19 @@ class Stream:
     def __aiter__(self):
         return self
 
+    async def aopen(self):
+        """The same as `open`, for a stream that is read by `async for`."""
+        if self._response is None:
+            try:
+                await self._anext(opening=True)
+            except StopAsyncIteration:
+                pass
+        return self._response
+
     async def __anext__(self):
+        return await self._anext()
+
+    async def _anext(self, opening=False):
         self._check_reader(_loop.AsyncHub)
         self._reading = True
         try:
@@ -393,6 +426,8 @@ class Stream:
                     result = handler(argument)
                     if inspect.isawaitable(result):
                         await result
+                    if opening and self._response is not None:
+                        return None
                 elif kind == _RAISE:
                     await self.aclose()
                     raise value
@@ -462,8 +497,7 @@ class Stream:
         setters["on_events"](client, _loop.ON_EVENTS)
         setters["on_error"](client, _loop.ON_ERROR)
         setters["on_close"](client, _loop.ON_CLOSE)
-        if self._on_open is not None:
-            setters["on_open"](client, _loop.ON_OPEN)
+        setters["on_open"](client, _loop.ON_OPEN)
         if self._on_comment is not None:
             setters["on_comment"](client, _loop.ON_COMMENT)
         if self._on_request is not None:
@@ -609,7 +643,12 @@ class Stream:
         value = _response(response)
         with self._hub.lock:
             self._hub.called(self)
-            self._put(_CALL, (self._on_open, value))
+            self._put(_CALL, (self._opened, value))
+
+    def _opened(self, response):
+        """Called in order with the events, as the handler is."""
+        self._response = response
+        return None if self._on_open is None else self._on_open(response)
 
     def _take_document(self, document):
         value = Document(_response(document.response.contents), _native.bytes_at(document.body, document.body_len))

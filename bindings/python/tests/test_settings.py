@@ -1,14 +1,17 @@
 """Every option does what it says, or is refused with the reason."""
 
+import ast
 import base64
 import datetime
+import inspect
 import json
 import math
 import pathlib
 import tempfile
 
+import libeventsource
 from libeventsource import EventSourceError, Redirect, SettingError, Stream, StreamError
-from libeventsource._settings import SETTINGS
+from libeventsource._settings import _POLICY, SETTINGS
 
 from .support import ServerTest, serve
 
@@ -79,6 +82,18 @@ class Settings(ServerTest):
                     self.assertIsInstance(error, (EventSourceError, ValueError))
                     self.assertTrue(error.setting.startswith(name) and str(error).startswith(f"{error.setting}: "), error)
                     self.assertRegex(error.code, "^EVENTSOURCE_ERR_")
+
+    def test_the_types_name_every_option_and_no_other(self):
+        types = ast.parse(pathlib.Path(libeventsource.__file__).with_name("__init__.pyi").read_text())
+        names = {
+            name: [argument.arg for function in node.body if getattr(function, "name", "") == "__init__" for argument in
+                   function.args.kwonlyargs] or [member.target.id for member in node.body if isinstance(member, ast.AnnAssign)]
+            for node in types.body if isinstance(node, ast.ClassDef) and (name := node.name) in ("Stream", "_ReconnectPolicy")
+        }  # fmt: skip
+        own = inspect.signature(Stream.__init__).parameters.values()
+        own = [parameter.name for parameter in own if parameter.kind is parameter.KEYWORD_ONLY]
+        self.assertEqual(sorted(names["Stream"]), sorted([*own, *SETTINGS]))
+        self.assertEqual(names["_ReconnectPolicy"], [*_POLICY])
 
     def test_numbers_that_do_not_fit_or_would_mean_something_else_are_refused(self):
         wrong = {

@@ -57,6 +57,32 @@ class Reading(ServerTest):
             self.assertTrue(0 < response.connect_time < 10 and 0 < response.head_time < 10)
             self.assertEqual((stream.state, stream.close_reason, stream.stats), ("closed", "server", None))
 
+    def test_open_gives_the_response_before_the_first_event_is_read(self):
+        path = "/events?count=3&per_connection=2&retry=1&then=204"
+        with Stream(self.url + path) as stream:
+            self.assertIsNone(stream.response)
+            first = stream.open()
+            self.assertEqual((first.status, stream.last_event_id, stream.stats.opens), (200, "", 1))
+            self.assertIs(stream.open(), first)
+            self.assertEqual(ids(stream), up_to(3))
+            # That of the stream that the last event came from.
+            self.assertIsNot(stream.response, first)
+
+        async def read():
+            async with Stream(self.url + path) as stream:
+                first = await stream.aopen()
+                self.assertEqual((first.status, stream.last_event_id), (200, ""))
+                return [event async for event in stream]
+
+        self.assertEqual(ids(asyncio.run(read())), up_to(3))
+
+    def test_open_raises_what_a_loop_would_and_gives_none_where_the_server_asks_for_the_end(self):
+        with Stream(f"{self.url}/status/404") as stream, self.assertRaisesRegex(StreamError, "404"):
+            stream.open()
+        with Stream(f"{self.url}/status/204") as stream:
+            self.assertIsNone(stream.open())
+            self.assertEqual(list(stream), [])
+
     def test_the_version_is_the_library_s(self):
         self.assertRegex(version, r"^\d+\.\d+\.\d+$")
         self.assertGreaterEqual(tuple(map(int, version.split("."))), (0, 9, 0))
