@@ -1,7 +1,8 @@
 # Install rules: library, headers, licence, and the package's description for CMake and pkg-config. Both find the library
 # relative to themselves, so that the prefix can be moved.
 #
-# The components are `runtime`, what programs need to run, `development`, what else it takes to build them, and `licence`.
+# The components are `runtime`, what programs need to run, `development`, what else it takes to build them, `tool` (Tool.cmake),
+# `documentation` (Docs.cmake), and `licence`.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -74,3 +75,23 @@ install(FILES "${EVENTSOURCE_PACKAGE}/eventsource.pc" "${EVENTSOURCE_PACKAGE}/ev
 install(DIRECTORY examples-c/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples" COMPONENT development
     FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.h" PATTERN CMakeLists.txt)
 install(FILES LICENSE.txt DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
+
+# ---- packages of a system -------------------------------------------------------------------------------------------
+
+# Their prefix, and that of a root which is made, is the system's own.
+set(EVENTSOURCE_FOR_SYSTEM "CMAKE_INSTALL_PREFIX MATCHES \"(^|/)usr$\"")
+find_program(EVENTSOURCE_GZIP gzip DOC "Packs manual pages and the list of changes in packages of a system")
+mark_as_advanced(EVENTSOURCE_GZIP)
+
+# Installs manual pages, packed in packages of a system, where all others are, too.
+#   eventsource_install_pages(<folder that has them> <section> <component>)
+function(eventsource_install_pages folder section component)
+    set(destination "${CMAKE_INSTALL_MANDIR}/man${section}")
+    install(DIRECTORY "${folder}/" DESTINATION "${destination}" COMPONENT ${component})
+    if(EVENTSOURCE_GZIP)
+        install(CODE "if(${EVENTSOURCE_FOR_SYSTEM})
+    file(GLOB pages \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${destination}/*eventsource*.${section}\")
+    execute_process(COMMAND \"${EVENTSOURCE_GZIP}\" -9 --no-name --force \${pages} COMMAND_ERROR_IS_FATAL ANY)
+endif()" COMPONENT ${component})
+    endif()
+endfunction()

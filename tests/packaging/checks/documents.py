@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the documents name is there: files that they link to, headings in these, files and tests that they name in passing,
+"""What the documents name is there: files that they link to, headings in these, files and tests that they name,
 functions and constants of the library. And the README is not longer than a newcomer reads."""
 
 import argparse
@@ -16,10 +16,22 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAME = re.compile(r"\b(?:eventsource_[a-z_]+[a-z]|EVENTSOURCE_(?:ERR|CLOSE|MODE|VERSION|DISPATCH|HTTP|LOG|TLS)_\w+[A-Z0-9])\b(?![_*.<])")
 
 
+# Tests, which are called after the rule that they check.
+TEST = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+){3,})`")
+# The documents whose tables name tests of the library.
+WITH_TESTS = {"verification.md", "features.md"}
+
+
 def anchors(text):
     """The anchors of a document's headings, as they are made on the web."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def tests(root):
+    """The names of all that may be a test in Rust, C or C++."""
+    files = [file for kind in ("rs", "c", "cpp") for folder in ("src", "tests", "tool") for file in (root / folder).rglob(f"*.{kind}")]
+    return set(re.findall(r"\b(?:fn|void) (\w+)\(", "".join(file.read_text() for file in files)))
 
 
 def faults(document, root, names):
@@ -40,6 +52,9 @@ def faults(document, root, names):
     for path in set(MODULE.findall(text)) - set(PATH.findall(text)):
         if not any(any((root / folder).glob(f"**/{path}")) for folder in ("src", "tests")):
             yield f"names {path}, which is not there"
+    if document.name in WITH_TESTS:
+        for name in sorted(set(TEST.findall(text)) - names - tests(root)):
+            yield f"names the test {name}, which is not there"
     for name in sorted(set(NAME.findall(text)) - names):
         yield f"names {name}, which the header does not have"
 
@@ -56,7 +71,7 @@ def main():
     headers = "".join((root / "include" / name).read_text() for name in ("eventsource.h", "eventsource.hpp"))
     # The last one is a crate of others, which docs/migrating.md shows.
     others = {"eventsource_add_skipped_test", "eventsource_client"}
-    names = set(re.findall(r"\b(?:eventsource|EVENTSOURCE)_\w+\b", headers)) | others
+    names = set(re.findall(r"\w+", headers)) | others
     found = [f"{document.name} {fault}" for document in documents if document.name != "CHANGELOG.md"
              for fault in faults(document, root, names)]
     lines = len((root / "README.md").read_text().splitlines())
