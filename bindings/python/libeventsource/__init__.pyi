@@ -81,6 +81,30 @@ class Stats:
     open_for: float | None
     idle_for: float | None
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Metrics:
+    connecting: int
+    open: int
+    waiting: int
+    threads: int
+    queued: int
+    starts: int
+    attempts: int
+    opens: int
+    errors: int
+    events: int
+    bytes: int
+    reconnects_end: int
+    reconnects_connection: int
+    reconnects_timeout: int
+    reconnects_response: int
+    reconnects_program: int
+    reconnects_other: int
+    latency_sum_ns: int
+    latency_counts: tuple[int, ...]
+
+def metrics() -> Metrics: ...
+
 class Request:
     attempt: int
     cause: str | None
@@ -182,6 +206,7 @@ class Stream(Iterator[Event], AsyncIterator[Event]):
         min_tls_version: Literal["1.2", "1.3"] | None = None,
         server_name: str | None = None,
         insecure_skip_verification: bool | None = None,
+        key_log_file: _Path | None = None,
     ) -> None: ...
     @property
     def number(self) -> int: ...
@@ -218,6 +243,7 @@ __all__ = [
     "Document",
     "Event",
     "EventSourceError",
+    "Metrics",
     "Redirect",
     "Request",
     "Response",
@@ -225,6 +251,7 @@ __all__ = [
     "Stats",
     "Stream",
     "StreamError",
+    "metrics",
     "start_logging",
     "stop_logging",
     "version",
