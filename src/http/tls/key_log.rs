@@ -7,8 +7,10 @@ use super::file;
 use crate::http::invalid::{Invalid, InvalidKind};
 use crate::log::{self, Kind, Level};
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file of lines in the format of NSS, open for as long as a policy has it.
@@ -49,41 +51,50 @@ impl KeyLog {
     }
 }
 
-#[cfg(unix)]
 fn open(path: &Path) -> io::Result<KeyLog> {
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        // What is no file is refused below, and not waited for.
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?;
+    let refused = |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    let file = for_this_user().append(true).create(true).open(path)?;
     let about = file.metadata()?;
-    // SAFETY: no arguments, and it cannot fail.
-    let user = unsafe { libc::geteuid() };
-    let fault = if !about.is_file() {
-        "it is not a regular file"
-    } else if about.uid() != user || about.mode() & 0o077 != 0 {
-        "others may use it; it must belong to this user and have the mode 0600"
-    } else {
-        let number = (about.dev(), about.ino());
-        let path = file::lasting(path);
-        let identity = Identity { path, number };
-        return Ok(KeyLog { file, identity });
+    if !about.is_file() {
+        return refused("it is not a regular file");
+    }
+    if others_may_use(&about) {
+        return refused("others may use it; it must belong to this user and have the mode 0600");
+    }
+    let identity = Identity {
+        path: file::lasting(path),
+        #[cfg(unix)]
+        number: (about.dev(), about.ino()),
     };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, fault))
+    Ok(KeyLog { file, identity })
+}
+
+/// What is no file is not waited for.
+#[cfg(unix)]
+fn for_this_user() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    options
 }
 
 /// Elsewhere the folder's permissions are the file's.
 #[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<KeyLog> {
-    let file = OpenOptions::new().append(true).create(true).open(path)?;
-    let path = file::lasting(path);
-    Ok(KeyLog {
-        file,
-        identity: Identity { path },
-    })
+fn for_this_user() -> OpenOptions {
+    OpenOptions::new()
+}
+
+#[cfg(unix)]
+fn others_may_use(file: &Metadata) -> bool {
+    // SAFETY: no arguments, and it cannot fail.
+    let user = unsafe { libc::geteuid() };
+    file.uid() != user || file.mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_use(_file: &Metadata) -> bool {
+    false
 }
 
 impl rustls::KeyLog for KeyLog {
