@@ -132,6 +132,7 @@ file(READ "${BINDING}/README.md" text)
 string(REGEX REPLACE "^.*## Logging" "" text "${text}")
 file(WRITE "${WORK}/logging.md" "${text}")
 readme_program("${WORK}/logging.md" swift "${program}/Sources/program/Logging.swift")
+configure_file("${BINDING}/chat.swift" "${program}/Sources/chat/Chat.swift" COPYONLY)
 file(WRITE "${program}/Package.swift" "// swift-tools-version: 6.0
 import PackageDescription
 
@@ -141,12 +142,14 @@ let package = Package(
     dependencies: [.package(path: \"${WORK}/libeventsource\"), .package(name: \"EventSource\", path: \"${WORK}/other\")],
     targets: [
         .executableTarget(
-            name: \"program\", dependencies: [.product(name: \"LibEventSource\", package: \"libeventsource\"), \"EventSource\"])
+            name: \"program\", dependencies: [.product(name: \"LibEventSource\", package: \"libeventsource\"), \"EventSource\"]),
+        .executableTarget(name: \"chat\", dependencies: [.product(name: \"LibEventSource\", package: \"libeventsource\")])
     ]
 )
 ")
 run(${swift} swift build --package-path "${program}" --scratch-path "${program}/build" -Xswiftc -warnings-as-errors)
 run_program(${swift} "${program}/build/debug/program")
+run_chat(${swift} "${program}/build/debug/chat")
 # It says why it fails: of a status, and of a port on which nobody listens.
 foreach(case "{url}/status/404|the server answered 404" "http://127.0.0.1:1/|refused")
     string(REPLACE "|" ";" case "${case}")

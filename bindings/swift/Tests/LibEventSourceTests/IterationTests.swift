@@ -246,7 +246,7 @@ final class IterationTests: LimitedTests {
     }
 
     func testMetricsTellWhatAllStreamsHaveDone() async throws {
-        var held = stream("/hang-body").makeAsyncIterator()
+        let held = stream("/hang-body").makeAsyncIterator()
         _ = try await held.next()
         let before = EventStream.metrics
         for try await _ in stream("/events?count=4&per_connection=2&retry=1&then=204") {}
