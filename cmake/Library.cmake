@@ -55,7 +55,7 @@ endif()
 set(native_libraries "${cargo_output}/eventsource-native-libraries")
 # Both forms come of one compilation, without the rlib that Cargo.toml lists as well: where there is one, cargo leaves out
 # link-time optimization. `cargo test` compiles the library once more, because its dependencies have more features there.
-set(rustc ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource --lib --crate-type cdylib,staticlib)
+set(rustc ${EVENTSOURCE_CARGO_OPTIONS} --package eventsource ${EVENTSOURCE_FEATURES} --lib --crate-type cdylib,staticlib)
 set(print_native_libraries -- --print "native-static-libs=${native_libraries}")
 if(profile STREQUAL "dev")
     set(build COMMAND ${EVENTSOURCE_CARGO} rustc ${rustc} ${print_native_libraries})

@@ -446,6 +446,10 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_FREED = 15,
     /**
+     * The call needs a part that was left out when the library was built: `eventsource_has_feature`.
+     */
+    EVENTSOURCE_ERR_UNSUPPORTED = 16,
+    /**
      * The host's name could not be resolved.
      */
     EVENTSOURCE_ERR_RESOLVE = 32,
@@ -488,7 +492,7 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CONTENT_TYPE = 41,
     /**
-     * The response has more than two content codings.
+     * The response has more than two content codings, or one in a build without codings.
      */
     EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
     /**
@@ -2266,7 +2270,7 @@ eventsource_status_t eventsource_set_name(struct eventsource_t *es,
  * @param es the client
  * @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
  *        dropped
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_HEADER` when there is no room for the user and password among
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS, `ERR_HEADER` when there is no room for the user and password among
  *         the headers, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
@@ -2411,7 +2415,8 @@ eventsource_status_t eventsource_set_basic_auth(struct eventsource_t *es, const 
  *
  * @param es the client
  * @param on 1: ask; 0: do not
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` for 1 in a build without codings, `ERR_STATE` while the
+ *         client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2699,7 +2704,8 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  *        other TLS setting applies to it, and it is verified even if the server is not. Empty for no proxy, whatever the
  *        environment says; NULL for what it says.
  * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_URL`, also for a user or password that the
- *         protocol has no room for, `ERR_STATE` while the client runs
+ *         protocol has no room for, `ERR_UNSUPPORTED` in a build without proxies, and for an https proxy in one without TLS, `ERR_STATE`
+ *         while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2855,7 +2861,8 @@ eventsource_status_t eventsource_remove_resolve(struct eventsource_t *es, const 
  *
  * @param es the client
  * @param version the version
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_UNSUPPORTED` for HTTP/2 in a build without
+ *         it, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2887,7 +2894,7 @@ eventsource_status_t eventsource_set_http_version(struct eventsource_t *es,
  * @param pem one or more certificates in PEM form, copied; a later call, or one of `eventsource_set_ca_file`, replaces an
  *        earlier one's
  * @param len bytes of `pem`; 0 to trust the operating system's alone
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2906,7 +2913,7 @@ eventsource_status_t eventsource_set_ca_pem(struct eventsource_t *es,
  * @param path of a regular file of at most 16 MiB, with one or more certificates in PEM form. NULL to trust the operating
  *        system's authorities alone
  * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, is larger,
- *         or is a pipe or device, `ERR_STATE` while the client runs
+ *         or is a pipe or device, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2922,7 +2929,7 @@ eventsource_status_t eventsource_set_ca_file(struct eventsource_t *es,
  * @param es the client
  * @param exclusive 1: trust only the authorities that are set here; without any, no server is trusted. 0: trust them in addition to
  *        the operating system's
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2945,7 +2952,7 @@ eventsource_status_t eventsource_set_ca_exclusive(struct eventsource_t *es,
  * @param cert_len bytes of `cert`; 0, and 0 for `key_len`, for no certificate
  * @param key PEM: its private key (PKCS #8, PKCS #1 or SEC1), not encrypted; copied, and never logged or told
  * @param key_len bytes of `key`; 0 when `cert` holds the key, too
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2969,7 +2976,7 @@ eventsource_status_t eventsource_set_client_cert_pem(struct eventsource_t *es,
  *        authority, if any. NULL, and NULL for `key_path`, for no certificate
  * @param key_path of such a file with the private key; NULL when the certificate's file holds the key, too
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, is larger, or is a pipe or
- *         device, `ERR_STATE` while the client runs
+ *         device, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2987,7 +2994,7 @@ eventsource_status_t eventsource_set_client_cert_file(struct eventsource_t *es,
  * @param es the client
  * @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
  *        are separated by `;`. NULL for any key
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -3001,13 +3008,14 @@ eventsource_status_t eventsource_set_pinned_keys(struct eventsource_t *es,
  *
  * @param es the client
  * @param version the version
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
  * @since 0.9.0
  */
-eventsource_status_t eventsource_set_min_tls_version(struct eventsource_t *es, eventsource_tls_version_t version);
+eventsource_status_t eventsource_set_min_tls_version(struct eventsource_t *es,
+                                                     eventsource_tls_version_t version);
 
 /**
  * Sets the name that the client sends in the handshake (SNI), and that servers' certificates must have, in place of the URL's
@@ -3015,7 +3023,7 @@ eventsource_status_t eventsource_set_min_tls_version(struct eventsource_t *es, e
  *
  * @param es the client
  * @param name a DNS name or an IP address; NULL for the URL's host
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -3030,13 +3038,14 @@ eventsource_status_t eventsource_set_server_name(struct eventsource_t *es,
  *
  * @param es the client
  * @param skip 1: verify nothing; 0: verify (default)
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
  * @since 0.9.0
  */
-eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsource_t *es, int32_t skip);
+eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsource_t *es,
+                                                                int32_t skip);
 
 /**
  * Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has captured
@@ -3051,7 +3060,7 @@ eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsour
  * @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user whom
  *        the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
  * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use it,
- *         `ERR_STATE` while the client runs
+ *         `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -3395,7 +3404,7 @@ eventsource_status_t eventsource_request_set_method(struct eventsource_request_t
  *
  * @param request the request, during `on_request`
  * @param url as for `eventsource_set_url`
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS
  *
  * The thread of `on_request`, until that callback returns.
  *
@@ -3808,6 +3817,26 @@ const char *eventsource_version(void);
  * @since 0.9.0
  */
 int32_t eventsource_version_number(void);
+
+/**
+ * Returns whether the library that is running has a part that a build can leave out. The header is the same for all builds. A
+ * call that needs a part that is not there returns `EVENTSOURCE_ERR_UNSUPPORTED`.
+ *
+ * | name | what |
+ * |---|---|
+ * | `"codings"` | the content codings gzip, deflate, br and zstd: `eventsource_set_compression` |
+ * | `"http2"` | HTTP/2. Without, https is HTTP/1.1 |
+ * | `"proxies"` | HTTP and SOCKS proxies: `eventsource_set_proxy`. Without, attempts for which the environment names a proxy fail |
+ * | `"tls"` | https URLs, and all settings for TLS |
+ *
+ * @param name the name of the part
+ * @return 1 if it is there, else 0, also for NULL and for a name that this version does not know
+ *
+ * Any thread, any time.
+ *
+ * @since 0.9.0
+ */
+int32_t eventsource_has_feature(const char *name);
 
 #if defined(__ANDROID__)
 /**

@@ -1969,6 +1969,8 @@ inline std::string_view status_name(eventsource_status_t status) noexcept { retu
 inline std::string_view version() noexcept { return eventsource_version(); }
 /** The same as a number: major × 1000000 + minor × 1000 + patch. */
 inline std::int32_t version_number() noexcept { return eventsource_version_number(); }
+/** Whether that library has a part that a build can leave out, such as "tls". Not, if it does not know the name. */
+inline bool has_feature(const char *name) noexcept { return eventsource_has_feature(name) != 0; }
 
 /* ---- The log ----------------------------------------------------------------------------------------------------- */
 

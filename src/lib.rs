@@ -7,11 +7,22 @@
 //! `abi` (the boundary) → `stream` (a client's life) → `http` (one request → one body), `parser` (a body → events),
 //! `runtime` (the threads). `tests/packaging/checks/layers` holds that, and `docs/ARCHITECTURE.md` says what each word means.
 
+// What only a part that is left out would use.
+#![cfg_attr(
+    not(all(
+        feature = "codings",
+        feature = "http2",
+        feature = "proxies",
+        feature = "tls"
+    )),
+    allow(dead_code)
+)]
 // Nothing that a server or a caller controls may end in a panic.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod abi;
 mod buffer;
+mod features;
 pub mod http;
 mod log;
 mod panics;

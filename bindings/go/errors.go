@@ -29,6 +29,7 @@ const (
 	ErrValue            Code = C.EVENTSOURCE_ERR_VALUE
 	ErrPEM              Code = C.EVENTSOURCE_ERR_PEM
 	ErrState            Code = C.EVENTSOURCE_ERR_STATE
+	ErrUnsupported      Code = C.EVENTSOURCE_ERR_UNSUPPORTED
 	ErrRuntime          Code = C.EVENTSOURCE_ERR_RUNTIME
 	ErrPanic            Code = C.EVENTSOURCE_ERR_PANIC
 	ErrResolve          Code = C.EVENTSOURCE_ERR_RESOLVE

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Event is one event of a stream.
@@ -322,4 +323,11 @@ func stats(client *C.eventsource_t) Stats {
 // Version is that of the libeventsource that is running.
 func Version() string {
 	return C.GoString(C.eventsource_version())
+}
+
+// HasFeature tells whether that libeventsource has a part that a build can leave out, such as "tls". An option that needs
+// one that it has not is refused with [ErrUnsupported].
+func HasFeature(name string) bool {
+	text := append([]byte(name), 0)
+	return C.eventsource_has_feature((*C.char)(unsafe.Pointer(&text[0]))) != 0
 }

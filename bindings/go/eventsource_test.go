@@ -695,6 +695,12 @@ func TestTheLogTellsOfStreams(t *testing.T) {
 	}
 }
 
+func TestTheLibraryTellsWhatItWasBuiltWith(t *testing.T) {
+	if !eventsource.HasFeature("tls") || eventsource.HasFeature("carrier pigeons") {
+		t.Error("it has TLS, and nothing else that it does not know")
+	}
+}
+
 func TestTheVersionIsTheLibrarys(t *testing.T) {
 	if version := eventsource.Version(); strings.Count(version, ".") != 2 {
 		t.Errorf("%q", version)

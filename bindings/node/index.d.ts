@@ -1,6 +1,12 @@
 /** The version of libeventsource that is running, such as "0.9.0". */
 export const version: string;
 
+/**
+ * Whether that libeventsource has a part that a build can leave out, such as "tls". A setting that needs one that it has not is
+ * refused with "EVENTSOURCE_ERR_UNSUPPORTED".
+ */
+export function hasFeature(name: string): boolean;
+
 /** One event. */
 export interface StreamEvent {
     /** The event type; "message" when the stream names none. */

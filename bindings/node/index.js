@@ -3,4 +3,4 @@ export { EventSource } from './lib/event-source.js';
 export { EventSourceError, SettingError, StreamError } from './lib/errors.js';
 export { metrics } from './lib/loop.js';
 export { EventStream } from './lib/stream.js';
-export { version } from './lib/native.js';
+export { hasFeature, version } from './lib/native.js';

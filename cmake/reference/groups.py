@@ -44,7 +44,7 @@ GROUPS = [
     Group("log", "The log", "What the library tells of all clients of the process, and which client it tells it of.",
           r"eventsource_log_.* eventsource_set_name eventsource_get_number"),
     Group("library", "The library", "Statuses, versions, and what one platform alone needs.", r"""
-        eventsource_status_.* eventsource_version(_number)? eventsource_android_init
+        eventsource_status_.* eventsource_version(_number)? eventsource_has_feature eventsource_android_init
         EVENTSOURCE_VERSION_.* EVENTSOURCE_HAS EVENTSOURCE_(NO_)?NODISCARD"""),
     Group("settings", "", "", r"eventsource_set_.*"),  # a setter that is none of the above
 ]

@@ -1,6 +1,7 @@
 //! Content codings (RFC 9110, section 8.4): which there are, and which a response has.
 
 use super::error::{Error, ErrorKind};
+use crate::features::{self, left_out};
 use hyper::http::header::CONTENT_ENCODING;
 use hyper::http::{HeaderMap, HeaderValue};
 use std::fmt;
@@ -60,6 +61,13 @@ pub fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Error> {
         return Ok(Vec::new());
     }
     let codings: Vec<_> = names(headers).filter_map(Coding::named).collect();
+    if let (false, Some(coding)) = (features::CODINGS, codings.first()) {
+        let message = format!(
+            "the response is encoded with {coding}, and {}",
+            left_out("codings")
+        );
+        return Err(Error::new(ErrorKind::ContentEncoding, message));
+    }
     if codings.len() > MOST {
         let codings = codings.len();
         return Err(Error::new(

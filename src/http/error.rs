@@ -185,6 +185,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Why a request has no response.
+#[derive(Debug)]
+pub struct Failed {
+    /// What went wrong.
+    pub error: Error,
+    /// The server has not begun with the request, and will not.
+    pub is_unprocessed: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed {
+            error,
+            is_unprocessed: false,
+        }
+    }
+}
+
 /// An error and its causes, outermost first. An I/O error's cause is what it was made of, which it itself takes for the
 /// same as itself.
 pub fn causes<'a>(

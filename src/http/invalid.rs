@@ -1,5 +1,7 @@
 //! Why a setting is refused, at the setter.
 
+use crate::features::left_out;
+
 /// Why a setting is refused.
 #[derive(Debug)]
 pub struct Invalid {
@@ -22,9 +24,16 @@ pub enum InvalidKind {
     Value,
     /// Certificates.
     Pem,
+    /// What this build has not.
+    Unsupported,
 }
 
 impl Invalid {
+    /// A refusal of what needs a part that this build has not.
+    pub fn unsupported(part: &str) -> Invalid {
+        Invalid::new(InvalidKind::Unsupported, left_out(part))
+    }
+
     /// A refusal with its reason.
     pub fn new(kind: InvalidKind, message: impl Into<String>) -> Invalid {
         Invalid {

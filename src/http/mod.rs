@@ -16,12 +16,17 @@ mod head;
 mod invalid;
 mod origin;
 mod request;
+mod versions;
 
 // How long may be waited.
 mod clock;
 mod patience;
 
 // The way to a host, and which certificates to trust on it.
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "without/tls.rs"]
 mod tls;
 mod way;
 
@@ -33,11 +38,19 @@ mod connect;
 
 // The versions of HTTP, and how they frame content.
 mod http1;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(not(feature = "http2"))]
+#[path = "without/http2.rs"]
 mod http2;
 
 // Content, decoded: the body.
 mod body;
 mod content;
+#[cfg(feature = "codings")]
+mod decoding;
+#[cfg(not(feature = "codings"))]
+#[path = "without/decoding.rs"]
 mod decoding;
 mod response;
 
@@ -61,5 +74,6 @@ pub use request::Request;
 pub use response::Response;
 #[cfg(target_os = "android")]
 pub use tls::init_android;
-pub use tls::{Alpn, KeyLog, MinVersion, Tls, read_client_cert, read_roots};
+pub use tls::{KeyLog, Tls, read_client_cert, read_roots};
+pub use versions::{Alpn, MinVersion};
 pub use way::Network;

@@ -1,6 +1,7 @@
 //! How requests are made.
 
-use super::tls::{Alpn, Tls};
+use super::tls::Tls;
+use super::versions::Alpn;
 use super::way::Network;
 use std::time::Duration;
 

@@ -44,6 +44,10 @@ if (library.func('int32_t eventsource_version_number(void)')() < 9000) {
     throw new Error(`libeventsource ${version} is too old for this package; it needs 0.9.0 or later`);
 }
 
+const has = library.func('int32_t eventsource_has_feature(const char *name)');
+/** Whether that library has a part that a build can leave out, such as "tls". */
+export const hasFeature = (name) => has(String(name)) !== 0;
+
 export const EventStruct = koffi.struct({
     size: 'size_t',
     type: 'void *', typeLength: 'size_t',

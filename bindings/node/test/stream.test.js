@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { EventSourceError, EventStream, SettingError, StreamError, metrics, version } from 'libeventsource';
+import { EventSourceError, EventStream, SettingError, StreamError, hasFeature, metrics, version } from 'libeventsource';
 
 import { PATIENCE, all, serve } from './server.js';
 
@@ -34,6 +34,11 @@ test('events come in order, over reconnects, until the server asks for the end',
     assert.ok(connectTime > 0 && headTime > 0 && headTime < 10_000);
     assert.equal(stream.state, 'closed');
     assert.equal(stream.closeReason, 'server');
+});
+
+test('the library tells what it was built with', () => {
+    assert.equal(hasFeature('tls'), true);
+    assert.equal(hasFeature('carrier pigeons'), false);
 });
 
 test("the version is the library's", () => {

@@ -10,7 +10,7 @@ and the same with `async with` and `async for`. The README says what to know.
 from ._errors import EventSourceError, SettingError, StreamError
 from ._log import start_logging, stop_logging
 from ._metrics import Metrics, metrics
-from ._native import version
+from ._native import has_feature, version
 from ._stream import Document, Event, Redirect, Request, Response, Stats, Stream
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Stats",
     "Stream",
     "StreamError",
+    "has_feature",
     "metrics",
     "start_logging",
     "stop_logging",

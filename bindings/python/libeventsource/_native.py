@@ -307,6 +307,7 @@ free_runtime = _function("runtime_free", None, c_void_p)
 
 _version = _function("version", c_char_p)
 _version_number = _function("version_number", c_int32)
+_has_feature = _function("has_feature", c_int32, c_char_p)
 _status_name = _function("status_name", c_char_p, c_int32)
 _status_text = _function("status_text", c_char_p, c_int32)
 _new = _function("new", c_void_p, c_char_p)
@@ -360,6 +361,12 @@ changes = dict(
 version = _version().decode()
 if _version_number() < 9000:
     raise ImportError(f"libeventsource {version} is too old for this package; it needs 0.9.0 or later")
+
+
+def has_feature(name):
+    """Whether that library has a part that a build can leave out, such as "tls". A setting that needs one that it has not is
+    refused with EVENTSOURCE_ERR_UNSUPPORTED."""
+    return _has_feature(name.encode()) != 0
 
 
 def _made(handle, check, getter):

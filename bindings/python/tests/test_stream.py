@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.request
 
-from libeventsource import EventSourceError, SettingError, Stream, StreamError, metrics, version
+from libeventsource import EventSourceError, SettingError, Stream, StreamError, has_feature, metrics, version
 
 from .support import PATIENCE, ServerTest, descriptor_count, ids, thread_count, up_to
 
@@ -86,6 +86,10 @@ class Reading(ServerTest):
     def test_the_version_is_the_library_s(self):
         self.assertRegex(version, r"^\d+\.\d+\.\d+$")
         self.assertGreaterEqual(tuple(map(int, version.split("."))), (0, 9, 0))
+
+    def test_the_library_tells_what_it_was_built_with(self):
+        self.assertTrue(has_feature("tls"))
+        self.assertFalse(has_feature("carrier pigeons"))
 
     def test_odd_events_are_what_the_standard_makes_of_them(self):
         with urllib.request.urlopen(f"{self.url}/odd?as=json") as response:

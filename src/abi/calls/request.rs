@@ -429,7 +429,7 @@ pub unsafe extern "C" fn eventsource_request_set_method(
 ///
 /// @param request the request, during `on_request`
 /// @param url as for `eventsource_set_url`
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS
 ///
 /// The thread of `on_request`, until that callback returns.
 ///

@@ -1,6 +1,7 @@
 //! Why a call is refused: by what the library itself says, too.
 
 use crate::abi::types::status::{eventsource_status_t, *};
+use crate::features::left_out;
 use crate::stream::{Invalid, InvalidKind, Refused};
 use std::borrow::Cow;
 
@@ -27,6 +28,14 @@ impl Refusal {
         Refusal::new(EVENTSOURCE_ERR_FREED, format!("{what} has been freed"))
     }
 
+    /// Refuses what needs a part that this build has not.
+    pub fn unless(has: bool, part: &str) -> Result<(), Refusal> {
+        match has {
+            true => Ok(()),
+            false => Err(Refusal::new(EVENTSOURCE_ERR_UNSUPPORTED, left_out(part))),
+        }
+    }
+
     pub fn runtime(error: &std::io::Error) -> Refusal {
         Refusal::new(
             EVENTSOURCE_ERR_RUNTIME,
@@ -43,6 +52,7 @@ impl From<Invalid> for Refusal {
             InvalidKind::Method => EVENTSOURCE_ERR_METHOD,
             InvalidKind::Value => EVENTSOURCE_ERR_VALUE,
             InvalidKind::Pem => EVENTSOURCE_ERR_PEM,
+            InvalidKind::Unsupported => EVENTSOURCE_ERR_UNSUPPORTED,
         };
         Refusal::new(status, invalid.message)
     }

@@ -46,6 +46,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_FORKED = 14,
     /// The client or runtime has been freed.
     EVENTSOURCE_ERR_FREED = 15,
+    /// The call needs a part that was left out when the library was built: `eventsource_has_feature`.
+    EVENTSOURCE_ERR_UNSUPPORTED = 16,
 
     /// The host's name could not be resolved.
     EVENTSOURCE_ERR_RESOLVE = 32,
@@ -69,7 +71,7 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_HTTP_STATUS = 40,
     /// The response is not `text/event-stream`.
     EVENTSOURCE_ERR_CONTENT_TYPE = 41,
-    /// The response has more than two content codings.
+    /// The response has more than two content codings, or one in a build without codings.
     EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
     /// A redirect has no usable `Location` or two different ones, or leads from https to http; or `on_redirect` refused it; or it
     /// would take the request's body to another origin, and `on_redirect` did not say so.
@@ -116,6 +118,7 @@ enumeration!(eventsource_status_t {
     EVENTSOURCE_ERR_PANIC
     EVENTSOURCE_ERR_FORKED
     EVENTSOURCE_ERR_FREED
+    EVENTSOURCE_ERR_UNSUPPORTED
     EVENTSOURCE_ERR_RESOLVE
     EVENTSOURCE_ERR_CONNECT
     EVENTSOURCE_ERR_CONNECT_TIMEOUT
@@ -249,6 +252,7 @@ fn describe(status: i32) -> (&'static CStr, &'static CStr) {
         EVENTSOURCE_ERR_PANIC "internal error"
         EVENTSOURCE_ERR_FORKED "the handle belongs to the parent process"
         EVENTSOURCE_ERR_FREED "the client or runtime has been freed"
+        EVENTSOURCE_ERR_UNSUPPORTED "this build of the library cannot do that"
         EVENTSOURCE_ERR_RESOLVE "the host's name could not be resolved"
         EVENTSOURCE_ERR_CONNECT "no connection could be made"
         EVENTSOURCE_ERR_CONNECT_TIMEOUT "connecting took too long"

@@ -1,13 +1,25 @@
 //! From a URL to a transport: a connection to the host, or to the proxy that is to make the request.
 
-mod connect_method;
 mod patient;
 mod proxy_failure;
 mod resolve;
+#[cfg(feature = "tls")]
 mod secure;
-mod socks;
+#[cfg(not(feature = "tls"))]
+#[path = "../without/secure.rs"]
+mod secure;
+#[cfg(feature = "tls")]
+mod secured;
+#[cfg(not(feature = "tls"))]
+#[path = "../without/secured.rs"]
+mod secured;
 pub mod tcp;
 pub mod transport;
+#[cfg(feature = "proxies")]
+mod tunnel;
+#[cfg(not(feature = "proxies"))]
+#[path = "../without/tunnel.rs"]
+mod tunnel;
 mod unix;
 
 pub use proxy_failure::refused;
@@ -117,12 +129,12 @@ async fn lead(
         // In boxes: most connections need neither.
         Route::Forward(proxy) => Box::pin(reach(proxy, options, clock)).await,
         Route::Tunnel(proxy) if proxy.protocol().is_socks() => {
-            Box::pin(socks::open(proxy, &uri, options, clock)).await
+            Box::pin(tunnel::by_socks(proxy, &uri, options, clock)).await
         }
         Route::Tunnel(proxy) => {
             Box::pin(async move {
                 let transport = reach(proxy, options, clock).await?;
-                connect_method::open(proxy, &uri, transport).await
+                tunnel::by_connect(proxy, &uri, transport).await
             })
             .await
         }

@@ -1,5 +1,6 @@
 //! TLS over whatever leads to a host, by hyper-rustls' connector.
 
+use super::secured::Secured;
 use super::transport::{Transport, Underlay};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::tls::{Tls, failure};
@@ -23,7 +24,7 @@ where
     // Not by its builder, which takes no configuration that says what ALPN is.
     let mut connector = HttpsConnector::new(inner, ready.config.clone(), true, name);
     let error = match connector.call(uri).await {
-        Ok(secured) => return Ok(Transport::Tls(Box::new(secured))),
+        Ok(secured) => return Ok(Transport::Tls(Box::new(Secured::new(secured)))),
         Err(error) => error,
     };
     let error = match error.downcast::<Error>() {

@@ -1,17 +1,19 @@
 //! A connection to a peer: to the host, or to a proxy.
 
 use super::patient::Patient;
+use super::secured::Secured;
 use super::{tcp, unix};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::facts::{Peer, TlsVersion};
 use crate::http::tls::failure;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConnection, ProtocolVersion};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// What TLS is laid on, as hyper-rustls takes it.
+pub type Underlay = TokioIo<Patient<Transport>>;
 
 /// A connection, with or without TLS, which may be to a proxy that passes on what is inside, TLS again. In a box, what TLS
 /// takes is not taken of those that have none.
@@ -19,38 +21,25 @@ use std::task::{Context, Poll};
 pub enum Transport {
     Plain(tcp::Socket),
     Unix(unix::Socket),
-    Tls(Box<Secured>),
+    Tls(Box<Secured<Transport>>),
 }
-
-/// What TLS is laid on, as hyper-rustls takes it.
-pub type Underlay = TokioIo<Patient<Transport>>;
-
-/// TLS on that, as hyper-rustls gives it.
-pub type Secured = MaybeHttpsStream<Underlay>;
 
 impl Transport {
     /// Whether the server has chosen HTTP/2 (ALPN, RFC 7301).
     pub fn has_negotiated_http2(&self) -> bool {
-        self.tls().and_then(|tls| tls.alpn_protocol()) == Some(b"h2")
-    }
-
-    /// The outermost TLS.
-    fn tls(&self) -> Option<&ClientConnection> {
-        match self {
-            Transport::Tls(secured) => match &**secured {
-                MaybeHttpsStream::Https(tls) => Some(tls.inner().get_ref().1),
-                MaybeHttpsStream::Http(_) => None,
-            },
-            Transport::Plain(_) | Transport::Unix(_) => None,
-        }
+        self.tls().is_some_and(Secured::has_negotiated_http2)
     }
 
     /// The version of the outermost TLS.
     pub fn tls_version(&self) -> Option<TlsVersion> {
-        match self.tls()?.protocol_version()? {
-            ProtocolVersion::TLSv1_2 => Some(TlsVersion::Tls12),
-            ProtocolVersion::TLSv1_3 => Some(TlsVersion::Tls13),
-            _ => None,
+        self.tls()?.version()
+    }
+
+    /// The outermost TLS.
+    fn tls(&self) -> Option<&Secured<Transport>> {
+        match self {
+            Transport::Tls(secured) => Some(secured),
+            Transport::Plain(_) | Transport::Unix(_) => None,
         }
     }
 
@@ -66,16 +55,9 @@ impl Transport {
         match self {
             Transport::Plain(socket) => Some(socket),
             Transport::Unix(_) => None,
-            Transport::Tls(secured) => match &**secured {
-                MaybeHttpsStream::Https(tls) => below(tls.inner().get_ref().0.inner()).socket(),
-                MaybeHttpsStream::Http(underlay) => below(underlay).socket(),
-            },
+            Transport::Tls(secured) => secured.transport().socket(),
         }
     }
-}
-
-fn below(underlay: &Underlay) -> &Transport {
-    underlay.inner().transport()
 }
 
 /// What broke a connection.

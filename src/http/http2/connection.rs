@@ -1,10 +1,10 @@
 //! A connection: the slots on it, and the task that reads and writes it.
 
-use super::failure::{self, Broken, Ended, Failed};
+use super::failure::{self, Broken, Ended};
 use super::filtered::Filtered;
 use super::frames::{Reader, Streams};
 use crate::http::connect::tcp::has_gone;
-use crate::http::error::{ADDRESS_GONE, Error};
+use crate::http::error::{ADDRESS_GONE, Error, Failed};
 use crate::http::facts::Facts;
 use crate::http::head;
 use crate::http::patience::within;

@@ -4,24 +4,6 @@ use crate::http::error::{Error, ErrorKind};
 use h2::Reason;
 use std::sync::{Arc, OnceLock};
 
-/// Why there is no response.
-#[derive(Debug)]
-pub struct Failed {
-    /// What went wrong.
-    pub error: Error,
-    /// The server has not begun with the request, and will not.
-    pub is_unprocessed: bool,
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Failed {
-        Failed {
-            error,
-            is_unprocessed: false,
-        }
-    }
-}
-
 /// What ended a stream; `None` if it was the end of its connection.
 pub fn of_stream(error: &h2::Error) -> Option<Error> {
     let is_of_stream = error.is_reset() || error.is_go_away() && error.is_remote();

@@ -10,10 +10,9 @@ mod filtered;
 mod frames;
 mod sharing;
 
-pub use failure::Failed;
 pub use sharing::{Reached, reach};
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorKind, Failed};
 use super::head::{Head, MOST_FIELDS};
 use super::request::Request;
 use bytes::Bytes;

@@ -1,6 +1,7 @@
 //! URLs as requests have them: checked, so that no attempt fails for what the URL is.
 
 use super::header::{Field, authorization, basic};
+use crate::features;
 use crate::http::invalid::{Invalid, InvalidKind};
 use crate::words;
 use hyper::http::Uri;
@@ -50,6 +51,9 @@ pub fn connectable(mut url: Url) -> Result<Url, Invalid> {
     let refuse = |why: String| Err(Invalid::new(InvalidKind::Url, why));
     if !matches!(url.scheme(), "http" | "https") {
         return refuse(wrong_scheme(&url));
+    }
+    if url.scheme() == "https" && !features::TLS {
+        return Err(Invalid::unsupported("TLS"));
     }
     url.set_fragment(None);
     // Both only fail for URLs without a host, which http and https have.

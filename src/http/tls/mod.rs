@@ -15,10 +15,10 @@ mod verifier;
 
 #[cfg(target_os = "android")]
 pub use android::init as init_android;
-pub use policy::{Alpn, MinVersion};
 
 use super::error::{Error, ErrorKind};
 use super::invalid::{Invalid, InvalidKind};
+use super::versions::{Alpn, MinVersion};
 use client_cert::ClientCert;
 pub use key_log::KeyLog;
 use pins::Pins;

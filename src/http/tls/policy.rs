@@ -6,7 +6,9 @@ use super::key_log::KeyLog;
 use super::pins::Pins;
 use super::trusted::{ExtraRoots, Fingerprints, Trusted};
 use super::verifier::{AcceptAnybody, Pinned};
+use crate::features;
 use crate::http::error::{Error, ErrorKind};
+use crate::http::versions::{Alpn, MinVersion};
 use crate::log::{self, Kind, Level};
 use crate::sync::{PerProcess, lock};
 use rustls::client::danger::ServerCertVerifier;
@@ -32,28 +34,6 @@ pub struct Policy {
     pub insecure: bool,
     pub alpn: Alpn,
     pub key_log: Option<Arc<KeyLog>>,
-}
-
-/// The lowest version of TLS that is spoken. What is older than 1.2 is not spoken at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MinVersion {
-    /// TLS 1.2 (RFC 5246).
-    #[default]
-    Tls12,
-    /// TLS 1.3 (RFC 8446).
-    Tls13,
-}
-
-/// The protocols that a server is offered (ALPN, RFC 7301).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Alpn {
-    /// HTTP/1.1.
-    Http1Only,
-    /// HTTP/2 rather than HTTP/1.1.
-    #[default]
-    Both,
-    /// HTTP/2.
-    Http2Only,
 }
 
 /// How often what is trusted is read anew for one policy: a server that is not to be trusted may be asked every second.
@@ -246,6 +226,7 @@ impl Alpn {
     fn protocols(self) -> Vec<Vec<u8>> {
         let names: &[&str] = match self {
             Alpn::Http1Only => &["http/1.1"],
+            Alpn::Both if !features::HTTP2 => &["http/1.1"],
             Alpn::Both => &["h2", "http/1.1"],
             Alpn::Http2Only => &["h2"],
         };

@@ -5,6 +5,7 @@ use super::host::host;
 use super::interface::Interface;
 use super::no_proxy;
 use super::proxy::{Environment, Proxy};
+use crate::features::{self, left_out};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::invalid::{Invalid, InvalidKind};
 use hyper::Uri;
@@ -77,6 +78,7 @@ impl Network {
         self.ways_mut().proxy = match url {
             None => Choice::Environment,
             Some("") => Choice::Off,
+            Some(_) if !features::PROXIES => return Err(Invalid::unsupported("proxies")),
             Some(url) => Choice::This(Arc::new(Proxy::parse(url)?)),
         };
         Ok(())
@@ -193,6 +195,13 @@ impl Network {
         }
         // Never without a proxy that was meant to be used.
         let proxy = proxy.map_err(|why| Error::new(ErrorKind::Proxy, why.clone()).of_settings())?;
+        if !features::PROXIES {
+            let what = format!(
+                "the environment names the proxy {proxy}, but {}",
+                left_out("proxies")
+            );
+            return Err(Error::new(ErrorKind::Proxy, what).of_settings());
+        }
         let proxy = proxy.clone();
         Ok(match scheme {
             "http" if !proxy.protocol().is_socks() => Route::Forward(proxy),

@@ -1,5 +1,6 @@
 //! Proxies: what a proxy's URL says, and what the environment says of proxies.
 
+use crate::features;
 use crate::http::invalid::{Invalid, InvalidKind};
 use crate::http::request::header::basic;
 use crate::process;
@@ -82,6 +83,9 @@ impl Proxy {
             .unwrap_or(("http", text.trim()));
         let protocol = Protocol::of(scheme)
             .ok_or_else(|| invalid("its scheme is not http, https, socks5 or socks5h"))?;
+        if protocol == Protocol::Https && !features::TLS {
+            return Err(Invalid::unsupported("TLS"));
+        }
         // As of a scheme that the parser does not know, for which it drops no port.
         let url =
             Url::parse(&format!("proxy://{rest}")).map_err(|error| invalid(&error.to_string()))?;

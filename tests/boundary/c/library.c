@@ -41,6 +41,7 @@ static void every_status_has_its_own_name(void) {
         STATUS(EVENTSOURCE_ERR_PANIC, 13),
         STATUS(EVENTSOURCE_ERR_FORKED, 14),
         STATUS(EVENTSOURCE_ERR_FREED, 15),
+        STATUS(EVENTSOURCE_ERR_UNSUPPORTED, 16),
         STATUS(EVENTSOURCE_ERR_RESOLVE, 32),
         STATUS(EVENTSOURCE_ERR_CONNECT, 33),
         STATUS(EVENTSOURCE_ERR_CONNECT_TIMEOUT, 34),
@@ -78,7 +79,7 @@ static void every_status_has_its_own_name(void) {
 }
 
 static void a_number_that_is_no_status_has_a_name_too(void) {
-    static const int32_t NUMBERS[] = {-1, 16, 31, 60, INT32_MAX, INT32_MIN};
+    static const int32_t NUMBERS[] = {-1, 17, 31, 60, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         CHECK_TEXT(eventsource_status_name(NUMBERS[i]), "EVENTSOURCE_ERR_UNKNOWN");
     }

@@ -102,6 +102,10 @@ public final class EventStream: AsyncSequence, Sendable {
 
     /// The version of the library that is running.
     public static var libraryVersion: String { String(cString: eventsource_version()) }
+
+    /// Whether that library has a part that a build can leave out, such as `"tls"`. A setting that needs one that it has not
+    /// is refused with `.unsupported`.
+    public static func libraryHas(_ feature: String) -> Bool { eventsource_has_feature(feature) != 0 }
 }
 
 // Two tasks that run at the same time would each see some of the events.

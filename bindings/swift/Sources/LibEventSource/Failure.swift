@@ -17,6 +17,7 @@ extension EventStream {
             public static let value = Code(EVENTSOURCE_ERR_VALUE)
             public static let pem = Code(EVENTSOURCE_ERR_PEM)
             public static let state = Code(EVENTSOURCE_ERR_STATE)
+            public static let unsupported = Code(EVENTSOURCE_ERR_UNSUPPORTED)
             public static let runtime = Code(EVENTSOURCE_ERR_RUNTIME)
             public static let panic = Code(EVENTSOURCE_ERR_PANIC)
             public static let forked = Code(EVENTSOURCE_ERR_FORKED)

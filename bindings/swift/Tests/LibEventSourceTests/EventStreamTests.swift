@@ -380,6 +380,8 @@ final class EventStreamTests: LimitedTests {
 
     func testTheVersionIsTheLibrarys() {
         XCTAssertEqual(EventStream.libraryVersion.split(separator: ".").count, 3)
+        XCTAssertTrue(EventStream.libraryHas("tls"))
+        XCTAssertFalse(EventStream.libraryHas("carrier pigeons"))
     }
 
     func testNothingIsLeftWhenALoopEnds() async throws {

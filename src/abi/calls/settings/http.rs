@@ -2,10 +2,12 @@
 
 use super::set::set;
 use crate::abi::guard::arguments::one_of;
+use crate::abi::guard::refusal::Refusal;
 use crate::abi::objects::refused::Setting;
 use crate::abi::types::enumeration::enumeration;
 use crate::abi::types::handles::eventsource_t;
 use crate::abi::types::status::eventsource_status_t;
+use crate::features;
 use crate::http::Version;
 use std::mem::MaybeUninit;
 
@@ -47,7 +49,8 @@ enumeration!(eventsource_http_t {
 ///
 /// @param es the client
 /// @param version the version
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_UNSUPPORTED` for HTTP/2 in a build without
+///         it, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -60,13 +63,13 @@ pub unsafe extern "C" fn eventsource_set_http_version(
     // SAFETY: the header's rules for pointers.
     unsafe {
         set(es, Setting::new("http_version"), |settings| {
-            settings
-                .http
-                .set_version(match one_of(version, "the version of HTTP")? {
-                    EVENTSOURCE_HTTP_DEFAULT => Version::Negotiated,
-                    EVENTSOURCE_HTTP_1_1 => Version::Http1,
-                    EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE => Version::Http2,
-                });
+            let version = match one_of(version, "the version of HTTP")? {
+                EVENTSOURCE_HTTP_DEFAULT => Version::Negotiated,
+                EVENTSOURCE_HTTP_1_1 => Version::Http1,
+                EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE => Version::Http2,
+            };
+            Refusal::unless(features::HTTP2 || version != Version::Http2, "HTTP/2")?;
+            settings.http.set_version(version);
             Ok(())
         })
     }

@@ -28,7 +28,8 @@ use std::ffi::c_char;
 ///        other TLS setting applies to it, and it is verified even if the server is not. Empty for no proxy, whatever the
 ///        environment says; NULL for what it says.
 /// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_URL`, also for a user or password that the
-///         protocol has no room for, `ERR_STATE` while the client runs
+///         protocol has no room for, `ERR_UNSUPPORTED` in a build without proxies, and for an https proxy in one without TLS, `ERR_STATE`
+///         while the client runs
 ///
 /// Any thread, while the client does not run.
 ///

@@ -8,6 +8,7 @@ use crate::abi::objects::client::setting_call;
 use crate::abi::objects::refused::Setting;
 use crate::abi::types::handles::eventsource_t;
 use crate::abi::types::status::eventsource_status_t;
+use crate::features;
 use crate::http::{Invalid, Request};
 use std::ffi::{c_char, c_void};
 
@@ -42,7 +43,7 @@ unsafe fn header(
 /// @param es the client
 /// @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
 ///        dropped
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_HEADER` when there is no room for the user and password among
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS, `ERR_HEADER` when there is no room for the user and password among
 ///         the headers, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
@@ -259,7 +260,8 @@ pub unsafe extern "C" fn eventsource_set_basic_auth(
 ///
 /// @param es the client
 /// @param on 1: ask; 0: do not
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` for 1 in a build without codings, `ERR_STATE` while the
+///         client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -272,7 +274,9 @@ pub unsafe extern "C" fn eventsource_set_compression(
     // SAFETY: the header's rules for pointers.
     unsafe {
         set(es, Setting::new("compression"), |settings| {
-            settings.request.set_compression(switch(on, "on")?);
+            let on = switch(on, "on")?;
+            Refusal::unless(features::CODINGS || !on, "codings")?;
+            settings.request.set_compression(on);
             Ok(())
         })
     }

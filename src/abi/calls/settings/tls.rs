@@ -1,6 +1,5 @@
 //! Which servers a client trusts, and which certificate it shows.
 
-use super::set::set;
 use crate::abi::guard::arguments::{bytes, one_of, optional_text, switch};
 use crate::abi::guard::refusal::Refusal;
 use crate::abi::objects::client::setting_call;
@@ -9,7 +8,8 @@ use crate::abi::types::enumeration::enumeration;
 use crate::abi::types::handles::eventsource_t;
 use crate::abi::types::status::{EVENTSOURCE_ERR_VALUE, eventsource_status_t};
 use crate::abi::types::tls_version::eventsource_tls_version_t;
-use crate::http::{KeyLog, MinVersion, read_client_cert, read_roots};
+use crate::features;
+use crate::http::{KeyLog, MinVersion, Tls, read_client_cert, read_roots};
 use crate::stream::Settings;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
@@ -22,6 +22,23 @@ enumeration!(eventsource_tls_version_t {
     EVENTSOURCE_TLS_1_2
     EVENTSOURCE_TLS_1_3
 });
+
+/// Runs a setter's body on the TLS policy; as for [`set`](super::set::set).
+///
+/// # Safety
+/// As for `client_call`.
+unsafe fn set_tls(
+    es: *mut eventsource_t,
+    setting: Setting<'_>,
+    change: impl FnOnce(&mut Tls) -> Result<(), Refusal>,
+) -> eventsource_status_t {
+    let set = |settings: &mut Settings| {
+        Refusal::unless(features::TLS, "TLS")?;
+        change(&mut settings.http.tls)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { super::set::set(es, setting, set) }
+}
 
 /// Trusts certificate authorities beside the operating system's, or in their place: `eventsource_set_ca_exclusive`.
 ///
@@ -45,7 +62,7 @@ enumeration!(eventsource_tls_version_t {
 /// @param pem one or more certificates in PEM form, copied; a later call, or one of `eventsource_set_ca_file`, replaces an
 ///        earlier one's
 /// @param len bytes of `pem`; 0 to trust the operating system's alone
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -58,11 +75,8 @@ pub unsafe extern "C" fn eventsource_set_ca_pem(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("certificate authorities"), |settings| {
-            Ok(settings
-                .http
-                .tls
-                .set_extra_roots(bytes(pem, len, "the PEM text")?)?)
+        set_tls(es, Setting::new("certificate authorities"), |tls| {
+            Ok(tls.set_extra_roots(bytes(pem, len, "the PEM text")?)?)
         })
     }
 }
@@ -75,7 +89,7 @@ pub unsafe extern "C" fn eventsource_set_ca_pem(
 /// @param path of a regular file of at most 16 MiB, with one or more certificates in PEM form. NULL to trust the operating
 ///        system's authorities alone
 /// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, is larger,
-///         or is a pipe or device, `ERR_STATE` while the client runs
+///         or is a pipe or device, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -89,6 +103,7 @@ pub unsafe extern "C" fn eventsource_set_ca_file(
     unsafe {
         setting_call(es, Setting::new("certificate authorities"), |es| {
             let path = optional_text(path, "the path")?;
+            Refusal::unless(features::TLS, "TLS")?;
             // Not to read it for nothing.
             es.client().check_stopped()?;
             let roots = path.map(Path::new).map(read_roots).transpose()?;
@@ -110,7 +125,7 @@ pub unsafe extern "C" fn eventsource_set_ca_file(
 /// @param es the client
 /// @param exclusive 1: trust only the authorities that are set here; without any, no server is trusted. 0: trust them in addition to
 ///        the operating system's
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -122,9 +137,9 @@ pub unsafe extern "C" fn eventsource_set_ca_exclusive(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("ca_exclusive"), |settings| {
+        set_tls(es, Setting::new("ca_exclusive"), |tls| {
             let exclusive = switch(exclusive, "exclusive")?;
-            settings.http.tls.set_exclusive_roots(exclusive);
+            tls.set_exclusive_roots(exclusive);
             Ok(())
         })
     }
@@ -143,7 +158,7 @@ pub unsafe extern "C" fn eventsource_set_ca_exclusive(
 /// @param cert_len bytes of `cert`; 0, and 0 for `key_len`, for no certificate
 /// @param key PEM: its private key (PKCS #8, PKCS #1 or SEC1), not encrypted; copied, and never logged or told
 /// @param key_len bytes of `key`; 0 when `cert` holds the key, too
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_PEM`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -158,10 +173,10 @@ pub unsafe extern "C" fn eventsource_set_client_cert_pem(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("client certificate"), |settings| {
+        set_tls(es, Setting::new("client certificate"), |tls| {
             let cert = bytes(cert, cert_len, "the certificate's PEM text")?;
             let key = bytes(key, key_len, "the key's PEM text")?;
-            Ok(settings.http.tls.set_client_cert(cert, key)?)
+            Ok(tls.set_client_cert(cert, key)?)
         })
     }
 }
@@ -177,7 +192,7 @@ pub unsafe extern "C" fn eventsource_set_client_cert_pem(
 ///        authority, if any. NULL, and NULL for `key_path`, for no certificate
 /// @param key_path of such a file with the private key; NULL when the certificate's file holds the key, too
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_PEM`, also for a file that cannot be read, is larger, or is a pipe or
-///         device, `ERR_STATE` while the client runs
+///         device, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -193,6 +208,7 @@ pub unsafe extern "C" fn eventsource_set_client_cert_file(
         setting_call(es, Setting::new("client certificate"), |es| {
             let cert = optional_text(cert_path, "the certificate's path")?.map(Path::new);
             let key = optional_text(key_path, "the key's path")?.map(Path::new);
+            Refusal::unless(features::TLS, "TLS")?;
             // Not to read them for nothing.
             es.client().check_stopped()?;
             let client_cert = match (cert, key) {
@@ -214,7 +230,7 @@ pub unsafe extern "C" fn eventsource_set_client_cert_file(
 /// @param es the client
 /// @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
 ///        are separated by `;`. NULL for any key
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -226,9 +242,9 @@ pub unsafe extern "C" fn eventsource_set_pinned_keys(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("pinned_keys"), |settings| {
+        set_tls(es, Setting::new("pinned_keys"), |tls| {
             let pins = optional_text(pins, "the pins")?;
-            Ok(settings.http.tls.set_pinned_keys(pins)?)
+            Ok(tls.set_pinned_keys(pins)?)
         })
     }
 }
@@ -237,7 +253,7 @@ pub unsafe extern "C" fn eventsource_set_pinned_keys(
 ///
 /// @param es the client
 /// @param version the version
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -249,7 +265,7 @@ pub unsafe extern "C" fn eventsource_set_min_tls_version(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("min_tls_version"), |settings| {
+        set_tls(es, Setting::new("min_tls_version"), |tls| {
             let version = match one_of(version, "the version of TLS")? {
                 EVENTSOURCE_TLS_1_2 => MinVersion::Tls12,
                 EVENTSOURCE_TLS_1_3 => MinVersion::Tls13,
@@ -258,7 +274,7 @@ pub unsafe extern "C" fn eventsource_set_min_tls_version(
                     return Err(Refusal::new(EVENTSOURCE_ERR_VALUE, message));
                 }
             };
-            settings.http.tls.set_min_version(version);
+            tls.set_min_version(version);
             Ok(())
         })
     }
@@ -269,7 +285,7 @@ pub unsafe extern "C" fn eventsource_set_min_tls_version(
 ///
 /// @param es the client
 /// @param name a DNS name or an IP address; NULL for the URL's host
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -281,9 +297,9 @@ pub unsafe extern "C" fn eventsource_set_server_name(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("server_name"), |settings| {
+        set_tls(es, Setting::new("server_name"), |tls| {
             let name = optional_text(name, "the server name")?;
-            Ok(settings.http.tls.set_server_name(name)?)
+            Ok(tls.set_server_name(name)?)
         })
     }
 }
@@ -293,7 +309,7 @@ pub unsafe extern "C" fn eventsource_set_server_name(
 ///
 /// @param es the client
 /// @param skip 1: verify nothing; 0: verify (default)
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -305,8 +321,8 @@ pub unsafe extern "C" fn eventsource_set_insecure_skip_verification(
 ) -> eventsource_status_t {
     // SAFETY: the header's rules for pointers.
     unsafe {
-        set(es, Setting::new("insecure_skip_verification"), |settings| {
-            settings.http.tls.set_insecure(switch(skip, "skip")?);
+        set_tls(es, Setting::new("insecure_skip_verification"), |tls| {
+            tls.set_insecure(switch(skip, "skip")?);
             Ok(())
         })
     }
@@ -324,7 +340,7 @@ pub unsafe extern "C" fn eventsource_set_insecure_skip_verification(
 /// @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user whom
 ///        the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
 /// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use it,
-///         `ERR_STATE` while the client runs
+///         `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -338,6 +354,7 @@ pub unsafe extern "C" fn eventsource_set_key_log_file(
     unsafe {
         setting_call(es, Setting::new("key_log_file"), |es| {
             let path = optional_text(path, "the path")?;
+            Refusal::unless(features::TLS, "TLS")?;
             // Not to make it for nothing.
             es.client().check_stopped()?;
             let key_log = path.map(Path::new).map(KeyLog::open).transpose()?;

@@ -1,11 +1,11 @@
 //! Through a SOCKS5 proxy (RFC 1928) to a host. By tokio-socks, as hyper-util's connector blocks its thread to resolve names,
 //! and has no room for the longest.
 
-use super::proxy_failure::no_way_to;
-use super::resolve::resolve;
-use super::tcp;
-use super::transport::Transport;
 use crate::http::clock::Clock;
+use crate::http::connect::proxy_failure::no_way_to;
+use crate::http::connect::resolve::resolve;
+use crate::http::connect::tcp;
+use crate::http::connect::transport::Transport;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::options::Options;
 use crate::http::patience::within;

@@ -1,7 +1,7 @@
 //! Through an HTTP proxy to a host: CONNECT (RFC 9110, section 9.3.6), by hyper's client connection.
 
-use super::proxy_failure::refused;
-use super::transport::Transport;
+use crate::http::connect::proxy_failure::refused;
+use crate::http::connect::transport::Transport;
 use crate::http::error::{Error, ErrorKind, causes};
 use crate::http::head::{Head, LARGEST, MOST_FIELDS, MOST_INTERIM};
 use crate::http::request::header::OWN_USER_AGENT;
