@@ -85,10 +85,10 @@ if(NOT apart EQUAL 0 OR shared EQUAL 0)
     message(FATAL_ERROR "The compiler lets two tasks share an iterator, or refuses two that do not.")
 endif()
 
-# The README's program, with another package whose names are those that several have.
+# The README's program, with another package whose names are those that several have. It names this one by the URL and the version that
+# the project will have.
 set(program "${WORK}/program")
-file(COPY "${SOURCE}/Package.swift" DESTINATION "${WORK}/libeventsource")
-file(COPY "${BINDING}" DESTINATION "${WORK}/libeventsource/bindings")
+file(STRINGS "${SOURCE}/packaging/address" address LIMIT_COUNT 1)
 file(WRITE "${WORK}/other/Package.swift" "// swift-tools-version: 6.0
 import PackageDescription
 
@@ -139,7 +139,9 @@ import PackageDescription
 let package = Package(
     name: \"program\",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(path: \"${WORK}/libeventsource\"), .package(name: \"EventSource\", path: \"${WORK}/other\")],
+    dependencies: [
+        .package(url: \"https://${address}\", from: \"${VERSION}\"), .package(name: \"EventSource\", path: \"${WORK}/other\"),
+    ],
     targets: [
         .executableTarget(
             name: \"program\", dependencies: [.product(name: \"LibEventSource\", package: \"libeventsource\"), \"EventSource\"]),
@@ -147,7 +149,10 @@ let package = Package(
     ]
 )
 ")
-run(${swift} swift build --package-path "${program}" --scratch-path "${program}/build" -Xswiftc -warnings-as-errors)
+fetch(${swift} git --version)
+find_program(python3 python3 REQUIRED)
+run("${python3}" "${CMAKE_CURRENT_LIST_DIR}/published.py" --source "${SOURCE}" --work "${WORK}/published" --version "${VERSION}"
+    --home "${WORK}/home" -- ${swift} swift build --package-path "${program}" --scratch-path "${program}/build" -Xswiftc -warnings-as-errors)
 run_program(${swift} "${program}/build/debug/program")
 run_chat(${swift} "${program}/build/debug/chat")
 # It says why it fails: of a status, and of a port on which nobody listens.
@@ -168,5 +173,23 @@ print(String(cString: eventsource_version()))
 ")
 run(${swift} swiftc -I "${PREFIX}/include" -L "${PREFIX}/${LIBDIR}" "${WORK}/module.swift" -o "${WORK}/module")
 run(${swift} "${WORK}/module")
+
+# The artifact bundle, as far as a Swift older than 6.2 can use it: the module and the archive in it, without the package manager.
+cmake_host_system_information(RESULT processor QUERY OS_PLATFORM)
+set(tarball "libeventsource-${VERSION}-Linux-${processor}")
+if(EXISTS "${PREFIX}/${LIBDIR}/libeventsource.a")
+    file(COPY "${PREFIX}/include" DESTINATION "${WORK}/${tarball}")
+    file(COPY "${PREFIX}/${LIBDIR}/" DESTINATION "${WORK}/${tarball}/lib" PATTERN "*.so*" EXCLUDE)
+    file(COPY "${SOURCE}/LICENSE.txt" DESTINATION "${WORK}/${tarball}")
+    # Only packages have the other licences.
+    file(WRITE "${WORK}/${tarball}/third-parties.txt" "")
+    run(${CMAKE_COMMAND} -E chdir "${WORK}" ${CMAKE_COMMAND} -E tar czf ${tarball}.tar.gz ${tarball})
+    run("${python3}" "${SOURCE}/packaging/swift/artifactbundle" "${WORK}/${tarball}.tar.gz" --output "${WORK}")
+    file(ARCHIVE_EXTRACT INPUT "${WORK}/CEventSource.artifactbundle.zip" DESTINATION "${WORK}")
+    set(variant "${WORK}/CEventSource.artifactbundle/${processor}-unknown-linux-gnu")
+    run(${swift} swiftc -I "${variant}/include" "${WORK}/module.swift" "${variant}/libeventsource.a" -o "${WORK}/from-bundle")
+    unset(ENV{LD_LIBRARY_PATH})
+    run(${swift} "${WORK}/from-bundle")
+endif()
 
 file(REMOVE_RECURSE "${WORK}")
