@@ -203,10 +203,13 @@ export interface StreamOptions {
     /** INSECURE: accept any certificate. For tests only. Default: false. */
     insecureSkipVerification?: boolean;
 
-    /** A stream has opened. Called when the loop reads on, in order with the events. What it throws, the loop gets. */
-    onOpen?: (response: StreamResponse) => void;
+    /**
+     * A stream has opened. Called when the loop reads on, in order with the events. If it returns a promise, the next event waits
+     * for that: it must not wait for an event of this stream. What it throws, or the promise is rejected with, the loop gets.
+     */
+    onOpen?: (response: StreamResponse) => void | PromiseLike<void>;
     /** A comment. Called as `onOpen`. */
-    onComment?: (text: string) => void;
+    onComment?: (text: string) => void | PromiseLike<void>;
     /**
      * An attempt has failed, or a stream was lost. The library waits for the decision; a number retries after so many
      * milliseconds. What it throws ends the stream, and the loop gets it.
@@ -218,7 +221,7 @@ export interface StreamOptions {
      * A whole response that is not an event stream, such as JSON, is a result: the stream then ends. Without this handler it is an
      * error. Called as `onOpen`.
      */
-    onDocument?: (document: StreamDocument) => void;
+    onDocument?: (document: StreamDocument) => void | PromiseLike<void>;
     /** Asked about each redirect. Nothing means 'follow'. The library waits for it, as for `onError`. */
     onRedirect?: (redirect: Redirect) => RedirectDecision;
 }

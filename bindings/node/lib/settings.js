@@ -59,7 +59,9 @@ function decimal(value, setting) {
 
 /** One of a few words. */
 const word = (words) => (value, setting) => {
-    if (Object.hasOwn(words, value)) return words[value];
+    // A number is as good as its text, as in `httpVersion: 2`.
+    const known = typeof value === 'string' || typeof value === 'number';
+    if (known && Object.hasOwn(words, value)) return words[value];
     throw new SettingError(setting, STATUS.VALUE, `${describe(value)} is none of ${Object.keys(words).join(', ')}`);
 };
 
@@ -80,8 +82,12 @@ function headers(value, setting) {
 
 /** Pairs of name and value: of an object, whose values may be arrays, of a Headers, a Map, or of an array of pairs. */
 function* pairs(value, setting) {
-    if (value === null || typeof value !== 'object') throw new TypeError(`${setting}: an object is wanted, not ${describe(value)}`);
-    for (const [name, values] of Symbol.iterator in value ? value : Object.entries(value)) {
+    // Without the value of a string: it may be a secret.
+    if (value === null || typeof value !== 'object') throw new TypeError(`${setting}: an object is wanted, not a ${typeof value}`);
+    for (const pair of Symbol.iterator in value ? value : Object.entries(value)) {
+        // A string of two characters is no pair.
+        if (!Array.isArray(pair) || pair.length !== 2) throw new TypeError(`${setting}: pairs of name and value are wanted`);
+        const [name, values] = pair;
         for (const one of Array.isArray(values) ? values : [values]) {
             yield [text(name, setting, STATUS.HEADER), one === null ? null : text(one, setting, STATUS.HEADER)];
         }
@@ -168,7 +174,10 @@ const SETTINGS = {
 
 /** What is given of an object's members, all of which must be known. undefined is not given. */
 function given(options, known, prefix = '') {
-    if (options === null || typeof options !== 'object') throw new TypeError(`${prefix || 'options'}: an object is wanted`);
+    // An array or a Map has no members of these names, and what it has would be left out in silence.
+    if (options === null || typeof options !== 'object' || Symbol.iterator in options) {
+        throw new TypeError(`${prefix.slice(0, -1) || 'options'}: an object is wanted`);
+    }
     for (const name of Object.keys(options)) {
         if (!Object.hasOwn(known, name)) throw new TypeError(`there is no option ${prefix}${name}`);
     }

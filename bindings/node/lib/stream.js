@@ -40,7 +40,8 @@ export class EventStream {
     #bufferSize;
     #signal;
     #abort;
-    /** What has come and has not been read, in order; [0] to [#next - 1] have been. */
+    /** What has come and has not been read, in order: each an event, a handler with its value, an error, or the end. [0] to
+     * [#next - 1] have been read. */
     #items = [];
     #next = 0;
     #size = 0;
@@ -50,6 +51,8 @@ export class EventStream {
     #lastEventId = '';
     #lastError = null;
     #closeReason = null;
+    /** A handler has returned a promise, which the next event waits for. */
+    #awaiting = false;
     /** Nothing more is read: closed by the program, aborted, or read to its end. */
     #done = false;
     #onFreed = [];
@@ -74,7 +77,7 @@ export class EventStream {
         this.#lastEventId = options.lastEventId ?? '';
         forgotten.register(this, client, this);
         this.#signal = options.signal;
-        this.#abort = () => this.#stop(this.#signal.reason);
+        this.#abort = () => this.#stop([{ error: this.#signal.reason }]);
         if (this.#signal?.aborted) this.#abort();
         else this.#signal?.addEventListener('abort', this.#abort, { once: true });
     }
@@ -164,11 +167,11 @@ export class EventStream {
         }
     }
 
-    /** Ends reading, at once; `reason`, if it is given, is for who reads next. */
-    #stop(reason) {
+    /** Ends reading, at once; `ending`, an error's item or none, is for who reads next. */
+    #stop(ending = []) {
         if (this.#done) return;
         this.#done = true;
-        this.#items = reason === undefined ? [] : [{ error: reason }];
+        this.#items = ending;
         this.#next = 0;
         if (this.#key === null) this.#free();
         else if (this.#client !== null) native.stop(this.#client);
@@ -195,7 +198,8 @@ export class EventStream {
 
     /** Gives what has come to those who wait for it. */
     #give() {
-        while (this.#readers.length > 0) {
+        // A handler's promise is waited for, unless reading has ended.
+        while (this.#readers.length > 0 && (!this.#awaiting || this.#done)) {
             if (this.#next === this.#items.length) {
                 if (!this.#done) return;
                 this.#readers.shift().resolve({ done: true, value: undefined });
@@ -206,19 +210,30 @@ export class EventStream {
                 this.#lastEventId = item.event.lastEventId;
                 this.#readers.shift().resolve({ done: false, value: item.event });
             } else if (item.handler !== undefined) {
-                // In its turn among the events, and its exception is for the loop that waits for them.
-                try {
-                    item.handler(item.value);
-                } catch (error) {
-                    this.#stop(error);
-                }
-            } else if (item.error !== undefined) {
+                this.#call(item);
+            } else if ('error' in item) {
                 const { reject } = this.#readers.shift();
                 this.#stop();
                 reject(item.error);
             } else {
                 this.#stop();
             }
+        }
+    }
+
+    /** Calls a handler in its turn among the events. What it throws is for the loop that waits for them. */
+    #call({ handler, value }) {
+        const fail = (error) => this.#stop([{ error }]);
+        try {
+            const result = handler(value);
+            if (typeof result?.then !== 'function') return;
+            this.#awaiting = true;
+            Promise.resolve(result).catch(fail).finally(() => {
+                this.#awaiting = false;
+                this.#give();
+            });
+        } catch (error) {
+            fail(error);
         }
     }
 
@@ -409,9 +424,27 @@ class RequestHandle {
         this.#request = null;
     }
 
-    make(change, ...values) {
-        const status = native.changes[change](this.#alive(), ...values);
+    /**
+     * Makes a change. Of one that is refused here the library hears, too, by arguments that it refuses: then it does not send the
+     * request, whatever the handler makes of the exception.
+     */
+    make(change, values, refused) {
+        const call = native.changes[change];
+        const request = this.#alive();
+        let converted;
+        try {
+            converted = values();
+        } catch (error) {
+            call(request, ...refused);
+            throw error;
+        }
+        const status = call(request, ...converted);
         if (status !== 0) throw new SettingError(change, status);
+    }
+
+    /** A change by texts. NULL the library takes for none of them. */
+    setTexts(change, refusal, ...texts) {
+        this.make(change, () => texts.map((one) => text(one, change, refusal)), texts.map(() => null));
     }
 
     get(what) {
@@ -452,40 +485,38 @@ class EventRequest {
     }
 
     setHeader(name, value) {
-        this.#header('set_header', name, value);
+        this.#handle.setTexts('set_header', STATUS.HEADER, name, value);
     }
 
     addHeader(name, value) {
-        this.#header('add_header', name, value);
+        this.#handle.setTexts('add_header', STATUS.HEADER, name, value);
     }
 
     setSensitiveHeader(name, value) {
-        this.#header('set_sensitive_header', name, value);
+        this.#handle.setTexts('set_sensitive_header', STATUS.HEADER, name, value);
     }
 
     removeHeader(name) {
-        this.#handle.make('remove_header', text(name, 'remove_header', STATUS.HEADER));
+        this.#handle.setTexts('remove_header', STATUS.HEADER, name);
     }
 
     setBasicAuth(user, password) {
-        this.#handle.make('set_basic_auth', text(user, 'set_basic_auth'), text(password, 'set_basic_auth'));
+        this.#handle.setTexts('set_basic_auth', STATUS.VALUE, user, password);
     }
 
     setMethod(method) {
-        this.#handle.make('set_method', text(method, 'set_method', STATUS.METHOD));
+        this.#handle.setTexts('set_method', STATUS.METHOD, method);
     }
 
     setUrl(url) {
-        this.#handle.make('set_url', text(url instanceof URL ? url.href : url, 'set_url', STATUS.URL));
+        this.#handle.setTexts('set_url', STATUS.URL, url instanceof URL ? url.href : url);
     }
 
     setBody(body) {
-        const content = bytes(body, 'set_body');
-        this.#handle.make('set_body', content, content.length);
-    }
-
-    #header(change, name, value) {
-        this.#handle.make(change, text(name, change, STATUS.HEADER), text(value, change, STATUS.HEADER));
+        this.#handle.make('set_body', () => {
+            const content = bytes(body, 'set_body');
+            return [content, content.length];
+        }, [null, 1]);
     }
 }
 

@@ -120,6 +120,14 @@ test('what has the wrong type, or no such name, is a TypeError', () => {
     }
     assert.throws(() => new EventStream(url, null), TypeError);
     assert.throws(() => new EventStream(7), TypeError);
+    // What has no members of an option's name, or looks like a word or a pair, is not taken for one.
+    for (const options of [[], new Map([['mode', 'once']]), { reconnect: [] }, { headers: ['ab'] }, { headers: [['a']] },
+        { headers: [['a', 'b', 'c']] }, { headers: [5] }]) {
+        assert.throws(() => new EventStream(url, options), TypeError);
+    }
+    for (const mode of [['once'], { toString: () => 'once' }, Object.create(null)]) {
+        assert.throws(() => new EventStream(url, { mode }), SettingError);
+    }
 });
 
 test('a URL that is none is refused with the reason', () => {

@@ -211,6 +211,65 @@ test('what a handler throws reaches the loop that reads, after the events before
     }
 });
 
+// Where each handler is called.
+const PATHS = {
+    onOpen: '/events', onComment: '/events?comment=x', onDocument: '/type?value=application/json',
+    onError: '/status/404', onRequest: '/events', onRedirect: '/redirect?to=/events',
+};
+
+test('a handler may throw anything', async () => {
+    for (const [handler, path] of Object.entries(PATHS)) {
+        for (const thrown of [undefined, null, 0, '']) {
+            const stream = new EventStream(url + path, { [handler]: () => { throw thrown; } });
+            assert.deepEqual(await stream.next().then(() => 'read', (error) => [error]), [thrown], handler);
+            await stream.close();
+        }
+    }
+});
+
+test('the next event waits for the promise of a handler, and what that is rejected with reaches the loop', async () => {
+    for (const handler of ['onOpen', 'onComment', 'onDocument']) {
+        const oops = new Error('oops');
+        const failing = new EventStream(url + PATHS[handler], { [handler]: async () => { await delay(1); throw oops; } });
+        await assert.rejects(all(failing), oops, handler);
+    }
+    const order = [];
+    const stream = new EventStream(`${url}/events?count=3&per_connection=1&retry=1&then=204`, {
+        onOpen: async () => {
+            order.push('opens');
+            await delay(5);
+            order.push('has opened');
+        },
+    });
+    for await (const { lastEventId } of stream) order.push(lastEventId);
+    assert.deepEqual(order, ['1', '2', '3'].flatMap((id) => ['opens', 'has opened', id]));
+    // What waits for a promise can be closed.
+    const closed = new EventStream(`${url}/events`, { onOpen: () => closed.close() });
+    assert.deepEqual(await all(closed), []);
+    const waiting = new EventStream(`${url}/events`, { onOpen: () => new Promise(() => setImmediate(() => waiting.close())) });
+    assert.deepEqual(await all(waiting), []);
+});
+
+test('after a refused change nothing is sent, whatever the handler makes of it', async () => {
+    const changes = [
+        (request) => request.setHeader('X-Key', 'a\0b'),
+        (request) => request.addHeader('X-Key', 5),
+        (request) => request.setSensitiveHeader('X-Key', '\ud800'),
+        (request) => request.removeHeader('a\0b'),
+        (request) => request.setBasicAuth('user', 'a\0b'),
+        (request) => request.setMethod('a\0b'),
+        (request) => request.setUrl('http://a\0b'),
+        (request) => request.setBody('\ud800'),
+        (request) => request.setBody(5),
+    ];
+    for (const change of changes) {
+        const onRequest = (request) => assert.throws(() => change(request), (error) =>
+            error instanceof SettingError || error instanceof TypeError);
+        const stream = new EventStream(`${url}/echo`, { onRequest });
+        await assert.rejects(stream.next(), { code: 'EVENTSOURCE_ERR_REQUEST' }, String(change));
+    }
+});
+
 test('onError decides: close, retry, or when', async () => {
     const errors = [];
     const decide = (decisions) => (error) => {
