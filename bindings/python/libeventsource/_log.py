@@ -45,7 +45,7 @@ def start_logging(level=logging.INFO):
     `text`, what happened, without those. The message has all of them but `kind`.
 
     A record is written where it arises, in a thread of the library's or in one that calls it, which waits meanwhile. A handler
-    may use streams but not change the logging. The end of the interpreter ends it. After `fork` it goes on in the child.
+    may use streams but not wait for their events, and it cannot change the logging. The end of the interpreter ends it. After `fork` it goes on in the child.
 
     A signal handler that raises, as Ctrl-C's does, can leave the lock of a handler taken if `logging` is at work in the main
     thread just then, as in any program: other threads that log then wait for ever, the library's, too. A program that goes on
@@ -62,8 +62,13 @@ def stop_logging():
     _set(_OFF)
 
 
+def is_writing():
+    """Whether this thread is writing a record."""
+    return getattr(_writing, "is_so", False)
+
+
 def _set(level):
-    if getattr(_writing, "is_so", False):
+    if is_writing():
         raise EventSourceError(IN_CALLBACK, "a handler of the log cannot change the logging")
     global _level
     with _lock:

@@ -14,8 +14,8 @@ import sys
 import threading
 import weakref
 
-from . import _native
-from ._errors import EventSourceError
+from . import _log, _native
+from ._errors import IN_CALLBACK, EventSourceError
 
 # Turns before a loop does something else; one can be 64 KiB of events.
 _TURNS = 8
@@ -160,6 +160,25 @@ def call_out(function, *arguments):
     return missed
 
 
+class _Place(threading.local):
+    """Where a thread is."""
+
+    # The hub that it has dispatched last.
+    hub = None
+
+
+_place = _Place()
+
+
+def check_may_wait():
+    """The library does not call back in a thread that it is calling: who waited there for a stream would wait for ever."""
+    hub = _place.hub
+    if hub is not None and hub._dispatching.locked() and hub._dispatcher == threading.get_ident():
+        raise EventSourceError(IN_CALLBACK, "on_error, on_request and on_redirect cannot wait for a stream")
+    if _log.is_writing():
+        raise EventSourceError(IN_CALLBACK, "a handler of the log cannot wait for a stream")
+
+
 class _Hub:
     """A runtime, made for its first stream and freed after its last."""
 
@@ -169,7 +188,9 @@ class _Hub:
         self._keys = set()
         # The streams that the library has called in this dispatch.
         self._called = set()
+        # Held in a dispatch, by the thread of this number.
         self._dispatching = threading.Lock()
+        self._dispatcher = None
         self._interrupt = None
         # What the last dispatch was left by.
         self._left = None
@@ -224,6 +245,8 @@ class _Hub:
         with self._dispatching:
             if self.runtime is None:
                 return ()
+            self._dispatcher = threading.get_ident()
+            _place.hub = self
             if self._left is not None:
                 # Signals that follow closely can interrupt also what is done about the first: nothing is taken before it is done.
                 self._check(self._left)
@@ -271,6 +294,7 @@ class LoopHub(_Hub):
 
     def wait(self, stream):
         """Returns when there is something to read, or a signal handler has raised."""
+        check_may_wait()
         try:
             with self.lock:
                 # One that this thread has been is so no longer: a signal handler raised, or reads now itself.

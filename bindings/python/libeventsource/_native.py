@@ -47,6 +47,19 @@ def _load():
         ) from error
 
 
+def _is_subinterpreter():
+    try:
+        current, main = ctypes.pythonapi.PyInterpreterState_Get, ctypes.pythonapi.PyInterpreterState_Main
+    except AttributeError:
+        return False
+    current.restype = main.restype = c_void_p
+    return current() != main()
+
+
+if _is_subinterpreter():
+    # ctypes would have callbacks run in the main interpreter, and wait for it for ever.
+    raise ImportError("libeventsource works in Python's main interpreter only: ctypes cannot call back into others")
+
 _library, _locked_library = _load()
 
 

@@ -17,10 +17,15 @@ _INT64 = (-(2**63), 2**63 - 1)
 _SIZE = (0, 2**64 - 1)
 
 
+def _type(value):
+    """What an error tells of a value that may be a secret."""
+    return "None" if value is None else type(value).__name__
+
+
 def text(value, setting, status=VALUE):
     """C's text ends at its first NUL, and is UTF-8."""
     if not isinstance(value, str):
-        raise TypeError(f"{setting}: a str is wanted, not {value!r}")
+        raise TypeError(f"{setting}: a str is wanted, not {_type(value)}")
     if "\0" in value:
         raise SettingError(setting, status, "the text has a NUL, where it would end")
     return _utf8(value, setting)
@@ -43,8 +48,8 @@ def content(value, setting):
         return _utf8(value, setting)
     try:
         return bytes(memoryview(value))
-    except TypeError:
-        raise TypeError(f"{setting}: bytes or a str are wanted, not {value!r}") from None
+    except (TypeError, ValueError):
+        raise TypeError(f"{setting}: bytes or a str are wanted, not {_type(value)}") from None
 
 
 def _integer(value, setting, limits):
@@ -82,7 +87,10 @@ def _flag(value, setting):
 def _decimal(value, setting):
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{setting}: a number is wanted, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise SettingError(setting, VALUE, "the number is too large") from None
 
 
 def _word(words):
@@ -96,12 +104,29 @@ def _word(words):
 
 def _pairs(value, setting):
     """Names and values: of a mapping, whose values may be lists, or of pairs."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, collections.abc.Iterable):
-        raise TypeError(f"{setting}: a mapping or pairs are wanted, not {value!r}")
-    for name, values in value.items() if isinstance(value, collections.abc.Mapping) else value:
+    pairs = value.items() if isinstance(value, collections.abc.Mapping) else _several(value, setting, "a mapping or pairs")
+    for pair in pairs:
+        name, values = _two(pair, setting, "a name and its value")
         name = text(name, setting, HEADER)
-        for one in [values] if values is None or isinstance(values, str) else values:
+        if values is None or isinstance(values, str):
+            values = [values]
+        for one in _several(values, setting, "a str or a list of them"):
             yield name, None if one is None else text(one, setting, HEADER)
+
+
+def _several(values, setting, wanted):
+    """An iterable, but not one of characters, of bytes or of keys."""
+    one = isinstance(values, (str, bytes, bytearray, collections.abc.Mapping))
+    if one or not isinstance(values, collections.abc.Iterable):
+        raise TypeError(f"{setting}: {wanted} is wanted, not {_type(values)}")
+    return values
+
+
+def _two(value, setting, parts):
+    """The parts of a tuple or a list. A str of two characters is none, and a set has no order."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{setting}: a tuple of {parts} is wanted")
+    return value
 
 
 def _headers(value, setting, _client):
@@ -135,23 +160,27 @@ def _blob(setter):
 
 
 def _basic_auth(value, setting, _client):
-    user, password = value
+    user, password = _two(value, setting, "a user and a password")
     return [("set_basic_auth", text(user, f"{setting}'s user"), text(password, f"{setting}'s password"))]
 
 
+_CERT_AND_KEY = "a certificate and its key"
+
+
 def _client_cert(value, setting, _client):
-    cert, key = value if isinstance(value, tuple) else (value, b"")
+    cert, key = _two(value, setting, _CERT_AND_KEY) if isinstance(value, tuple) else (value, b"")
     cert, key = content(cert, setting), content(key, setting)
     return [("set_client_cert_pem", cert, len(cert), key, len(key))]
 
 
 def _client_cert_file(value, setting, _client):
-    cert, key = value if isinstance(value, tuple) else (value, None)
+    cert, key = _two(value, setting, _CERT_AND_KEY) if isinstance(value, tuple) else (value, None)
     return [("set_client_cert_file", _path(cert, setting), None if key is None else _path(key, setting))]
 
 
 def _resolve(value, setting, _client):
-    return [("add_resolve", text(entry, setting)) for entry in ([value] if isinstance(value, str) else value)]
+    entries = [value] if isinstance(value, str) else _several(value, setting, "a str or a list of them")
+    return [("add_resolve", text(entry, setting)) for entry in entries]
 
 
 def _attempts(value, setting):

@@ -1,6 +1,7 @@
 import asyncio
 import collections
 import dataclasses
+import datetime
 import inspect
 import os
 import sys
@@ -130,42 +131,55 @@ class Request:
 
     def set_header(self, name, value):
         """Sets a header in place of any of that name."""
-        self._header("set_header", name, value)
+        self._set_texts("set_header", HEADER, name, value)
 
     def add_header(self, name, value):
         """Adds a header beside those of the same name."""
-        self._header("add_header", name, value)
+        self._set_texts("add_header", HEADER, name, value)
 
     def set_sensitive_header(self, name, value):
         """Sets a header that is not sent to another origin."""
-        self._header("set_sensitive_header", name, value)
+        self._set_texts("set_sensitive_header", HEADER, name, value)
 
     def remove_header(self, name):
         """Removes the headers of a name."""
-        self._change("remove_header", text(name, "remove_header", HEADER))
+        self._set_texts("remove_header", HEADER, name)
 
     def set_basic_auth(self, user, password):
         """Sets Authorization to basic authentication."""
-        self._change("set_basic_auth", text(user, "set_basic_auth"), text(password, "set_basic_auth"))
+        self._set_texts("set_basic_auth", VALUE, user, password)
 
     def set_method(self, method):
         """Sets the method."""
-        self._change("set_method", text(method, "set_method", METHOD))
+        self._set_texts("set_method", METHOD, method)
 
     def set_url(self, url):
         """Sets the URL. Another origin drops credentials: set the URL first, then the headers that are meant for it."""
-        self._change("set_url", text(url, "set_url", URL))
+        self._set_texts("set_url", URL, url)
 
     def set_body(self, body):
         """Sets the body: bytes, or a str, which is sent as UTF-8."""
-        blob = content(body, "set_body")
-        self._change("set_body", blob, len(blob))
 
-    def _header(self, change, name, value):
-        self._change(change, text(name, change, HEADER), text(value, change, HEADER))
+        def arguments():
+            blob = content(body, "set_body")
+            return blob, len(blob)
 
-    def _change(self, change, *values):
-        status = _native.changes[change](self._alive(), *values)
+        self._change("set_body", arguments, (None, 1))
+
+    def _set_texts(self, change, refusal, *texts):
+        # What is not UTF-8 the library takes nowhere.
+        self._change(change, lambda: [text(one, change, refusal) for one in texts], [b"\xff"] * len(texts))
+
+    def _change(self, change, arguments, refused):
+        """Makes a change. Of one that is refused here the library hears, too, by arguments that it refuses: then it does not send
+        the request, whatever the handler makes of the exception."""
+        call, request = _native.changes[change], self._alive()
+        try:
+            values = arguments()
+        except BaseException:
+            call(request, *refused)
+            raise
+        status = call(request, *values)
         if status != 0:
             raise SettingError(change, status)
 
@@ -194,7 +208,7 @@ class Stream:
     on_document(document), of a response that is not an event stream, makes it a result, after which the stream ends. It,
     on_open(response) and on_comment(text) are called by the loop that reads, in order with the events; with `async for` they
     may be coroutine functions. on_error(error) and on_request(request) are called while the library waits for what they
-    decide: None, "retry" or "close"; on_error may also return how many seconds to wait. on_redirect(redirect) decides on each
+    decide: None, "retry" or "close"; on_error may also return how long to wait. These cannot wait for a stream. on_redirect(redirect) decides on each
     redirect: None or "follow" without credentials to another origin, "refuse", "follow-with-body", "follow-with-credentials". What
     they raise, the loop gets.
     """
@@ -359,7 +373,10 @@ class Stream:
                 if kind == _CALL:
                     self._read = True
                     handler, argument = value
-                    result = handler(argument)
+                    try:
+                        result = handler(argument)
+                    except _ENDS as error:
+                        raise _as_failure(error) from error
                     if inspect.isawaitable(result):
                         _drop_coroutine(result)
                         raise TypeError(f"{self._on_open if handler == self._opened else handler!r} is for `async for`")
@@ -423,9 +440,12 @@ class Stream:
                     return value
                 if kind == _CALL:
                     handler, argument = value
-                    result = handler(argument)
-                    if inspect.isawaitable(result):
-                        await result
+                    try:
+                        result = handler(argument)
+                        if inspect.isawaitable(result):
+                            await result
+                    except _ENDS as error:
+                        raise _as_failure(error) from error
                     if opening and self._response is not None:
                         return None
                 elif kind == _RAISE:
@@ -442,6 +462,7 @@ class Stream:
 
     async def _wait(self):
         """Until something has come. What is waited for carries nothing, so that a cancellation loses nothing."""
+        _loop.check_may_wait()
         waker = self._hub.loop.create_future()
         self._wakers.add(waker)
         try:
@@ -672,7 +693,7 @@ class Stream:
         if self._on_error is None:
             return _DEFAULT
         decision = self._on_error(self._last_error)
-        if isinstance(decision, (int, float)) and not isinstance(decision, bool):
+        if isinstance(decision, (int, float, datetime.timedelta)) and not isinstance(decision, bool):
             status = _native.set_next_delay(self._client, milliseconds(decision, "on_error"))
             if status != 0:
                 raise SettingError("on_error", status, _native.last_error(self._client))
@@ -715,7 +736,7 @@ class Stream:
         """An exception ends the stream, after what came before it."""
         with self._hub.lock:
             self._hub.called(self)
-            self._put(_RAISE, error)
+            self._put(_RAISE, _as_failure(error))
             _native.stop(self._client)
 
     def _check(self, interrupt):
@@ -757,6 +778,19 @@ def _decision(handler, decision):
         _drop_coroutine(decision)
         raise TypeError(f"{handler} must decide before it returns: it cannot be a coroutine function")
     raise TypeError(f"{handler} returned {decision!r}, which is no decision")
+
+
+# What ends a loop without a word.
+_ENDS = (StopIteration, StopAsyncIteration)
+
+
+def _as_failure(error):
+    """The end of an iterator that a handler has used is not the end of the stream."""
+    if not isinstance(error, _ENDS):
+        return error
+    failure = RuntimeError(f"a handler raised {type(error).__name__}")
+    failure.__cause__ = error
+    return failure
 
 
 def _drop_coroutine(awaitable):

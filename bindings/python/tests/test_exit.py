@@ -232,6 +232,24 @@ except KeyboardInterrupt:
         self.assertNotIn("AttributeError", err)
 
 
+class Interpreters(ServerTest):
+    def test_a_subinterpreter_is_told_that_it_cannot_use_the_package(self):
+        code, out, err = run(
+            self.url,
+            """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+sub = interpreters.create()
+text = "try:\\n    import libeventsource\\nexcept ImportError:\\n    print('told', flush=True)"
+raised = interpreters.run_string(sub, f"import sys\\nsys.path[:] = {sys.path!r}\\n" + text)
+interpreters.destroy(sub)
+print(raised, next(Stream(url + "/events")).data)""",
+        )
+        self.assertEqual((code, out), (0, "told\nNone event 1\n"), err)
+
+
 @unittest.skipUnless(hasattr(os, "fork"), "there is no fork")
 class Forks(ServerTest):
     def test_a_child_can_use_streams_of_its_own_and_none_of_its_parent_s(self):

@@ -80,6 +80,25 @@ class Log(ServerTest):
             list(stream)
         self.assertEqual(got, ["EVENTSOURCE_ERR_IN_CALLBACK"] * 2)
 
+    def test_a_handler_cannot_wait_for_a_stream(self):
+        got = []
+
+        class Handler(logging.Handler):
+            def emit(self, record):
+                with Stream(outer.url) as stream:
+                    try:
+                        next(stream)
+                    except EventSourceError as error:
+                        got.append(error.code)
+
+        outer, handler = self, Handler()
+        logging.getLogger("libeventsource").addHandler(handler)
+        self.addCleanup(logging.getLogger("libeventsource").removeHandler, handler)
+        start_logging("WARNING")
+        with self.assertRaises(StreamError), Stream(f"{self.url}/status/404") as stream:
+            list(stream)
+        self.assertEqual(got, ["EVENTSOURCE_ERR_IN_CALLBACK"])
+
     def test_when_stopping_has_returned_no_record_is_written(self):
         inside, go_on, stopped = threading.Event(), threading.Event(), threading.Event()
 

@@ -101,6 +101,7 @@ class Settings(ServerTest):
             "read_timeout": [-1, 2**70],
             "event_timeout": [-1, 2**70],
             "response_timeout": [-1],
+            "reconnect": [{"factor": 10**400}],
             "max_redirects": [-1, 2**31, 2**32, 2**64],
             "max_event_size": [-1, 2**64],
             "buffer_size": [-1],
@@ -126,6 +127,21 @@ class Settings(ServerTest):
         for name, value in wrong.items():
             with self.subTest(name), self.assertRaises(TypeError):
                 Stream(self.url, **{name: value})
+
+    def test_what_has_the_wrong_form_is_a_type_error_of_the_option(self):
+        wrong = {
+            # A str and a set of two are no pair, and bytes are no list.
+            "basic_auth": ["ab", b"ab", {"a", "b"}, {"a": 1, "b": 2}, ("a",), ("a", "b", "c"), (), 5],
+            "headers": [["ab"], [("a",)], [("a", "b", "c")], [5], {"a": 5}, {"a": b"bc"}, {"a": {"b": "c"}}, {None: "a"}],
+            "sensitive_headers": [["ab"], {"a": b"bc"}],
+            "resolve": [5, b"a:1:127.0.0.1", {"a:1:127.0.0.1": None}],
+            "client_cert_pem": [("a",), ("a", "b", "c")],
+            "client_cert_file": [("a",), ("a", "b", "c"), ["a", "b"]],
+        }
+        for name, values in wrong.items():
+            for value in values:
+                with self.subTest(name, value=value), self.assertRaisesRegex(TypeError, f"^{name}"):
+                    Stream(self.url, **{name: value})
         for url in (b"http://x", None, 7):
             with self.assertRaises(TypeError):
                 Stream(url)
@@ -181,6 +197,15 @@ class Settings(ServerTest):
         self.assertFalse(sent & {"x-secret", "authorization"})
         for options in ({"headers": {"X": "hunter2\n"}}, {"basic_auth": ("user", "hunter2\0")}):
             with self.assertRaises(SettingError) as raised:
+                Stream(self.url, **options)
+            self.assertNotIn("hunter2", str(raised.exception))
+        for options in (
+            {"headers": {"X": b"hunter2"}},
+            {"basic_auth": ("user", b"hunter2")},
+            {"basic_auth": "user:hunter2"},
+            {"client_cert_pem": ("", ["hunter2"])},
+        ):
+            with self.assertRaises(TypeError) as raised:
                 Stream(self.url, **options)
             self.assertNotIn("hunter2", str(raised.exception))
 

@@ -1,6 +1,7 @@
 """What a stream gives to the loop that reads it: each test by `for` and by `async for`."""
 
 import asyncio
+import datetime
 import json
 import math
 import os
@@ -12,6 +13,18 @@ import urllib.request
 from libeventsource import EventSourceError, SettingError, Stream, StreamError, has_feature, metrics, version
 
 from .support import PATIENCE, ServerTest, descriptor_count, ids, thread_count, up_to
+
+
+END = "/events?count=1&then=204&retry=1"
+# Where each handler is called.
+PATHS = {
+    "on_open": "/events",
+    "on_comment": "/events?comment=x",
+    "on_document": "/type?value=application/json",
+    "on_error": "/status/404",
+    "on_request": "/events",
+    "on_redirect": "/redirect?to=/events",
+}
 
 
 def read_in_thread(stream, events):
@@ -158,14 +171,14 @@ class Reading(ServerTest):
 
     def test_on_error_decides_to_close_to_retry_or_when(self):
         for read in self.both():
-            decisions, errors = ["retry", 0.001, 0, "close"], []
+            decisions, errors = ["retry", 0.001, datetime.timedelta(milliseconds=1), 0, "close"], []
 
             def decide(error):
                 errors.append(error.code)
                 return decisions.pop(0)
 
             read(Stream(f"{self.url}/status/404", on_error=decide, reconnect={"delay": 0.001}))
-            self.assertEqual(errors, ["EVENTSOURCE_ERR_HTTP_STATUS"] * 4)
+            self.assertEqual(errors, ["EVENTSOURCE_ERR_HTTP_STATUS"] * 5)
 
             async def coroutine(_error):
                 pass
@@ -222,6 +235,58 @@ class Reading(ServerTest):
                 with self.assertRaises(EventSourceError) as raised:
                     read(Stream(self.url, on_request=refused))
                 self.assertEqual(raised.exception.code, code)
+
+    def test_after_a_refused_change_nothing_is_sent_whatever_the_handler_makes_of_it(self):
+        changes = [
+            lambda request: request.set_header("X-Key", "a\0b"),
+            lambda request: request.add_header("X-Key", 5),
+            lambda request: request.set_sensitive_header("X-Key", "\ud800"),
+            lambda request: request.remove_header("a\0b"),
+            lambda request: request.set_basic_auth("user", "a\0b"),
+            lambda request: request.set_method("a\0b"),
+            lambda request: request.set_url("http://a\0b"),
+            lambda request: request.set_body("\ud800"),
+            lambda request: request.set_body(5),
+        ]
+        for read in self.both():
+            for number, change in enumerate(changes):
+
+                def ignore(request, change=change):
+                    with self.assertRaises((SettingError, TypeError)):
+                        change(request)
+
+                with self.assertRaises(StreamError, msg=number) as raised:
+                    read(Stream(f"{self.url}/echo", on_request=ignore, mode="once", read_timeout=0.05))
+                self.assertEqual(raised.exception.code, "EVENTSOURCE_ERR_REQUEST", number)
+                self.assertEqual(self.events, [], number)
+
+    def test_the_end_of_an_iterator_that_a_handler_uses_is_not_the_end_of_the_stream(self):
+        def ends(*_):
+            next(iter(()))
+
+        def ends_async(*_):
+            raise StopAsyncIteration
+
+        for read in self.both():
+            for handler, path in PATHS.items():
+                for end in (ends, ends_async):
+                    with self.assertRaises(RuntimeError, msg=handler) as raised:
+                        read(Stream(self.url + path, **{handler: end}))
+                    self.assertIsInstance(raised.exception.__cause__, (StopIteration, StopAsyncIteration))
+
+    def test_a_handler_that_the_library_waits_for_cannot_wait_for_a_stream(self):
+        for read in self.both():
+            for handler in ("on_error", "on_request", "on_redirect"):
+                inner = Stream(f"{self.url}/events")
+                with self.assertRaises(EventSourceError, msg=handler) as raised:
+                    read(Stream(self.url + PATHS[handler], **{handler: lambda _: list(inner)}))
+                self.assertEqual(raised.exception.code, "EVENTSOURCE_ERR_IN_CALLBACK")
+                inner.close()
+        # But one that the loop calls can, and so can this thread afterwards.
+        inner = []
+        with Stream(f"{self.url}/events", on_open=lambda _: read_in_thread(Stream(self.url + END), inner)) as stream:
+            self.assertEqual(next(stream).data, "event 1")
+        self.assertEqual(ids(inner), [1])
 
     def test_a_stream_can_be_closed_by_its_own_handlers(self):
         for read in self.both():
