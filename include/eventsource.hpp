@@ -184,7 +184,7 @@ public:
     text(std::nullptr_t) noexcept {}
     /** @param from a C string, or NULL */
     text(const char *from) : is_null_(!from), text_(from ? from : "") {}
-    /** @param from anything that converts to a std::string_view; refused with EVENTSOURCE_ERR_VALUE if it contains a NUL */
+    /** @param from anything that converts to a std::string_view; a call refuses it with EVENTSOURCE_ERR_VALUE if it contains a NUL */
     template <typename From, typename = std::enable_if_t<std::is_convertible_v<const From &, std::string_view> &&
                                                          !std::is_convertible_v<const From &, const char *>>>
     text(const From &from) : text(std::in_place, from) {}
@@ -192,11 +192,16 @@ public:
     /** The C string. Valid as long as this object. */
     [[nodiscard]] const char *get() const noexcept { return is_null_ ? nullptr : text_.c_str(); }
     operator const char *() const noexcept { return get(); }
+    /** Whether it was made from a text that contains a NUL, where C would stop. get() then returns what C refuses. */
+    [[nodiscard]] bool has_nul() const noexcept { return has_nul_; }
 
 private:
-    text(std::in_place_t, std::string_view from);
+    // C has to hear of a refusal, so that it makes no connection without a setting that was refused: it refuses what is not UTF-8.
+    text(std::in_place_t, std::string_view from)
+        : is_null_(false), has_nul_(from.find('\0') != std::string_view::npos), text_(has_nul_ ? "\xff" : from) {}
 
     bool is_null_ = true;
+    bool has_nul_ = false;
     std::string text_{};
 };
 
@@ -243,7 +248,24 @@ namespace detail {
 #endif
 }
 
-inline void check(eventsource_status_t status) {
+/** Throws if a text contains a NUL. Without exceptions C reports it. */
+inline void refuse_nul([[maybe_unused]] const text &given) {
+#ifdef EVENTSOURCE_HAS_EXCEPTIONS
+    if (given.has_nul()) raise(EVENTSOURCE_ERR_VALUE, "a text has a NUL in it");
+#endif
+}
+/** The same, for the texts of a call that has returned a status. */
+template <typename... Texts>
+void check_texts([[maybe_unused]] eventsource_status_t status, [[maybe_unused]] const Texts &...texts) {
+    if constexpr (sizeof...(texts) > 0) {
+        if (status == EVENTSOURCE_ERR_UTF8) (refuse_nul(texts), ...);
+    }
+}
+
+/** A call with these texts has returned a status. */
+template <typename... Texts>
+void check(eventsource_status_t status, const Texts &...texts) {
+    check_texts(status, texts...);
     if (status != EVENTSOURCE_OK) raise(status);
 }
 
@@ -368,16 +390,6 @@ Result call_with_some(Call &call, [[maybe_unused]] First &&first, [[maybe_unused
 }
 
 } // namespace detail
-
-inline text::text(std::in_place_t, std::string_view from) : is_null_(false), text_(from) {
-    // C would stop at the NUL.
-    if (from.find('\0') == std::string_view::npos) return;
-#ifdef EVENTSOURCE_HAS_EXCEPTIONS
-    detail::raise(EVENTSOURCE_ERR_VALUE, "a text has a NUL in it");
-#else
-    text_ = "\xff"; // which is not UTF-8: C refuses it, and tells it at the start
-#endif
-}
 
 template <typename Signature>
 class callback;
@@ -576,7 +588,7 @@ template <typename Get, typename Object>
 std::optional<std::string_view> found_header(Get get, const Object *object, const text &name, std::size_t index) {
     const char *value = nullptr;
     std::size_t len = 0;
-    check(get(object, name, index, &value, &len));
+    check(get(object, name, index, &value, &len), name);
     return value ? std::optional<std::string_view>({value, len}) : std::nullopt;
 }
 
@@ -705,24 +717,24 @@ public:
     }
 
     void set_method(const text &method) {
-        detail::check(eventsource_request_set_method(request_, method));
+        detail::check(eventsource_request_set_method(request_, method), method);
     }
     void set_header(const text &name, const text &value) {
-        detail::check(eventsource_request_set_header(request_, name, value));
+        detail::check(eventsource_request_set_header(request_, name, value), name, value);
     }
     void add_header(const text &name, const text &value) {
-        detail::check(eventsource_request_add_header(request_, name, value));
+        detail::check(eventsource_request_add_header(request_, name, value), name, value);
     }
     void set_sensitive_header(const text &name, const text &value) {
-        detail::check(eventsource_request_set_sensitive_header(request_, name, value));
+        detail::check(eventsource_request_set_sensitive_header(request_, name, value), name, value);
     }
     void set_basic_auth(const text &user, const text &password) {
-        detail::check(eventsource_request_set_basic_auth(request_, user, password));
+        detail::check(eventsource_request_set_basic_auth(request_, user, password), user, password);
     }
     void remove_header(const text &name) {
-        detail::check(eventsource_request_remove_header(request_, name));
+        detail::check(eventsource_request_remove_header(request_, name), name);
     }
-    void set_url(const text &url) { detail::check(eventsource_request_set_url(request_, url)); }
+    void set_url(const text &url) { detail::check(eventsource_request_set_url(request_, url), url); }
     void set_body(bytes body) {
         detail::check(eventsource_request_set_body(request_, body.data(), body.size()));
     }
@@ -754,6 +766,7 @@ struct runtime_options {
 class runtime {
 public:
     explicit runtime(runtime_options options = {}) : dispatch_(options.dispatch) {
+        detail::refuse_nul(options.thread_name);
         auto hooks = std::make_unique<hooks_t>();
         eventsource_runtime_options_t raw;
         detail::check(eventsource_runtime_options_init(&raw, sizeof raw));
@@ -878,7 +891,12 @@ public:
     void pause() { perform(eventsource_pause); }
     void unpause() { perform(eventsource_unpause); }
     void reconnect_now() { perform(eventsource_reconnect_now); }
-    void set_last_event_id(const text &id) { perform(eventsource_set_last_event_id, id.get()); }
+    void set_last_event_id(const text &id) {
+        eventsource_t *const handle = es();
+        const eventsource_status_t status = eventsource_set_last_event_id(handle, id);
+        check_texts(status, id);
+        check_client(handle, status);
+    }
     /** Only in the client's on_error. */
     void set_next_delay(milliseconds delay) { perform(eventsource_set_next_delay, delay.count()); }
 
@@ -953,6 +971,7 @@ class client : public detail::operations<client> {
 public:
     /** Throws if the URL is refused, as setters do. */
     explicit client(const text &url) {
+        detail::refuse_nul(url);
         es_ = detail::checked(eventsource_new(url), eventsource_check, eventsource_get_last_error, eventsource_free);
         const eventsource_status_t status = eventsource_set_user_data(es_, data_.get(), [](void *user) noexcept {
             const std::shared_ptr<data_t> last = std::move(static_cast<data_t *>(user)->self);
@@ -1107,7 +1126,7 @@ public:
         const std::string_view name(type.get() ? type.get() : "");
         if (!removes) added.emplace(name, std::move(call));
         const std::lock_guard<std::mutex> lock(data->mutex);
-        perform_setting(eventsource_on_event_type, type.get(), removes ? nullptr : deliver_type);
+        done(eventsource_on_event_type(es_, type, removes ? nullptr : deliver_type), type);
         const auto before = data->on_event_type.find(name);
         if (before != data->on_event_type.end()) removed.insert(data->on_event_type.extract(before));
         data->on_event_type.merge(added);
@@ -1161,23 +1180,23 @@ public:
     /* ---- settings */
 
     /** The name that the log has for the client, beside its number; NULL for none. */
-    client &set_name(const text &name) { return done(eventsource_set_name(es_, name)); }
+    client &set_name(const text &name) { return done(eventsource_set_name(es_, name), name); }
     /** Replaces the URL that the client was made with. */
-    client &set_url(const text &url) { return done(eventsource_set_url(es_, url)); }
-    client &set_method(const text &method) { return done(eventsource_set_method(es_, method)); }
+    client &set_url(const text &url) { return done(eventsource_set_url(es_, url), url); }
+    client &set_method(const text &method) { return done(eventsource_set_method(es_, method), method); }
     client &set_body(bytes body) { return done(eventsource_set_body(es_, body.data(), body.size())); }
     client &set_header(const text &name, const text &value) {
-        return done(eventsource_set_header(es_, name, value));
+        return done(eventsource_set_header(es_, name, value), name, value);
     }
     client &add_header(const text &name, const text &value) {
-        return done(eventsource_add_header(es_, name, value));
+        return done(eventsource_add_header(es_, name, value), name, value);
     }
     client &set_sensitive_header(const text &name, const text &value) {
-        return done(eventsource_set_sensitive_header(es_, name, value));
+        return done(eventsource_set_sensitive_header(es_, name, value), name, value);
     }
-    client &remove_header(const text &name) { return done(eventsource_remove_header(es_, name)); }
+    client &remove_header(const text &name) { return done(eventsource_remove_header(es_, name), name); }
     client &set_basic_auth(const text &user, const text &password) {
-        return done(eventsource_set_basic_auth(es_, user, password));
+        return done(eventsource_set_basic_auth(es_, user, password), user, password);
     }
     client &set_connect_timeout(milliseconds timeout) {
         return done(eventsource_set_connect_timeout(es_, timeout.count()));
@@ -1188,26 +1207,26 @@ public:
     client &set_read_timeout(milliseconds timeout) { return done(eventsource_set_read_timeout(es_, timeout.count())); }
     client &set_event_timeout(milliseconds timeout) { return done(eventsource_set_event_timeout(es_, timeout.count())); }
     client &set_max_redirects(std::int32_t count) { return done(eventsource_set_max_redirects(es_, count)); }
-    client &set_end_marker(const text &data) { return done(eventsource_set_end_marker(es_, data.get())); }
+    client &set_end_marker(const text &data) { return done(eventsource_set_end_marker(es_, data.get()), data); }
     client &set_max_error_body(std::size_t bytes) { return done(eventsource_set_max_error_body(es_, bytes)); }
     client &set_max_event_size(std::size_t size) { return done(eventsource_set_max_event_size(es_, size)); }
     client &set_check_content_type(bool check) { return done(eventsource_set_check_content_type(es_, check)); }
     client &set_compression(bool on) { return done(eventsource_set_compression(es_, on)); }
     client &set_reconnect_with_get(bool on) { return done(eventsource_set_reconnect_with_get(es_, on)); }
-    client &set_proxy(const text &url) { return done(eventsource_set_proxy(es_, url)); }
-    client &set_no_proxy(const text &hosts) { return done(eventsource_set_no_proxy(es_, hosts)); }
-    client &set_unix_socket(const text &path) { return done(eventsource_set_unix_socket(es_, path)); }
-    client &set_interface(const text &interface) { return done(eventsource_set_interface(es_, interface)); }
+    client &set_proxy(const text &url) { return done(eventsource_set_proxy(es_, url), url); }
+    client &set_no_proxy(const text &hosts) { return done(eventsource_set_no_proxy(es_, hosts), hosts); }
+    client &set_unix_socket(const text &path) { return done(eventsource_set_unix_socket(es_, path), path); }
+    client &set_interface(const text &interface) { return done(eventsource_set_interface(es_, interface), interface); }
     client &set_watch_network(bool watch) { return done(eventsource_set_watch_network(es_, watch)); }
-    client &set_resolve(const text &entry) { return done(eventsource_set_resolve(es_, entry)); }
-    client &add_resolve(const text &entry) { return done(eventsource_add_resolve(es_, entry)); }
-    client &remove_resolve(const text &host) { return done(eventsource_remove_resolve(es_, host)); }
+    client &set_resolve(const text &entry) { return done(eventsource_set_resolve(es_, entry), entry); }
+    client &add_resolve(const text &entry) { return done(eventsource_add_resolve(es_, entry), entry); }
+    client &remove_resolve(const text &host) { return done(eventsource_remove_resolve(es_, host), host); }
     client &set_ca_pem(bytes pem) { return done(eventsource_set_ca_pem(es_, pem.data(), pem.size())); }
     client &set_insecure_skip_verification(bool skip) {
         return done(eventsource_set_insecure_skip_verification(es_, skip));
     }
-    client &set_key_log_file(const text &path) { return done(eventsource_set_key_log_file(es_, path)); }
-    client &set_ca_file(const text &path) { return done(eventsource_set_ca_file(es_, path)); }
+    client &set_key_log_file(const text &path) { return done(eventsource_set_key_log_file(es_, path), path); }
+    client &set_ca_file(const text &path) { return done(eventsource_set_ca_file(es_, path), path); }
     client &set_ca_exclusive(bool exclusive) { return done(eventsource_set_ca_exclusive(es_, exclusive)); }
     /**
      * @param cert the certificate and its chain
@@ -1221,10 +1240,10 @@ public:
      * @param key_path not set: the key is in the certificate's file
      */
     client &set_client_cert_file(const text &cert_path, const text &key_path = nullptr) {
-        return done(eventsource_set_client_cert_file(es_, cert_path, key_path));
+        return done(eventsource_set_client_cert_file(es_, cert_path, key_path), cert_path, key_path);
     }
-    client &set_pinned_keys(const text &pins) { return done(eventsource_set_pinned_keys(es_, pins)); }
-    client &set_server_name(const text &name) { return done(eventsource_set_server_name(es_, name)); }
+    client &set_pinned_keys(const text &pins) { return done(eventsource_set_pinned_keys(es_, pins), pins); }
+    client &set_server_name(const text &name) { return done(eventsource_set_server_name(es_, name), name); }
     client &set_min_tls_version(eventsource_tls_version_t version) {
         return done(eventsource_set_min_tls_version(es_, version));
     }
@@ -1462,7 +1481,9 @@ private:
 #endif
         check_client(es, status);
     }
-    client &done(eventsource_status_t status) {
+    template <typename... Texts>
+    client &done(eventsource_status_t status, const Texts &...texts) {
+        detail::check_texts(status, texts...);
         check_set(es_, status);
         return *this;
     }

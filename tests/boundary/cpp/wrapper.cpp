@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -415,6 +417,67 @@ void a_text_with_a_nul_in_it_is_refused() {
     CHECK_NUMBER(refusal([&] { es.set_header("X-A", "a\0b"sv); }), EVENTSOURCE_ERR_VALUE);
     CHECK_NUMBER(refusal([&] { es.on_event("a\0b"sv, [] {}); }), EVENTSOURCE_ERR_VALUE);
     es.set_body("a\0b"sv);
+    CHECK_NUMBER(refusal([] { client none("http://a\0b"sv); }), EVENTSOURCE_ERR_VALUE);
+    eventsource::runtime_options options;
+    options.thread_name = "a\0b"sv;
+    CHECK_NUMBER(refusal([&] { const eventsource::runtime none(std::move(options)); }), EVENTSOURCE_ERR_VALUE);
+}
+
+// What was refused is not left out in silence by a program that goes on.
+void a_client_does_without_no_text_that_had_a_nul_in_it() {
+    using namespace std::string_view_literals;
+    const auto bad = "a\0b"sv;
+    struct {
+        const char *setting;
+        std::function<void(client &)> set;
+    } settings[] = {
+        {"name", [&](client &es) { es.set_name(bad); }},
+        {"url", [&](client &es) { es.set_url(bad); }},
+        {"method", [&](client &es) { es.set_method(bad); }},
+        {"header", [&](client &es) { es.set_header("X-A", bad); }},
+        {"added header", [&](client &es) { es.add_header(bad, "a"); }},
+        {"sensitive header", [&](client &es) { es.set_sensitive_header("X-A", bad); }},
+        {"basic auth", [&](client &es) { es.set_basic_auth("a", bad); }},
+        {"end marker", [&](client &es) { es.set_end_marker(bad); }},
+        {"proxy", [&](client &es) { es.set_proxy(bad); }},
+        {"no proxy", [&](client &es) { es.set_no_proxy(bad); }},
+        {"Unix socket", [&](client &es) { es.set_unix_socket(bad); }},
+        {"interface", [&](client &es) { es.set_interface(bad); }},
+        {"resolve", [&](client &es) { es.set_resolve(bad); }},
+        {"added resolve", [&](client &es) { es.add_resolve(bad); }},
+        {"key log file", [&](client &es) { es.set_key_log_file(bad); }},
+        {"CA file", [&](client &es) { es.set_ca_file(bad); }},
+        {"certificate file", [&](client &es) { es.set_client_cert_file(bad); }},
+        {"key file", [&](client &es) { es.set_client_cert_file("a", bad); }},
+        {"pinned keys", [&](client &es) { es.set_pinned_keys(bad); }},
+        {"server name", [&](client &es) { es.set_server_name(bad); }},
+        {"last event id", [&](client &es) { es.set_last_event_id(bad); }},
+    };
+    for (const auto &each : settings) {
+        client es(at(FEW));
+        const eventsource_status_t status = refusal([&] { each.set(es); });
+        const bool is_kept = refusal([&] { es.start(); }) != EVENTSOURCE_OK;
+        if (status != EVENTSOURCE_ERR_VALUE || !is_kept) std::fprintf(stderr, "%s\n", each.setting);
+        CHECK_NUMBER(status, EVENTSOURCE_ERR_VALUE);
+        CHECK(is_kept);
+    }
+    const std::function<void(eventsource::request &)> changes[] = {
+        [&](eventsource::request &request) { request.set_method(bad); },
+        [&](eventsource::request &request) { request.set_header("X-A", bad); },
+        [&](eventsource::request &request) { request.add_header(bad, "a"); },
+        [&](eventsource::request &request) { request.set_sensitive_header("X-A", bad); },
+        [&](eventsource::request &request) { request.set_basic_auth(bad, ""); },
+        [&](eventsource::request &request) { request.remove_header(bad); },
+        [&](eventsource::request &request) { request.set_url(bad); },
+    };
+    for (const auto &change : changes) {
+        client es(at("/echo"));
+        es.on_event([](client_ref ref) { ref.stop(); });
+        es.on_request([&](eventsource::request &request) {
+            CHECK_NUMBER(refusal([&] { change(request); }), EVENTSOURCE_ERR_VALUE);
+        });
+        CHECK_NUMBER(refusal([&] { es.run(); }), EVENTSOURCE_ERR_REQUEST);
+    }
 }
 
 void settings_come_out_as_they_went_in() {
@@ -858,6 +921,7 @@ CHECK_MAIN(TEST(a_client_tells_what_happens_to_its_stream),
            TEST(a_status_is_an_error_code),
            TEST(a_failure_can_be_told_in_an_error_code),
            TEST(a_text_with_a_nul_in_it_is_refused),
+           TEST(a_client_does_without_no_text_that_had_a_nul_in_it),
            TEST(settings_come_out_as_they_went_in),
            TEST(an_exception_in_a_callback_of_any_kind_stops_the_client_and_comes_out_of_each_wait),
            TEST(on_close_sees_the_exception_that_stopped_the_client),
