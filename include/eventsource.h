@@ -2261,8 +2261,13 @@ eventsource_status_t eventsource_set_name(struct eventsource_t *es,
  * Sets the URL, in place of the one that `eventsource_new` was given.
  *
  * A URL with which no attempt could succeed is refused: one that has no scheme or another than http and https, no host or one
- * of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535. `eventsource_get_last_error` says
+ * of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be. `eventsource_get_last_error` says
  * what is wrong with it, and what would be right.
+ *
+ * A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it: `http://[fe80::1%25eth0]/`. The
+ * zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin and of the URL as callbacks see
+ * it; it is never sent. A redirect to a link-local address stays in the zone; one that names a zone is an error. Such a
+ * host is not reached through a proxy: unless it is excepted (`eventsource_set_no_proxy`), the attempt fails with `ERR_PROXY`.
  *
  * If its origin differs from that of the URL before, what was set for that origin is removed, as for a redirect: headers that
  * hold secrets, `Authorization`, `Cookie`, and `Host`. So set the URL first.
@@ -2699,7 +2704,7 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  *
  * @param es the client
  * @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a scheme.
- *        The port is 443 for `https`, else 1080, unless given. For `socks5` this machine resolves the server's name, else the
+ *        The port is 443 for `https`, else 1080, unless given. The host may have a zone, as for `eventsource_set_url`. For `socks5` this machine resolves the server's name, else the
  *        proxy does. TLS with an `https` proxy trusts the authorities that are set for the server, in the same versions; no
  *        other TLS setting applies to it, and it is verified even if the server is not. Empty for no proxy, whatever the
  *        environment says; NULL for what it says.
@@ -2780,7 +2785,7 @@ eventsource_status_t eventsource_set_watch_network(struct eventsource_t *es,
 /**
  * Makes every connection through one network interface or from one local address, as curl's `--interface`; those to a proxy,
  * too. Default: what the system's routes say. It does not apply to Unix sockets. With an interface, a URL may have a link-local
- * IPv6 address, `http://[fe80::1]/`: a zone in the URL itself (`%25eth0`) is not a valid URL and is refused.
+ * IPv6 address without a zone, `http://[fe80::1]/`; `eventsource_set_url` says how a URL has one.
  *
  * If there is no such interface or address when the client connects, or the server has no address of the local address's
  * family, the attempt fails with `ERR_CONNECT` and is retried as others are.
@@ -2806,7 +2811,7 @@ eventsource_status_t eventsource_set_interface(struct eventsource_t *es,
  *
  * @param es the client
  * @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
- *        be in brackets; no more than 16. The host may be `*`, for all that have no entry
+ *        be in brackets, and a link-local one have a zone, as RFC 4007 writes it: `fe80::1%eth0`; no more than 16. The host may be `*`, for all that have no entry
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.

@@ -41,7 +41,7 @@ pub async fn exchange(request: &mut Request, options: &Options) -> Result<Respon
 
 async fn attempt(request: &Request, options: &Options) -> Result<Response, Failed> {
     let uri = request.uri()?;
-    let route = options.network.route(&uri)?;
+    let route = options.network.route(&uri, request.url().zone())?;
     log_request(request, &route);
     let clock = Clock::default();
     let way = async {

@@ -13,10 +13,12 @@ mod codings;
 mod error;
 mod facts;
 mod head;
+mod http_url;
 mod invalid;
 mod origin;
 mod request;
 mod versions;
+mod zone;
 
 // How long may be waited.
 mod clock;
@@ -64,6 +66,7 @@ pub use codings::{Coding, codings, has_unknown_coding};
 pub use decoding::Decoder;
 pub use error::{Error, ErrorKind, ErrorResponse};
 pub use facts::{Facts, Peer, TlsVersion, Took};
+pub use http_url::HttpUrl;
 pub use hyper::http::{HeaderMap, Method};
 pub use invalid::{Invalid, InvalidKind};
 pub use open::{Answer, Redirected, open};

@@ -1,12 +1,11 @@
 //! Following redirects (RFC 9110, section 15.4) as browsers do, without giving secrets away.
 
 use super::error::{Error, ErrorKind};
+use super::http_url::HttpUrl;
 use super::options::Options;
-use super::origin::origin;
 use super::request::Request;
 use hyper::http::Method;
 use hyper::http::header::{GetAll, HeaderValue};
-use url::Url;
 
 /// Whether a status redirects.
 pub fn is_redirect(status: u16) -> bool {
@@ -19,7 +18,7 @@ pub struct Redirect {
     /// The status code.
     pub status: u16,
     /// Where it leads.
-    pub to: Url,
+    pub to: HttpUrl,
     /// To be followed without it, what is for the first origin alone must be left behind: credentials, a client certificate.
     pub drops_credentials: bool,
     /// The request has a body, which another origin is not sent unless that is asked for.
@@ -62,12 +61,16 @@ impl Redirect {
             .map_err(|_| refuse("its Location is not UTF-8".into()))?;
         let from = request.url();
         let to = from
+            .url()
             .join(location)
             .map_err(|error| refuse(format!("its Location is invalid: {error}")))?;
         if from.scheme() == "https" && to.scheme() != "https" {
-            return Err(refuse(format!("it leads from https to {}", origin(&to))));
+            let to = to.origin().ascii_serialization();
+            return Err(refuse(format!("it leads from https to {to}")));
         }
-        let to = Request::destination(to).map_err(|invalid| refuse(invalid.message))?;
+        let to = request
+            .destination(to)
+            .map_err(|invalid| refuse(invalid.message))?;
         let is_elsewhere = to.origin() != from.origin();
         let becomes_get = becomes_get(status, &request.method);
         let shows_certificate = !request.is_elsewhere() && options.tls.has_client_cert();

@@ -1,10 +1,9 @@
 //! The object that a run calls for each thing that happens.
 
-use crate::http::{ErrorKind, Facts, Following, HeaderMap, Redirect, Request};
+use crate::http::{ErrorKind, Facts, Following, HeaderMap, HttpUrl, Redirect, Request};
 use crate::parser::{Event, Text};
 use std::fmt;
 use std::time::Duration;
-use url::Url;
 
 /// Receives what happens in one run, in order, one call at a time, on the runtime's threads. [`Handler::on_close`] comes
 /// last and once; then the handler is dropped.
@@ -30,7 +29,7 @@ pub trait Handler: Send {
     }
 
     /// A redirect from this URL.
-    fn on_redirect(&mut self, _from: &Url, _redirect: &Redirect) -> Following {
+    fn on_redirect(&mut self, _from: &HttpUrl, _redirect: &Redirect) -> Following {
         Following::default()
     }
 
@@ -89,7 +88,7 @@ pub struct Cause {
 #[derive(Debug)]
 pub struct Opened<'a> {
     /// The URL of the response.
-    pub url: &'a Url,
+    pub url: &'a HttpUrl,
     /// The status code.
     pub status: u16,
     /// 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2.

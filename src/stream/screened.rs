@@ -1,9 +1,8 @@
 //! A handler whose events are looked at before they come to it.
 
 use super::handler::{Attempt, Close, Decision, Document, Failure, Handler, Opened};
-use crate::http::{Following, Redirect};
+use crate::http::{Following, HttpUrl, Redirect};
 use crate::parser::{Event, Text};
-use url::Url;
 
 /// Only where there is something to look for: without, no event pays for it.
 pub struct Screened {
@@ -29,7 +28,7 @@ impl Handler for Screened {
         self.handler.wants_redirect()
     }
 
-    fn on_redirect(&mut self, from: &Url, redirect: &Redirect) -> Following {
+    fn on_redirect(&mut self, from: &HttpUrl, redirect: &Redirect) -> Following {
         self.handler.on_redirect(from, redirect)
     }
 

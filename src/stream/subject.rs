@@ -32,7 +32,7 @@ impl log::Subject for Subject {
 pub fn describe(shared: &Shared, settings: &Settings) -> log::Client {
     let url = settings.request.url();
     // A URL that was refused leaves none of any origin.
-    let origin = url.origin().is_tuple().then(|| http::origin(url));
+    let origin = settings.request.has_url().then(|| http::origin(url));
     log::Client {
         number: shared.number,
         name: settings.name().cloned(),

@@ -160,7 +160,7 @@ fn on_redirect_can_send_each_credential_along_and_the_next_redirect_drops_it_aga
         let to = second.port();
         subject.on_redirect(move |_, redirect| {
             assert!(redirect.drops_credentials || credential == "the name of a host");
-            match redirect.to.port() == Some(to) {
+            match redirect.to.url().port() == Some(to) {
                 true => Following::WithCredentials,
                 false => Following::Plain,
             }

@@ -6,16 +6,18 @@
 mod common;
 
 use common::http2::Http2Server;
+use common::relay::relay_all;
 use common::{Subject, Told, limit};
+use eventsource::http::Version;
 use eventsource::runtime::{Change, Options, Runtime};
-use std::env;
+use eventsource::stream::Settings;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 use test_server::{Exchange, Server};
 
 const S: Duration = Duration::from_secs(1);
@@ -154,7 +156,7 @@ fn a_server_over_http2_that_answers_is_kept_whatever_happens() {
     let server = Http2Server::start();
     let (mut subject, runtime) = waiting_for_ever(&server.url("/"));
     subject.configure(|settings| {
-        settings.http.set_version(eventsource::http::Version::Http2);
+        settings.http.set_version(Version::Http2);
     });
     subject.start();
     let mut stream = server.asked().event_stream();
@@ -193,6 +195,199 @@ fn the_client() {
     }
 }
 
+/// Clients in a network with two links, on both of which there is fe80::1. They say what they are told. A role as well.
+#[test]
+fn the_clients_on_two_links() {
+    let Ok(ports) = env::var("CLIENT_PORTS") else {
+        return;
+    };
+    let (http1, http2) = ports.split_once(' ').expect("two ports");
+    let _ = std::io::stdin().read(&mut [0]);
+    let told = |url: &str, change: &dyn Fn(&mut Settings)| {
+        let mut subject = Subject::with_defaults(url);
+        subject.configure(change);
+        subject.start();
+        match subject.next() {
+            Told::Open { url, .. } => println!("> {} {url}", subject.events(1)[0]),
+            Told::Error(lost) => println!("> error {}", lost.message),
+            other => println!("> {other:?}"),
+        }
+    };
+    for zone in [
+        "%25in1",
+        "%25in2",
+        &format!("%25{}", number_of("in2")),
+        "%25in3",
+        "",
+    ] {
+        told(&format!("http://[fe80::1{zone}]:{http1}/"), &|_| {});
+    }
+    told(&format!("http://[fe80::1%25in2]:{http1}/redirect"), &|_| {});
+    for addresses in ["fe80::1%in2", "fe80::1%in3,[fe80::1%in1]"] {
+        let entry = format!("host.example:{http1}:{addresses}");
+        told(&format!("http://host.example:{http1}/"), &|settings| {
+            settings.http.network.set_resolve(&entry).expect("an entry");
+        });
+    }
+    let proxy = format!("http://[fe80::1%25in2]:{http1}");
+    let through = |settings: &mut Settings| {
+        settings
+            .http
+            .network
+            .set_proxy(Some(&proxy))
+            .expect("a proxy");
+    };
+    told("http://host.example/", &through);
+    told(&format!("http://[fe80::1%25in1]:{http1}/"), &through);
+
+    let mut open = Vec::new();
+    for zone in ["in1", "in2", "in1"] {
+        let mut subject = Subject::with_defaults(&format!("http://[fe80::1%25{zone}]:{http2}/"));
+        subject.configure(|settings| settings.http.set_version(Version::Http2));
+        subject.start();
+        let is_reused = subject.facts().is_reused;
+        println!("> {} {is_reused}", subject.events(1)[0]);
+        open.push(subject);
+    }
+}
+
+/// The number of an interface of this network that has an address of IPv6.
+fn number_of(interface: &str) -> u32 {
+    let addresses = fs::read_to_string("/proc/self/net/if_inet6").expect("IPv6");
+    let mut lines = addresses.lines();
+    let line = lines.find(|line| line.ends_with(interface));
+    let number = line.and_then(|line| line.split(' ').nth(1));
+    u32::from_str_radix(number.expect("the interface"), 16).expect("a number")
+}
+
+/// Says to whom it was connected on which link, and what for.
+fn answer_on_link(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut request = [0; 4096];
+    let read = stream.read(&mut request)?;
+    let request = String::from_utf8_lossy(&request[..read]);
+    assert!(!request.contains('%'), "{request}");
+    let line = request.lines().next().unwrap_or_default();
+    let host = request.lines().find(|line| line.starts_with("Host: "));
+    let SocketAddr::V6(own) = stream.local_addr()? else {
+        panic!("an address of IPv4");
+    };
+    if line.starts_with("GET /redirect ") {
+        let to = format!("http://[fe80::1]:{}/redirected", own.port());
+        let head = format!("HTTP/1.1 307 Elsewhere\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+        return stream.write_all(head.as_bytes());
+    }
+    let link = own.scope_id();
+    let event = format!("data: {link} {line} {}\n\n", host.unwrap_or_default());
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    stream.write_all(format!("{head}{event}").as_bytes())?;
+    let _ = stream.read(&mut [0]);
+    Ok(())
+}
+
+/// The servers, and the two links that lead to them. A role as well.
+#[test]
+fn the_two_links() {
+    if env::var("NETWORK_TEST").is_err() {
+        return;
+    }
+    sh("ip link set lo up");
+    let listen = || TcpListener::bind("[::]:0").expect("a listener");
+    let port = |listener: &TcpListener| listener.local_addr().expect("its address").port();
+    let (http1, over_http2) = (listen(), listen());
+    let ports = (port(&http1), port(&over_http2));
+    thread::spawn(move || {
+        for stream in http1.incoming().flatten() {
+            thread::spawn(|| answer_on_link(stream));
+        }
+    });
+    let http2 = Http2Server::start();
+    let loopback = http2.url("").rsplit_once(':').expect("a port").1.to_owned();
+    let accept = move || over_http2.accept().map(|(stream, _)| stream);
+    relay_all(accept, loopback.parse().expect("a port"));
+
+    let ports = format!("{} {}", ports.0, ports.1);
+    let mut client = Client::start("the_clients_on_two_links", "CLIENT_PORTS", &ports);
+    let (http1, _) = ports.split_once(' ').expect("two ports");
+    let process = client.process.id();
+    client.waits_in_its_network();
+    for link in ["1", "2"] {
+        sh(&format!(
+            "ip link add in{link} type veth peer name out{link}"
+        ));
+        sh(&format!("ip link set in{link} netns {process}"));
+        // At once, not when it is sure that nobody else has it.
+        sh(&format!("ip address add fe80::1/64 dev out{link} nodad"));
+        sh(&format!("ip link set out{link} up"));
+        sh(&format!(
+            "nsenter -t {process} -n ip address add fe80::2/64 dev in{link} nodad"
+        ));
+        sh(&format!("nsenter -t {process} -n ip link set in{link} up"));
+    }
+    let (one, two) = (number_of("out1"), number_of("out2"));
+    client
+        .process
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(b"\n")
+        .expect("it goes on");
+
+    let host = format!("GET / HTTP/1.1 Host: [fe80::1]:{http1}");
+    let reached =
+        |link: u32, zone: &str| format!("{link} {host} http://[fe80::1%25{zone}]:{http1}/");
+    assert_eq!(client.next(), reached(one, "in1"));
+    assert_eq!(client.next(), reached(two, "in2"));
+    assert!(
+        client.next().starts_with(&format!("{two} {host}")),
+        "by number"
+    );
+    let next = client.next();
+    assert!(
+        next.starts_with("error cannot connect to fe80::1%in3: "),
+        "{next}"
+    );
+    assert!(
+        client.next().starts_with("error "),
+        "there is no link without a zone"
+    );
+    let redirected = format!("{two} GET /redirected HTTP/1.1 Host: [fe80::1]:{http1}");
+    assert_eq!(
+        client.next(),
+        format!("{redirected} http://[fe80::1%25in2]:{http1}/redirected")
+    );
+
+    let host = format!("GET / HTTP/1.1 Host: host.example:{http1} http://host.example:{http1}/");
+    assert_eq!(client.next(), format!("{two} {host}"), "by set_resolve");
+    assert_eq!(
+        client.next(),
+        format!("{one} {host}"),
+        "where one interface is missing"
+    );
+    let asked = "GET http://host.example/ HTTP/1.1 Host: host.example http://host.example/";
+    assert_eq!(client.next(), format!("{two} {asked}"), "a proxy");
+    let next = client.next();
+    assert!(
+        next.starts_with("error a proxy cannot be told of a zone"),
+        "{next}"
+    );
+
+    let mut open = Vec::new();
+    for (connection, is_reused) in [(0, false), (1, false), (0, true)] {
+        let asked = http2.asked();
+        assert_eq!(asked.connection.number, connection);
+        assert_eq!(asked.head.uri.host(), Some("[fe80::1]"));
+        let mut stream = asked.event_stream();
+        stream.event("here");
+        assert_eq!(client.next(), format!("here {is_reused}"));
+        open.push(stream);
+    }
+}
+
+#[test]
+fn a_zone_says_on_which_link_a_link_local_address_is() {
+    in_a_network_of_its_own("the_two_links");
+}
+
 /// The server and what moves the network, in a network of its own. A role as well.
 #[test]
 fn the_network() {
@@ -213,7 +408,8 @@ fn the_network() {
         }
     });
     // Reached by the default route alone.
-    let mut client = Client::start(&format!("http://192.0.2.1:{port}/"));
+    let url = format!("http://192.0.2.1:{port}/");
+    let mut client = Client::start("the_client", "CLIENT_URL", &url);
     let process = client.process.id();
     let mut go = client.process.stdin.take().expect("its input");
     let client_ip = |arguments: &str| {
@@ -252,6 +448,11 @@ fn the_network() {
 
 #[test]
 fn a_machine_that_moves_to_another_network_is_back_at_once() {
+    in_a_network_of_its_own("the_network");
+}
+
+/// Runs a role, which may say what it is to do to the network that it is in.
+fn in_a_network_of_its_own(role: &str) {
     let can = Command::new("unshare").args(["-n", "true"]).status();
     let has_ip = Command::new("ip").arg("-V").stdout(Stdio::null()).status();
     if !can.is_ok_and(|status| status.success()) || has_ip.is_err() {
@@ -261,7 +462,7 @@ fn a_machine_that_moves_to_another_network_is_back_at_once() {
     let output = Command::new("unshare")
         .arg("-n")
         .arg(env::current_exe().expect("this program"))
-        .args(["--exact", "the_network", "--nocapture"])
+        .args(["--exact", role, "--nocapture"])
         .env("NETWORK_TEST", "1")
         .output()
         .expect("a process");
@@ -287,12 +488,12 @@ struct Client {
 }
 
 impl Client {
-    fn start(url: &str) -> Client {
+    fn start(role: &str, variable: &str, value: &str) -> Client {
         let mut process = Command::new("unshare")
             .arg("-n")
             .arg(env::current_exe().expect("this program"))
-            .args(["--exact", "the_client", "--nocapture"])
-            .env("CLIENT_URL", url)
+            .args(["--exact", role, "--nocapture"])
+            .env(variable, value)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -345,7 +345,7 @@ fn on_redirect_is_asked_for_each_redirect_of_each_attempt_and_for_none_that_is_n
     let (sender, asked) = channel();
     subject.on_redirect(move |from, redirect| {
         let _ = sender.send((
-            from.path().to_owned(),
+            from.url().path().to_owned(),
             redirect.status,
             redirect.to.to_string(),
         ));

@@ -131,7 +131,7 @@ pub unsafe extern "C" fn eventsource_request_get_url(
     // SAFETY: the header's rules for pointers.
     unsafe {
         request_call(request, |attempt| {
-            text_out(attempt.request.url().as_str(), buffer, capacity, len)
+            text_out(&attempt.request.url().text(), buffer, capacity, len)
         })
     }
 }

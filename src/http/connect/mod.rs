@@ -124,7 +124,10 @@ async fn lead(
     clock: &Clock,
 ) -> Result<Transport, Error> {
     match route {
-        Route::Direct => Ok(Transport::Plain(tcp::connect(uri, options, clock).await?)),
+        Route::Direct(zone) => {
+            let socket = tcp::connect(uri, zone.as_ref(), options, clock).await?;
+            Ok(Transport::Plain(socket))
+        }
         Route::Unix(path) => Ok(Transport::Unix(unix::connect(path).await?)),
         // In boxes: most connections need neither.
         Route::Forward(proxy) => Box::pin(reach(proxy, options, clock)).await,
@@ -143,13 +146,13 @@ async fn lead(
 
 /// Connects to an HTTP proxy.
 async fn reach(proxy: &Proxy, options: &Options, clock: &Clock) -> Result<Transport, Error> {
-    let uri = proxy.uri().clone();
+    let (uri, zone) = (proxy.uri().clone(), proxy.zone());
     let reached = match proxy.protocol() {
         Protocol::Https => {
-            let inner = InnerConnector::new(Route::Direct, options, clock);
+            let inner = InnerConnector::new(Route::Direct(zone.cloned()), options, clock);
             secure::connect(&options.tls.for_proxy(), uri, inner).await
         }
-        _ => tcp::connect(uri, options, clock)
+        _ => tcp::connect(uri, zone, options, clock)
             .await
             .map(Transport::Plain),
     };

@@ -3,8 +3,9 @@
 use crate::http::clock::Clock;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::options::Options;
-use crate::http::way::addresses::{MOST, interleaved};
+use crate::http::way::addresses::{Address, MOST, interleaved};
 use crate::http::way::host::{host, port};
+use crate::http::zone::Zone;
 use crate::runtime::lookups;
 use hyper::Uri;
 use hyper_util::client::legacy::connect::dns::Name;
@@ -20,16 +21,29 @@ use tower_service::Service;
 /// the program says it.
 pub async fn resolve(
     uri: &Uri,
+    zone: Option<&Zone>,
     options: &Options,
     clock: &Clock,
 ) -> Result<Vec<SocketAddr>, Error> {
     let (host, port) = (host(uri), port(uri));
-    if let Ok(address) = host.parse() {
-        return Ok(vec![SocketAddr::new(address, port)]);
+    if let Ok(ip) = host.parse() {
+        let address = Address {
+            ip,
+            zone: zone.cloned(),
+        };
+        return Ok(vec![at(&address, port)?]);
     }
     if let Some(known) = options.network.addresses(host, port) {
-        let known: Vec<_> = known.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-        return Ok(interleaved(&known, MOST));
+        // An interface may be missing, and the other addresses be reached.
+        let (found, missing): (Vec<_>, Vec<_>) = known
+            .iter()
+            .map(|address| at(address, port))
+            .partition(Result::is_ok);
+        let found: Vec<_> = found.into_iter().flatten().collect();
+        return match missing.into_iter().find_map(Result::err) {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(interleaved(&found, MOST)),
+        };
     }
     let found = look_up(host, clock).await.map_err(|error| {
         let what = format_args!("cannot resolve {host}");
@@ -44,6 +58,13 @@ pub async fn resolve(
         address.set_port(port);
     }
     Ok(found)
+}
+
+fn at(address: &Address, port: u16) -> Result<SocketAddr, Error> {
+    address.at(port).map_err(|error| {
+        let what = format_args!("cannot connect to {address}");
+        Error::caused(ErrorKind::Connect, what, &error)
+    })
 }
 
 async fn look_up(host: &str, clock: &Clock) -> lookups::Found {

@@ -5,11 +5,13 @@ use crate::http::clock::Clock;
 use crate::http::error::{Error, ErrorKind, causes};
 use crate::http::options::Options;
 use crate::http::way::interface::Interface;
+use crate::http::zone::Zone;
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
+use std::borrow::Cow;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
@@ -29,13 +31,22 @@ const PROBE: (Duration, Duration, u32) = (Duration::from_secs(1), Duration::from
 pub const PROBED_WITHIN: Duration = Duration::from_secs(6);
 
 /// Connects to a URL's host.
-pub async fn connect(uri: Uri, options: &Options, clock: &Clock) -> Result<Socket, Error> {
-    let mut addresses = resolve(&uri, options, clock).await?;
+pub async fn connect(
+    uri: Uri,
+    zone: Option<&Zone>,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Socket, Error> {
+    let mut addresses = resolve(&uri, zone, options, clock).await?;
     let interface = options.network.interface();
     if let Some(interface) = interface {
         addresses.retain(|address| interface.reaches(address));
     }
     let host = uri.authority().map_or("", |authority| authority.as_str());
+    let host = match zone {
+        None => Cow::Borrowed(host),
+        Some(zone) => Cow::Owned(zone.put_into(host)),
+    };
     let failed = |why: &(dyn std::error::Error + 'static)| {
         let what = format_args!("cannot connect to {host}");
         Error::caused(ErrorKind::Connect, what, why)
@@ -219,7 +230,7 @@ mod tests {
         options.network.set_resolve(&two).expect("addresses");
         for host in ["127.0.0.1", "localhost", "two.example"] {
             let uri = format!("http://{host}:{port}/").parse().expect("a URI");
-            let connected = runtime.block_on(connect(uri, &options, &Clock::default()));
+            let connected = runtime.block_on(connect(uri, None, &options, &Clock::default()));
             let Socket(stream) = connected.expect("a connection");
             let stream = SockRef::from(stream.inner());
             assert!(stream.tcp_nodelay().expect("an answer"));

@@ -13,7 +13,7 @@ use url::Position::{AfterPort, AfterQuery, BeforeHost, BeforePath, BeforeScheme}
 /// A request's head, in origin form; in absolute form for a proxy that makes the request in its own name. What follows it
 /// on the wire is the request's body.
 pub fn write(request: &Request, forwarder: Option<&Proxy>) -> Vec<u8> {
-    let url = request.url();
+    let url = request.url().url();
     let mut head = Vec::with_capacity(512);
     let mut line = |parts: [&[u8]; 4]| write_line(&mut head, parts);
     let method = request.method.as_str();

@@ -11,6 +11,7 @@ use crate::http::connect::tcp::Socket;
 use crate::http::connect::transport::Transport;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::facts::{Facts, Took};
+use crate::http::http_url::{self, HttpUrl};
 use crate::http::options::{Options, Version};
 use crate::http::tls::Tls;
 use crate::http::way::{Network, Route};
@@ -23,7 +24,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::timeout;
-use url::Url;
 
 /// How long a stream leaves it at another's connection. Then it connects, too, and takes what is there first.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -52,14 +52,14 @@ impl Reached {
 #[derive(Debug, PartialEq)]
 struct Key {
     runtime: tokio::runtime::Id,
-    origin: url::Origin,
+    origin: http_url::Origin,
     version: Version,
     tls: Tls,
     network: Network,
 }
 
 impl Key {
-    fn to(url: &Url, options: &Options) -> Key {
+    fn to(url: &HttpUrl, options: &Options) -> Key {
         // By name, so that each new option is asked whether it belongs here.
         let Options {
             connect_timeout: _,
@@ -102,7 +102,7 @@ static ORIGINS: PerProcess<Mutex<Vec<Weak<Origin>>>> = PerProcess::new();
 
 /// Finds a slot on a connection, or connects.
 pub async fn reach(
-    url: &Url,
+    url: &HttpUrl,
     uri: Uri,
     route: &Route,
     options: &Options,

@@ -5,6 +5,7 @@ mod urls;
 
 use crate::http::codings;
 use crate::http::error::{Error, ErrorKind};
+use crate::http::http_url::HttpUrl;
 use crate::http::invalid::{Invalid, InvalidKind};
 use bytes::Bytes;
 use header::{DEFAULT_HEADERS, Field, LAST_EVENT_ID, Sent, authorization, basic, header_name};
@@ -30,8 +31,8 @@ const MOST_HEADER_BYTES: usize = 256 * 1024;
 const NO_URL: &str = "about:blank";
 
 #[expect(clippy::expect_used, reason = "a constant, which a test parses")]
-fn no_url() -> Url {
-    Url::parse(NO_URL).expect("a URL")
+fn no_url() -> HttpUrl {
+    HttpUrl::new(Url::parse(NO_URL).expect("a URL"), None)
 }
 
 /// Whether another origin must not see it.
@@ -42,7 +43,7 @@ fn is_credential(field: &Field) -> bool {
 /// Method, URL, headers and body. `HeaderValue::is_sensitive` marks what another origin must not see.
 #[derive(Clone, Debug)]
 pub struct Request {
-    url: Url,
+    url: HttpUrl,
     pub(super) method: Method,
     /// No map: they are few, are only ever written one after another, and cost a client nothing while they are the
     /// default.
@@ -74,7 +75,7 @@ impl Request {
         Request::with(no_url())
     }
 
-    fn with(url: Url) -> Request {
+    fn with(url: HttpUrl) -> Request {
         Request {
             url,
             method: Method::GET,
@@ -89,7 +90,7 @@ impl Request {
     }
 
     /// The URL, without user information and fragment.
-    pub fn url(&self) -> &Url {
+    pub fn url(&self) -> &HttpUrl {
         &self.url
     }
 
@@ -127,13 +128,18 @@ impl Request {
         Ok(())
     }
 
-    /// A URL that a redirect may lead to.
-    pub(super) fn destination(url: Url) -> Result<Url, Invalid> {
-        connectable(url)
+    /// Whether it has a URL, not what stands in place of one.
+    pub fn has_url(&self) -> bool {
+        self.url.url().as_str() != NO_URL
+    }
+
+    /// Where a redirect leads, if it may.
+    pub(super) fn destination(&self, url: Url) -> Result<HttpUrl, Invalid> {
+        Ok(self.url.on_same_link(connectable(url)?))
     }
 
     /// Turns to where a redirect leads, also to another origin with all that this one was given but the name of its host.
-    pub(super) fn redirect_to(&mut self, url: Url, with_credentials: bool) {
+    pub(super) fn redirect_to(&mut self, url: HttpUrl, with_credentials: bool) {
         if with_credentials && url.origin() != self.url.origin() {
             self.remove(|field| field.name == HOST);
             self.url = url;
@@ -144,9 +150,8 @@ impl Request {
 
     /// Turns to another URL. If that is of another origin, it leaves behind what was given for the first: credentials, and the
     /// name of the host.
-    fn lead_to(&mut self, url: Url) {
-        let is_first = self.url.as_str() == NO_URL;
-        if !is_first && url.origin() != self.url.origin() {
+    fn lead_to(&mut self, url: HttpUrl) {
+        if self.has_url() && url.origin() != self.url.origin() {
             self.is_elsewhere = true;
             self.by_default = None;
             self.remove(|field| field.name == HOST || is_credential(field));
@@ -309,7 +314,7 @@ impl Request {
     /// The URL as hyper and h2 take it.
     pub(super) fn uri(&self) -> Result<Uri, Error> {
         let what = "the URL cannot stand in a request";
-        let uri = self.url.as_str().parse();
+        let uri = self.url.url().as_str().parse();
         uri.map_err(|error| Error::caused(ErrorKind::Protocol, what, &error).of_settings())
     }
 
@@ -484,8 +489,8 @@ mod tests {
         );
 
         let mut request = with_user();
-        let elsewhere = Url::parse("http://elsewhere/").expect("a URL");
-        request.redirect_to(elsewhere, false);
+        let elsewhere = Request::new("http://elsewhere/").expect("a URL");
+        request.redirect_to(elsewhere.url, false);
         request.unset_basic_auth().expect("nothing to put");
         assert_eq!(authorization(&request), None);
     }
@@ -516,5 +521,60 @@ mod tests {
         request
             .set_header("a", "b")
             .expect("in place of all others");
+    }
+
+    #[test]
+    fn the_origin_is_the_standards() {
+        for url in [
+            "http://host",
+            "HTTP://HOST:80/a?b#c",
+            "https://host:443/",
+            "https://host:80/",
+            "http://user:password@host:8080/a@b:81/",
+            "http://[::1]:81?a",
+            "http://[2001:DB8::1]/",
+            "http://b\u{fc}cher.example:82/",
+            "http://0x7f.1/",
+        ] {
+            let request = Request::new(url).expect(url);
+            let origin = request.url().url().origin().ascii_serialization();
+            assert_eq!(request.url().origin_text(), origin, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_shown_to_the_program_is_part_of_the_origin_and_is_never_sent() {
+        let request = |url: &str| Request::new(url).expect(url);
+        let zoned = request("http://me:secret@[fe80::1%257]:80/a#b");
+        assert_eq!(zoned.url().text(), "http://[fe80::1%257]/a");
+        assert_eq!(zoned.url().origin_text(), "http://[fe80::1%257]");
+        assert_eq!(zoned.uri().expect("a URI"), "http://[fe80::1]/a");
+
+        let in_zone = |zone| request(&format!("http://[fe80::1{zone}]/b"));
+        assert_eq!(in_zone("%257").url().origin(), zoned.url().origin());
+        for zone in ["", "%258"] {
+            let other = in_zone(zone);
+            assert!(other.url().origin() != zoned.url().origin(), "{zone}");
+            let mut moved = zoned.clone();
+            moved.set_url(&other.url().text()).expect("a URL");
+            assert!(moved.is_elsewhere() && !moved.has_credentials(), "{zone}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_to_a_link_local_address_stays_on_its_link() {
+        let from = Request::new("http://[fe80::1%257]/a").expect("a URL");
+        for (location, to) in [
+            ("b", "http://[fe80::1%257]/b"),
+            ("http://[fe80::2]/", "http://[fe80::2%257]/"),
+            ("http://[2001:db8::1]/", "http://[2001:db8::1]/"),
+            ("http://host/", "http://host/"),
+        ] {
+            let url = from.url().url().join(location).expect("a URL");
+            assert_eq!(from.destination(url).expect("a URL").text(), to);
+        }
+        // And no server says which interface of this machine is used.
+        assert!(from.url().url().join("http://[fe80::1%258]/").is_err());
+        assert!(from.url().url().join("http://[fe80::1%25eth0]/").is_err());
     }
 }

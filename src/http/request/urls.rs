@@ -2,7 +2,9 @@
 
 use super::header::{Field, authorization, basic};
 use crate::features;
+use crate::http::http_url::HttpUrl;
 use crate::http::invalid::{Invalid, InvalidKind};
+use crate::http::zone::Zone;
 use crate::words;
 use hyper::http::Uri;
 use percent_encoding::percent_decode_str;
@@ -28,16 +30,18 @@ impl User {
 }
 
 /// A URL as it is used, and the user that was in it.
-pub fn split_user(url: &str) -> Result<(Url, Option<User>), Invalid> {
-    let url =
-        Url::parse(url).map_err(|error| Invalid::new(InvalidKind::Url, misread(url, error)))?;
+pub fn split_user(text: &str) -> Result<(HttpUrl, Option<User>), Invalid> {
+    let invalid = |why| Invalid::new(InvalidKind::Url, why);
+    let (without_zone, zone) =
+        Zone::cut(text).map_err(|why| invalid(format!("the zone in the URL: {why}")))?;
+    let url = Url::parse(&without_zone).map_err(|error| invalid(misread(text, error)))?;
     let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let is_there = !url.username().is_empty() || url.password().is_some();
     let user = is_there.then(|| User {
         name: decoded(url.username()),
         password: url.password().map(decoded).unwrap_or_default(),
     });
-    Ok((connectable(url)?, user))
+    Ok((HttpUrl::new(connectable(url)?, zone), user))
 }
 
 /// The longest URL that hyper and h2 take.

@@ -1,10 +1,58 @@
 //! A host's addresses: what the program says of them, and which of many are tried.
 
-use std::net::{IpAddr, SocketAddr};
+use crate::http::zone::Zone;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
 /// A host's addresses, as the program says.
-pub type Addresses = Arc<[IpAddr]>;
+pub type Addresses = Arc<[Address]>;
+
+/// An address of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Address {
+    /// The address.
+    pub ip: IpAddr,
+    /// The zone that a link-local one is in, if it is said.
+    pub zone: Option<Zone>,
+}
+
+impl Address {
+    /// Reads an address. A zone stands behind `%` (RFC 4007, section 11); one of IPv6 may be in brackets.
+    fn parse(text: &str) -> Result<Address, &'static str> {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        let (ip, zone) = match bare.unwrap_or(text).split_once('%') {
+            Some((ip, zone)) => (ip, Some(zone)),
+            None => (bare.unwrap_or(text), None),
+        };
+        let ip = ip
+            .parse()
+            .map_err(|_| "an address is not one of IPv4 or IPv6")?;
+        let zone = zone.map(|zone| Zone::of(ip, zone)).transpose()?;
+        Ok(Address { ip, zone })
+    }
+
+    /// Where that port of it is, as things are now.
+    pub fn at(&self, port: u16) -> io::Result<SocketAddr> {
+        Ok(match (self.ip, &self.zone) {
+            (IpAddr::V6(ip), Some(zone)) => SocketAddrV6::new(ip, port, 0, zone.number()?).into(),
+            (ip, _) => SocketAddr::new(ip, port),
+        })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ip.fmt(f)?;
+        match &self.zone {
+            Some(zone) => write!(f, "%{zone}"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// How many addresses of a name are tried in one attempt.
 pub const MOST: usize = 16;
@@ -61,15 +109,8 @@ impl Override {
             None => (entry, ""),
         };
         let place = Place::parse(place)?;
-        let address = |text: &str| {
-            let bare = text
-                .strip_prefix('[')
-                .and_then(|text| text.strip_suffix(']'));
-            bare.unwrap_or(text).parse::<IpAddr>()
-        };
-        let addresses: Result<Addresses, _> = addresses.split(',').map(address).collect();
-        let addresses = addresses.map_err(|_| "an address is not one of IPv4 or IPv6")?;
-        Override::new(place, addresses)
+        let addresses: Result<Addresses, _> = addresses.split(',').map(Address::parse).collect();
+        Override::new(place, addresses?)
     }
 
     fn new(place: Place, addresses: Addresses) -> Result<Override, &'static str> {
@@ -82,7 +123,7 @@ impl Override {
     /// This, with what another says behind it.
     pub fn and(&self, other: &Override) -> Result<Override, &'static str> {
         let both = self.addresses.iter().chain(other.addresses.iter());
-        Override::new(self.place.clone(), both.copied().collect())
+        Override::new(self.place.clone(), both.cloned().collect())
     }
 
     /// Whether another is of the same host.
@@ -129,12 +170,36 @@ mod tests {
         let entry = parsed("Host.Example:443:127.0.0.1,[::1],::2");
         assert!(entry.is_of("host.example", 443));
         assert!(!entry.is_of("host.example", 80) && !entry.is_of("www.host.example", 443));
-        let addresses: [IpAddr; 3] =
-            ["127.0.0.1", "::1", "::2"].map(|text| text.parse().expect("an address"));
+        let addresses: [Address; 3] =
+            ["127.0.0.1", "::1", "::2"].map(|text| Address::parse(text).expect("an address"));
         assert_eq!(*entry.addresses(), addresses);
         assert!(parsed("bücher.example:80:::1").is_of("xn--bcher-kva.example", 80));
         let any = parsed("*:80:127.0.0.1");
         assert!(any.is_of("any.example", 80) && !any.is_of("any.example", 81));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_address_may_have_a_zone() {
+        for text in ["fe80::1%lo", "[fe80::1%lo]"] {
+            let entry = parsed(&format!("host:80:{text},::1"));
+            let addresses = entry.addresses();
+            let (zoned, other) = (&addresses[0], &addresses[1]);
+            assert_eq!(zoned.to_string(), "fe80::1%lo");
+            let expected = SocketAddrV6::new("fe80::1".parse().expect("one"), 80, 0, 1);
+            assert_eq!(zoned.at(80).expect("loopback"), expected.into());
+            assert_eq!(other.at(80).expect("one").to_string(), "[::1]:80");
+        }
+        for text in [
+            "::1%lo",
+            "10.0.0.1%lo",
+            "fe80::1%",
+            "fe80::1%a b",
+            "fe80::1%0",
+        ] {
+            let entry = format!("host:80:{text}");
+            assert!(Override::parse(&entry).is_err(), "{entry}");
+        }
     }
 
     #[test]

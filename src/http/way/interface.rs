@@ -1,9 +1,7 @@
 //! From where connections are made, if the program says so: as curl's `--interface`.
 
+use crate::http::zone::check_name;
 use std::net::{IpAddr, SocketAddr};
-
-/// The longest name of an interface (`IFNAMSIZ`, less the end of the text).
-const LONGEST: usize = 15;
 
 /// From where connections are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,16 +30,11 @@ impl Interface {
     }
 
     fn named(name: &str) -> Result<Interface, &'static str> {
-        let is_odd = |c: char| c.is_whitespace() || c.is_control() || "/:!".contains(c);
-        match name {
-            _ if cfg!(not(any(target_os = "linux", target_os = "android"))) => {
-                Err("this system binds to addresses only")
-            }
-            "" | "." | ".." => Err("it is empty, or only dots"),
-            _ if name.len() > LONGEST => Err("the name has more than 15 bytes"),
-            _ if name.contains(is_odd) => Err("it is neither an interface's name nor an address"),
-            _ => Ok(Interface::Name(name.into())),
+        if cfg!(not(any(target_os = "linux", target_os = "android"))) {
+            return Err("this system binds to addresses only");
         }
+        check_name(name)?;
+        Ok(Interface::Name(name.into()))
     }
 
     /// Whether a connection to that address can be made from here.

@@ -8,6 +8,7 @@ use super::proxy::{Environment, Proxy};
 use crate::features::{self, left_out};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::invalid::{Invalid, InvalidKind};
+use crate::http::zone::Zone;
 use hyper::Uri;
 use std::fmt;
 use std::path::Path;
@@ -54,8 +55,8 @@ enum Choice {
 /// The way to a URL's host.
 #[derive(Clone, Debug)]
 pub enum Route {
-    /// TCP.
-    Direct,
+    /// TCP, to an address in this zone.
+    Direct(Option<Zone>),
     /// A Unix socket, whatever the host is.
     Unix(Arc<Path>),
     /// An HTTP proxy that makes the request in its own name.
@@ -170,8 +171,8 @@ impl Network {
         })
     }
 
-    /// The way to a URL's host.
-    pub fn route(&self, uri: &Uri) -> Result<Route, Error> {
+    /// The way to a URL's host, which is in this zone.
+    pub fn route(&self, uri: &Uri, zone: Option<&Zone>) -> Result<Route, Error> {
         let ways = self.ways();
         if let Some(path) = &ways.unix_socket {
             return Ok(Route::Unix(path.clone()));
@@ -188,10 +189,10 @@ impl Network {
         let no_proxy = ways.no_proxy.as_deref();
         let no_proxy = no_proxy.or(environment.and_then(|e| e.no_proxy.as_deref()));
         let Some(proxy) = proxy else {
-            return Ok(Route::Direct);
+            return Ok(Route::Direct(zone.cloned()));
         };
         if no_proxy.is_some_and(|list| no_proxy::excepts(list, host(uri))) {
-            return Ok(Route::Direct);
+            return Ok(Route::Direct(zone.cloned()));
         }
         // Never without a proxy that was meant to be used.
         let proxy = proxy.map_err(|why| Error::new(ErrorKind::Proxy, why.clone()).of_settings())?;
@@ -201,6 +202,10 @@ impl Network {
                 left_out("proxies")
             );
             return Err(Error::new(ErrorKind::Proxy, what).of_settings());
+        }
+        if zone.is_some() {
+            let message = "a proxy cannot be told of a zone, which is one of this machine: except the host from the proxy";
+            return Err(Error::new(ErrorKind::Proxy, message).of_settings());
         }
         let proxy = proxy.clone();
         Ok(match scheme {
@@ -248,7 +253,7 @@ fn no_entry(why: &str) -> Invalid {
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Route::Direct => Ok(()),
+            Route::Direct(_) => Ok(()),
             Route::Unix(path) => write!(f, " at {}", path.display()),
             Route::Forward(proxy) | Route::Tunnel(proxy) => write!(f, " through the proxy {proxy}"),
         }

@@ -3,6 +3,7 @@
 use crate::features;
 use crate::http::invalid::{Invalid, InvalidKind};
 use crate::http::request::header::basic;
+use crate::http::zone::Zone;
 use crate::process;
 use hyper::Uri;
 use hyper::http::HeaderValue;
@@ -16,6 +17,8 @@ use url::{Host, Url};
 pub struct Proxy {
     protocol: Protocol,
     uri: Uri,
+    /// The zone of its host.
+    zone: Option<Zone>,
     user: Option<User>,
 }
 
@@ -87,8 +90,9 @@ impl Proxy {
             return Err(Invalid::unsupported("TLS"));
         }
         // As of a scheme that the parser does not know, for which it drops no port.
-        let url =
-            Url::parse(&format!("proxy://{rest}")).map_err(|error| invalid(&error.to_string()))?;
+        let text = format!("proxy://{rest}");
+        let (text, zone) = Zone::cut(&text).map_err(|why| invalid(&format!("its zone: {why}")))?;
+        let url = Url::parse(&text).map_err(|error| invalid(&error.to_string()))?;
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(invalid("there is something behind its host and port"));
         }
@@ -103,6 +107,7 @@ impl Proxy {
             uri: format!("{}://{host}:{port}", protocol.transport())
                 .parse()
                 .map_err(|_| invalid("its host is not one"))?,
+            zone,
             user: User::of(&url, protocol)?,
         })
     }
@@ -115,6 +120,11 @@ impl Proxy {
     /// Where it is.
     pub fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// In which zone that is.
+    pub fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
     }
 
     /// The value of `Proxy-Authorization`.
@@ -137,11 +147,12 @@ impl Proxy {
 /// Host and port, never the credentials.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            self.uri
-                .authority()
-                .map_or("", |authority| authority.as_str()),
-        )
+        let authority = self.uri.authority();
+        let place = authority.map_or("", |authority| authority.as_str());
+        match &self.zone {
+            None => f.write_str(place),
+            Some(zone) => f.write_str(&zone.put_into(place)),
+        }
     }
 }
 
@@ -268,6 +279,22 @@ mod tests {
             let proxy = parsed(text);
             assert_eq!(proxy.protocol(), protocol, "{text}");
             assert_eq!(proxy.to_string(), place, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_may_be_in_a_zone() {
+        for (text, place) in [
+            ("http://me:secret@[fe80::1%257]:3128", "[fe80::1%257]:3128"),
+            ("[fe80::1%257]", "[fe80::1%257]:1080"),
+        ] {
+            let proxy = parsed(text);
+            assert_eq!(proxy.to_string(), place);
+            assert_eq!(proxy.zone(), Some(&Zone::parse("7").expect("a zone")));
+            assert_eq!(proxy.uri().host(), Some("[fe80::1]"));
+        }
+        for text in ["http://[::1%257]", "http://[fe80::1%250]"] {
+            assert!(Proxy::parse(text).is_err(), "{text}");
         }
     }
 

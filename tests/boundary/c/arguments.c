@@ -464,6 +464,21 @@ static void a_path_that_no_socket_can_have_is_refused(void) {
     eventsource_free(es);
 }
 
+static void a_zone_that_no_connection_could_heed_is_refused(void) {
+    static const char *const BAD[] = {"http://[fe80::1%25]/", "http://[fe80::1%250]/", "http://[fe80::1%25a%2Fb]/",
+                                      "http://[::1%257]/", "http://[2001:db8::1%257]/"};
+    eventsource_t *es = new_client();
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        REFUSED(es, eventsource_set_url(es, BAD[i]), EVENTSOURCE_ERR_URL, "zone");
+        REFUSED(es, eventsource_set_proxy(es, BAD[i]), EVENTSOURCE_ERR_URL, "zone");
+    }
+    REFUSED(es, eventsource_set_resolve(es, "host:80:::1%7"), EVENTSOURCE_ERR_VALUE, "zone");
+    CHECK_STATUS(eventsource_set_url(es, "http://[fe80::1%257]/"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_proxy(es, "http://[fe80::1%257]/"), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_resolve(es, "host:80:fe80::1%7"), EVENTSOURCE_OK);
+    eventsource_free(es);
+}
+
 static void a_bad_place_for_a_host_is_refused(void) {
     static const char *const BAD[] = {"host", "host:80", "host:80:", ":80:127.0.0.1", "host:0:127.0.0.1",
                                       "host:65536:127.0.0.1", "host:80:name", "host:80:127.0.0.1,",
@@ -1146,6 +1161,7 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(basic_auth_refuses_a_colon_in_the_user_and_control_characters),
            TEST(a_bad_proxy_is_refused_and_its_credentials_are_not_quoted),
            TEST(a_path_that_no_socket_can_have_is_refused),
+           TEST(a_zone_that_no_connection_could_heed_is_refused),
            TEST(a_bad_place_for_a_host_is_refused),
            TEST(an_event_type_that_no_event_has_is_refused),
            TEST(pem_without_a_usable_certificate_is_refused),

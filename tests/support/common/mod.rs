@@ -6,7 +6,7 @@ pub mod frames;
 pub mod http2;
 pub mod relay;
 
-use eventsource::http::{ErrorKind, Facts, Following, HeaderMap, Redirect};
+use eventsource::http::{ErrorKind, Facts, Following, HeaderMap, HttpUrl, Redirect};
 use eventsource::parser::{Event, Text};
 use eventsource::stream::{
     Attempt, Cause, Client, Close, Decision, Document, Failure, Handler, Opened, Settings,
@@ -17,7 +17,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 use test_server::{Identity, Server, slowly};
-use url::Url;
 
 /// The longest that a test waits for anything on a machine that is not slow; see [`limit`]. It is there for what never
 /// happens: beside load, some things take ten seconds.
@@ -127,7 +126,7 @@ pub struct Lost {
 }
 
 type OnRequest = Box<dyn FnMut(&mut Attempt) + Send>;
-type OnRedirect = Box<dyn FnMut(&Url, &Redirect) -> Following + Send>;
+type OnRedirect = Box<dyn FnMut(&HttpUrl, &Redirect) -> Following + Send>;
 type OnTold = Box<dyn FnMut(&Told) -> Decision + Send>;
 
 /// A client under test.
@@ -206,7 +205,7 @@ impl Subject {
     /// What is decided on each redirect; without, the handler is not asked.
     pub fn on_redirect(
         &mut self,
-        decide: impl FnMut(&Url, &Redirect) -> Following + Send + 'static,
+        decide: impl FnMut(&HttpUrl, &Redirect) -> Following + Send + 'static,
     ) {
         self.on_redirect = Some(Box::new(decide));
     }
@@ -380,7 +379,7 @@ impl Handler for Recorder {
         self.on_redirect.is_some()
     }
 
-    fn on_redirect(&mut self, from: &Url, redirect: &Redirect) -> Following {
+    fn on_redirect(&mut self, from: &HttpUrl, redirect: &Redirect) -> Following {
         match &mut self.on_redirect {
             Some(decide) => decide(from, redirect),
             None => Following::default(),

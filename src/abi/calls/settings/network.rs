@@ -23,7 +23,7 @@ use std::ffi::c_char;
 ///
 /// @param es the client
 /// @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a scheme.
-///        The port is 443 for `https`, else 1080, unless given. For `socks5` this machine resolves the server's name, else the
+///        The port is 443 for `https`, else 1080, unless given. The host may have a zone, as for `eventsource_set_url`. For `socks5` this machine resolves the server's name, else the
 ///        proxy does. TLS with an `https` proxy trusts the authorities that are set for the server, in the same versions; no
 ///        other TLS setting applies to it, and it is verified even if the server is not. Empty for no proxy, whatever the
 ///        environment says; NULL for what it says.
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn eventsource_set_watch_network(
 
 /// Makes every connection through one network interface or from one local address, as curl's `--interface`; those to a proxy,
 /// too. Default: what the system's routes say. It does not apply to Unix sockets. With an interface, a URL may have a link-local
-/// IPv6 address, `http://[fe80::1]/`: a zone in the URL itself (`%25eth0`) is not a valid URL and is refused.
+/// IPv6 address without a zone, `http://[fe80::1]/`; `eventsource_set_url` says how a URL has one.
 ///
 /// If there is no such interface or address when the client connects, or the server has no address of the local address's
 /// family, the attempt fails with `ERR_CONNECT` and is retried as others are.
@@ -202,7 +202,7 @@ unsafe fn resolve(
 ///
 /// @param es the client
 /// @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
-///        be in brackets; no more than 16. The host may be `*`, for all that have no entry
+///        be in brackets, and a link-local one have a zone, as RFC 4007 writes it: `fe80::1%eth0`; no more than 16. The host may be `*`, for all that have no entry
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.

@@ -34,8 +34,13 @@ unsafe fn header(
 /// Sets the URL, in place of the one that `eventsource_new` was given.
 ///
 /// A URL with which no attempt could succeed is refused: one that has no scheme or another than http and https, no host or one
-/// of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535. `eventsource_get_last_error` says
+/// of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be. `eventsource_get_last_error` says
 /// what is wrong with it, and what would be right.
+///
+/// A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it: `http://[fe80::1%25eth0]/`. The
+/// zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin and of the URL as callbacks see
+/// it; it is never sent. A redirect to a link-local address stays in the zone; one that names a zone is an error. Such a
+/// host is not reached through a proxy: unless it is excepted (`eventsource_set_no_proxy`), the attempt fails with `ERR_PROXY`.
 ///
 /// If its origin differs from that of the URL before, what was set for that origin is removed, as for a redirect: headers that
 /// hold secrets, `Authorization`, `Cookie`, and `Host`. So set the URL first.

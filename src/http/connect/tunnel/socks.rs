@@ -13,6 +13,7 @@ use crate::http::way::host::{host, port};
 use crate::http::way::proxy::{Protocol, Proxy};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 use tokio_socks::Error as SocksError;
@@ -30,7 +31,7 @@ pub async fn open(
 ) -> Result<Transport, Error> {
     let to = async |host: &str| {
         let target = (host, port(uri));
-        let socket = tcp::connect(proxy.uri().clone(), options, clock).await;
+        let socket = tcp::connect(proxy.uri().clone(), proxy.zone(), options, clock).await;
         let socket = socket.map_err(|error| no_way_to(proxy, error))?;
         let stream = TokioIo::new(Transport::Plain(socket));
         let opened = match proxy.socks_user() {
@@ -50,8 +51,14 @@ pub async fn open(
         return to(host(uri)).await?.map_err(refused);
     }
     // SOCKS has room for one address at a time. Each gets its share of the time.
-    let mut addresses = resolve(uri, options, clock).await?.into_iter().peekable();
+    let mut addresses = resolve(uri, None, options, clock).await?;
+    addresses.retain(|address| !has_zone(address));
+    if addresses.is_empty() {
+        let what = "a proxy cannot be told an address with a zone, which is one of this machine";
+        return Err(Error::new(ErrorKind::Proxy, what).of_settings());
+    }
     let share = options.connect_timeout.unwrap_or(FOREVER) / addresses.len() as u32;
+    let mut addresses = addresses.into_iter().peekable();
     while let Some(address) = addresses.next() {
         let host = address.ip().to_string();
         if addresses.peek().is_none() {
@@ -65,6 +72,10 @@ pub async fn open(
         }
     }
     Err(Error::new(ErrorKind::Resolve, "the host has no address"))
+}
+
+fn has_zone(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address) if address.scope_id() != 0)
 }
 
 /// Whether another address may be reached where this one was not.
