@@ -31,12 +31,7 @@ pub async fn exchange(request: &mut Request, options: &Options) -> Result<Respon
         }
         answered => answered,
     }
-    .map_err(|failed| {
-        if failed.error.kind == ErrorKind::Tls {
-            options.tls.has_failed();
-        }
-        failed.error
-    })
+    .map_err(|failed| failed.error)
 }
 
 async fn attempt(request: &Request, options: &Options) -> Result<Response, Failed> {

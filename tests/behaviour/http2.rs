@@ -3,7 +3,7 @@
 use crate::common::frames::{END_HEADERS, Frames, HEADERS};
 use crate::common::http2::{Http2Server, Setup, Stream};
 use crate::common::{BEFORE_THE_DEFAULT, Stopwatch, Subject, Told, limit};
-use eventsource::http::{ErrorKind, Version};
+use eventsource::http::{ErrorKind, Version, read_roots};
 use eventsource::runtime::{Dispatch, Options, Runtime};
 use eventsource::stream::{Close, Decision, Mode, Settings};
 use h2::Reason;
@@ -711,6 +711,32 @@ fn many_streams_over_tls_share_the_connection_that_the_first_one_has_made() {
     for subject in &subjects {
         assert_eq!(subject.events(1), ["hello"]);
     }
+}
+
+#[test]
+fn a_stream_joins_no_connection_that_was_made_with_certificates_that_have_changed() {
+    let [identity, other] = [(); 2].map(|()| Identity::generate(&["localhost"]));
+    let server = Http2Server::with(Setup {
+        identity: Some(identity.clone()),
+        ..Setup::default()
+    });
+    let name = format!("joined-{}.pem", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, identity.ca_pem()).expect("a file");
+    let roots = read_roots(&path).expect("an authority");
+    let opened = || {
+        let mut subject = Subject::new(&server.url("/"));
+        subject.configure(|settings| settings.http.tls.set_extra_roots_file(roots.clone()));
+        subject.start();
+        let stream = server.open();
+        (stream.connection.number, subject, stream)
+    };
+    let first = opened();
+    let both = format!("{}{}", identity.ca_pem(), other.ca_pem());
+    std::fs::write(&path, both).expect("a file");
+    let after = [opened(), opened()];
+    std::fs::remove_file(&path).expect("the file");
+    assert_eq!((first.0, after[0].0, after[1].0), (0, 1, 1));
 }
 
 #[test]

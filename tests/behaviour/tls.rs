@@ -1,5 +1,6 @@
 //! TLS: whom the client trusts, what it shows of itself, and what it says when either will not do.
 
+use crate::common::relay::relay_to;
 use crate::common::{Lost, Subject, Told};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,7 @@ use eventsource::http::{
 use eventsource::stream::Decision;
 use ring::digest::{SHA256, digest};
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use test_server::{Exchange, Identity, Server};
@@ -552,6 +553,63 @@ fn a_client_certificate_that_was_refused_is_read_anew_from_its_files() {
         });
         assert_eq!(subject.events(1), ["secret"]);
     }
+}
+
+/// Neither by the old certificate nor by a session that was begun with it.
+#[test]
+fn an_attempt_shows_the_client_certificate_that_its_files_hold_then() {
+    let [old, new] = [(); 2].map(|()| Identity::generate(&["client"]));
+    let identity = Identity::generate(&["localhost"]);
+    let servers = [&old, &new].map(|client| {
+        Server::start_tls(identity.clone().requiring(client), |exchange| {
+            exchange.event_stream();
+            exchange.event("secret");
+            exchange.end();
+        })
+    });
+    // At one origin, first the one and then the other.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let ports = servers.each_ref().map(Server::port);
+    let attempts = AtomicUsize::new(0);
+    let accept = move || listener.accept().map(|(stream, _)| stream);
+    relay_to(accept, move || {
+        ports[attempts.fetch_add(1, Ordering::Relaxed).min(1)]
+    });
+
+    let files = Arc::new(CertFiles::of(&old));
+    let mut subject = Subject::new(&format!("https://localhost:{port}/"));
+    subject.trust(&identity);
+    let read = read_client_cert(&files.0[0], Some(&files.0[1])).expect("a certificate");
+    subject.configure(|settings| settings.http.tls.set_client_cert_files(Some(read)));
+    subject.on_told(move |told| {
+        match told {
+            Told::Event { .. } => files.write(&new),
+            Told::Error(lost) => assert_eq!(lost.kind, ErrorKind::EndOfStream, "{lost:?}"),
+            _ => {}
+        }
+        Decision::Default
+    });
+    subject.start();
+    assert_eq!(subject.events(2), ["secret", "secret"]);
+}
+
+#[test]
+fn files_that_do_not_belong_together_leave_the_certificate_as_it_was() {
+    let [client, other] = [(); 2].map(|()| Identity::generate(&["client"]));
+    let identity = Identity::generate(&["localhost"]).requiring(&client);
+    let server = Server::start_tls(identity.clone(), |exchange| {
+        exchange.event_stream();
+        exchange.event("secret");
+        exchange.end();
+    });
+    let files = Arc::new(CertFiles::of(&client));
+    let half_written = files.clone();
+    let subject = showing_files(&server, &identity, &files, move |lost| {
+        assert_eq!(lost.kind, ErrorKind::EndOfStream, "{lost:?}");
+        std::fs::write(&half_written.0[1], other.key_pem()).expect("a file");
+    });
+    assert_eq!(subject.events(2), ["secret", "secret"]);
 }
 
 /// With TLS 1.3 a server's refusal comes after the handshake, in place of the response.

@@ -55,11 +55,13 @@ struct Key {
     origin: http_url::Origin,
     version: Version,
     tls: Tls,
+    /// A connection that was made with an earlier certificate is not one with the current.
+    tls_generation: u64,
     network: Network,
 }
 
 impl Key {
-    fn to(url: &HttpUrl, options: &Options) -> Key {
+    fn to(url: &HttpUrl, options: &Options) -> Result<Key, Error> {
         // By name, so that each new option is asked whether it belongs here.
         let Options {
             connect_timeout: _,
@@ -71,13 +73,18 @@ impl Key {
             network,
             version,
         } = options;
-        Key {
+        let tls_generation = match url.scheme() {
+            "https" => tls.generation()?,
+            _ => 0,
+        };
+        Ok(Key {
             runtime: Handle::current().id(),
             origin: url.origin(),
             version: *version,
             tls: tls.clone(),
+            tls_generation,
             network: network.clone(),
-        }
+        })
     }
 }
 
@@ -108,7 +115,7 @@ pub async fn reach(
     options: &Options,
     clock: &Clock,
 ) -> Result<Reached, Error> {
-    let origin = Origin::on(Key::to(url, options));
+    let origin = Origin::on(Key::to(url, options)?);
     if let Some(slot) = origin.slot() {
         return Ok(Reached::shared(slot));
     }

@@ -1,7 +1,7 @@
 //! The certificate that the client shows, with its key.
 
 use super::failure::reason;
-use super::file;
+use super::file::{self, Snapshot};
 use super::text::{bad_pem, certificates};
 use crate::http::invalid::Invalid;
 use memchr::memmem;
@@ -13,7 +13,8 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A certificate, those that lead to its authority, and its private key.
@@ -23,34 +24,47 @@ pub struct ClientCert {
     files: Option<Arc<Files>>,
 }
 
-/// Where they are from, as absolute paths, to read them anew.
+/// Where they are from, to read them anew.
 #[derive(PartialEq)]
 struct Files {
-    chain: PathBuf,
+    chain: Snapshot,
     /// `None` where the key is beside the chain.
-    key: Option<PathBuf>,
+    key: Option<Snapshot>,
 }
 
 impl ClientCert {
     /// Reads both from files, the key from the chain's where there is no other.
     pub fn read(chain: &Path, key: Option<&Path>) -> Result<ClientCert, Invalid> {
-        let files = Files {
-            chain: file::lasting(chain),
-            key: key.map(file::lasting),
+        let read = |path: &Path| {
+            file::read(path)
+                .map_err(|error| bad_pem(format!("cannot read {}: {error}", path.display())))
         };
-        files.read()
+        let (chain_pem, chain) = read(chain)?;
+        let (key_pem, key) = key.map(read).transpose()?.unzip();
+        let parsed = ClientCert::from_pem(&chain_pem, &key_pem.unwrap_or_default());
+        let files = Files { chain, key };
+        match parsed {
+            Ok(cert) => Ok(ClientCert {
+                files: Some(Arc::new(files)),
+                ..cert
+            }),
+            Err(invalid) => Err(bad_pem(format!("{files}: {}", invalid.message))),
+        }
     }
 
     /// The same, read anew if it is from files.
     pub fn renewed(&self) -> Result<ClientCert, Invalid> {
-        self.files
-            .as_ref()
-            .map_or(Ok(self.clone()), |files| files.read())
+        let Some(files) = &self.files else {
+            return Ok(self.clone());
+        };
+        let key = files.key.as_ref().map(Snapshot::path);
+        ClientCert::read(files.chain.path(), key)
     }
 
-    /// Whether it may change.
-    pub fn is_of_files(&self) -> bool {
-        self.files.is_some()
+    /// The files that it is from.
+    pub fn files(&self) -> impl Iterator<Item = &Snapshot> {
+        let files = self.files.iter();
+        files.flat_map(|files| iter::once(&files.chain).chain(&files.key))
     }
 
     /// Reads both, the key from the chain's text where `key` is empty, and checks that they belong together.
@@ -94,29 +108,13 @@ impl ClientCert {
     }
 }
 
-impl Files {
-    fn read(&self) -> Result<ClientCert, Invalid> {
-        let read = |path: &Path| {
-            file::read(path)
-                .map_err(|error| bad_pem(format!("cannot read {}: {error}", path.display())))
-        };
-        let chain = read(&self.chain)?;
-        let key = self.key.as_deref().map(read).transpose()?;
-        let parsed = ClientCert::from_pem(&chain, &key.unwrap_or_default());
-        let cert = parsed.map_err(|invalid| {
-            let (path, why) = (self.chain.display(), invalid.message);
-            match &self.key {
-                Some(key) => bad_pem(format!("{path} with {}: {why}", key.display())),
-                None => bad_pem(format!("{path}: {why}")),
-            }
-        })?;
-        Ok(ClientCert {
-            files: Some(Arc::new(Files {
-                chain: self.chain.clone(),
-                key: self.key.clone(),
-            })),
-            ..cert
-        })
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chain.path().display().fmt(f)?;
+        match &self.key {
+            Some(key) => write!(f, " with {}", key.path().display()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Likewise, from a file that has been read, and is read anew when it has not been enough.
+    /// Likewise, from a file that has been read, and is read anew when it has changed.
     pub fn set_extra_roots_file(&mut self, roots: ExtraRoots) {
         self.change(|policy| policy.extra_roots = roots);
     }
@@ -90,7 +90,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Shows a certificate that has been read from files, and is read anew when a server has refused it; none for `None`.
+    /// Shows a certificate that has been read from files, and is read anew when they have changed; none for `None`.
     pub fn set_client_cert_files(&mut self, client_cert: Option<ClientCert>) {
         self.change(|policy| policy.client_cert = client_cert);
     }
@@ -200,14 +200,9 @@ impl Tls {
         })
     }
 
-    /// TLS failed: it may be that the server does not accept the client's certificate, which then is to be read anew.
-    pub fn has_failed(&self) {
-        let client_cert = self.0.policy.client_cert.as_ref();
-        if client_cert.is_some_and(ClientCert::is_of_files)
-            && let Some(configured) = self.0.configured.get()
-        {
-            configured.failed();
-        }
+    /// Tells what a connection that is made now is made with from what earlier ones were: files may have changed.
+    pub fn generation(&self) -> Result<u64, Error> {
+        Ok(self.configured()?.generation())
     }
 
     fn configured(&self) -> Result<&Arc<Configured>, Error> {
@@ -389,44 +384,36 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn trust_that_has_failed_is_read_anew_once_a_minute_and_as_a_whole() {
-        const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
+    #[test]
+    fn a_file_that_has_changed_is_read_anew_and_as_a_whole() {
         let [one, other] = [(); 2].map(|()| Identity::generate(&["localhost"]));
         let file = AuthorityFile::of(&one);
         let mut tls = Tls::default();
         tls.set_extra_roots_file(read_roots(&file.0).expect("an authority"));
         let config = || tls.config().expect("one");
-        let failed = || tls.configured().expect("one").failed();
+        let generation = || tls.generation().expect("one");
         let same = |a: &Arc<ClientConfig>, b: &Arc<ClientConfig>| Arc::ptr_eq(a, b);
         let first = config();
 
-        file.write(other.ca_pem());
-        assert!(same(&config(), &first), "nothing has failed");
-        failed();
-        let second = config();
-        assert!(!same(&second, &first), "it is read anew");
-
         file.write(one.ca_pem());
-        failed();
-        assert!(same(&config(), &second), "but not at once again");
-        tokio::time::advance(MINUTE).await;
-        let third = config();
-        assert!(!same(&third, &second), "a minute later it is");
+        assert!(same(&config(), &first), "what is the same is kept");
+        assert_eq!(generation(), 0);
 
-        tokio::time::advance(MINUTE).await;
-        failed();
-        assert!(same(&config(), &third), "what is the same is kept");
+        file.write(other.ca_pem());
+        let second = config();
+        assert!(!same(&second, &first), "what has changed is not");
+        assert_eq!(generation(), 1);
+        assert!(same(&tls.clone().config().expect("one"), &second));
 
         for damaged in ["", "-----BEGIN CERTIFICATE-----\n"] {
             file.write(damaged);
-            tokio::time::advance(MINUTE).await;
-            failed();
-            assert!(same(&config(), &third), "what is damaged is not taken");
+            assert!(same(&config(), &second), "what is damaged is not taken");
         }
-        file.write(other.ca_pem());
-        tokio::time::advance(MINUTE).await;
-        assert!(!same(&config(), &third), "what was damaged is read again");
+        std::fs::remove_file(&file.0).expect("it is there");
+        assert!(same(&config(), &second), "nor is nothing");
+        file.write(one.ca_pem());
+        assert!(!same(&config(), &second), "what was damaged is read again");
+        assert_eq!(generation(), 2);
     }
 
     #[test]

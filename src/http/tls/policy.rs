@@ -2,6 +2,7 @@
 
 use super::client_cert::ClientCert;
 use super::failure::impossible;
+use super::file::Snapshot;
 use super::key_log::KeyLog;
 use super::pins::Pins;
 use super::trusted::{ExtraRoots, Fingerprints, Trusted};
@@ -17,7 +18,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -36,7 +37,8 @@ pub struct Policy {
     pub key_log: Option<Arc<KeyLog>>,
 }
 
-/// How often what is trusted is read anew for one policy: a server that is not to be trusted may be asked every second.
+/// How often what is trusted is read anew for one policy because it was not enough: a server that is not to be trusted may be
+/// asked every second.
 const READ_ANEW: Duration = Duration::from_secs(60);
 
 /// A policy with its configuration. They go together, the client's key with them, when the last client does that has the
@@ -44,13 +46,17 @@ const READ_ANEW: Duration = Duration::from_secs(60);
 pub struct Configured {
     policy: Policy,
     current: Mutex<Current>,
-    /// A certificate, the server's or the client's, was not trusted since they were read.
+    /// A server's certificate was not trusted since they were read.
     has_failed: AtomicBool,
 }
 
 struct Current {
     config: Arc<ClientConfig>,
+    /// How many there were before it.
+    generation: u64,
     made_of: Contents,
+    /// The files that the program has named, as they were.
+    files: Vec<Snapshot>,
     read_anew: Option<Instant>,
 }
 
@@ -59,6 +65,7 @@ struct Materials {
     /// `None` if anybody is trusted.
     trusted: Option<Trusted>,
     client_cert: Option<ClientCert>,
+    files: Vec<Snapshot>,
 }
 
 /// What is other in other materials.
@@ -86,38 +93,53 @@ impl fmt::Debug for Configured {
 impl Configured {
     /// The configuration, with the certificates as they are now, if they may be other than they were.
     pub fn config(&self) -> Arc<ClientConfig> {
-        let mut current = lock(&self.current);
-        if self.has_failed.load(Ordering::Relaxed) {
-            self.renew(&mut current);
-        }
-        current.config.clone()
+        self.current().config.clone()
     }
 
-    /// A certificate was not trusted. It may be that its authority, or a newer one of the client's, has come since.
+    /// Tells the configuration as it is now from those that were before.
+    pub fn generation(&self) -> u64 {
+        self.current().generation
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        let mut current = lock(&self.current);
+        let mut files = current.files.iter();
+        let is_due = files.any(Snapshot::may_have_changed)
+            || self.has_failed.load(Ordering::Relaxed) && current.may_be_read_again();
+        if is_due {
+            self.renew(&mut current);
+        }
+        current
+    }
+
+    /// A server's certificate was not trusted. It may be that its authority has come since.
     pub fn failed(&self) {
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
     fn renew(&self, current: &mut Current) {
-        let now = Instant::now();
-        if current.read_anew.is_some_and(|then| now - then < READ_ANEW) {
-            return;
-        }
-        current.read_anew = Some(now);
+        current.read_anew = Some(Instant::now());
         let renewed = self.policy.materials(true).and_then(|materials| {
-            let made_of = materials.contents();
-            if made_of == current.made_of {
-                return Ok(None);
-            }
-            let config = self.policy.build(materials)?;
-            Ok(Some((Arc::new(config), made_of)))
+            let (made_of, files) = (materials.contents(), materials.files.clone());
+            let config = match made_of == current.made_of {
+                // That all is as it was keeps the sessions.
+                true => None,
+                false => Some(Arc::new(self.policy.build(materials)?)),
+            };
+            Ok((config, made_of, files))
         });
         match renewed {
-            // That all is as it was keeps the sessions.
-            Ok(None) => self.has_failed.store(false, Ordering::Relaxed),
-            Ok(Some((config, made_of))) => {
+            Ok((config, made_of, files)) => {
                 self.has_failed.store(false, Ordering::Relaxed);
-                (current.config, current.made_of) = (config, made_of);
+                (current.made_of, current.files) = (made_of, files);
+                let Some(config) = config else {
+                    return;
+                };
+                current.config = config;
+                current.generation += 1;
+                let line =
+                    format_args!("the certificates have changed, and are used as they are now");
+                log::write(Level::Info, Kind::Tls, line);
             }
             // What was read before was whole. This is tried again.
             Err(error) => log::write(
@@ -126,6 +148,13 @@ impl Configured {
                 format_args!("the certificates stay as they were: {error}"),
             ),
         }
+    }
+}
+
+impl Current {
+    fn may_be_read_again(&self) -> bool {
+        self.read_anew
+            .is_none_or(|then| then.elapsed() >= READ_ANEW)
     }
 }
 
@@ -146,6 +175,8 @@ impl Policy {
             policy: self.clone(),
             current: Mutex::new(Current {
                 made_of: materials.contents(),
+                files: materials.files.clone(),
+                generation: 0,
                 config: Arc::new(self.build(materials)?),
                 read_anew: None,
             }),
@@ -155,24 +186,36 @@ impl Policy {
         Ok(configured)
     }
 
-    /// Reads the platform's authorities; and if it is `anew`, the files that the program has named.
+    /// Reads the platform's authorities; and before them, if it is `anew`, the files that the program has named.
     fn materials(&self, anew: bool) -> Result<Materials, Error> {
-        let trusted = match self.insecure {
-            true => None,
-            false => Some(Trusted::read(
-                &self.extra_roots,
-                self.exclusive_roots,
-                anew,
-            )?),
-        };
+        let unreadable = |why: String| Error::new(ErrorKind::Tls, why);
         let client_cert = self.client_cert.as_ref().map(|cert| match anew {
             true => cert.renewed(),
             false => Ok(cert.clone()),
         });
         let client_cert = client_cert.transpose();
+        let client_cert = client_cert.map_err(|invalid| unreadable(invalid.message))?;
+        let mut files: Vec<_> = client_cert
+            .iter()
+            .flat_map(ClientCert::files)
+            .cloned()
+            .collect();
+        if self.insecure {
+            return Ok(Materials {
+                trusted: None,
+                client_cert,
+                files,
+            });
+        }
+        let extra = match anew {
+            true => self.extra_roots.renewed().map_err(unreadable)?,
+            false => self.extra_roots.clone(),
+        };
+        files.extend(extra.file);
         Ok(Materials {
-            trusted,
-            client_cert: client_cert.map_err(|why| Error::new(ErrorKind::Tls, why.message))?,
+            trusted: Some(Trusted::read(extra.certificates, self.exclusive_roots)?),
+            client_cert,
+            files,
         })
     }
 

@@ -1,14 +1,15 @@
 //! The authorities that a policy trusts: read all or none, and read again after a certificate was not trusted.
 
 use super::failure::{impossible, reason};
+use super::file::{self, Snapshot};
 use super::verifier::{Presented, fingerprint, only};
-use super::{file, platform, text};
+use super::{platform, text};
 use crate::http::error::{Error, ErrorKind};
 use rustls::RootCertStore;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Authorities beside the platform's, or in their place.
@@ -16,15 +17,15 @@ use std::sync::Arc;
 pub struct ExtraRoots {
     /// As they were when they were set.
     pub certificates: Vec<CertificateDer<'static>>,
-    /// The file that they are from, an absolute path, to read them anew.
-    pub file: Option<PathBuf>,
+    /// The file that they are from, to read them anew.
+    pub file: Option<Snapshot>,
 }
 
 impl ExtraRoots {
     /// From a file.
     pub fn read(path: &Path) -> Result<ExtraRoots, String> {
         let unreadable = |error| format!("cannot read {}: {error}", path.display());
-        let pem = file::read(path).map_err(unreadable)?;
+        let (pem, file) = file::read(path).map_err(unreadable)?;
         let wrong = |why| format!("{}: {why}", path.display());
         let certificates = authorities(&pem).map_err(wrong)?;
         if certificates.is_empty() {
@@ -32,13 +33,14 @@ impl ExtraRoots {
         }
         Ok(ExtraRoots {
             certificates,
-            file: Some(file::lasting(path)),
+            file: Some(file),
         })
     }
 
-    fn renewed(&self) -> Result<ExtraRoots, Error> {
+    /// The same, read anew if they are from a file.
+    pub fn renewed(&self) -> Result<ExtraRoots, String> {
         match &self.file {
-            Some(file) => ExtraRoots::read(file).map_err(|why| Error::new(ErrorKind::Tls, why)),
+            Some(file) => ExtraRoots::read(file.path()),
             None => Ok(self.clone()),
         }
     }
@@ -69,12 +71,8 @@ pub struct Trusted {
 pub type Fingerprints = Vec<[u8; 32]>;
 
 impl Trusted {
-    /// Reads the platform's authorities, unless the extra ones are `exclusive`; and if it is `anew` the extra ones, too.
-    pub fn read(extra: &ExtraRoots, exclusive: bool, anew: bool) -> Result<Trusted, Error> {
-        let extra = match anew {
-            true => extra.renewed()?.certificates,
-            false => extra.certificates.clone(),
-        };
+    /// Reads the platform's authorities, unless the extra ones are `exclusive`.
+    pub fn read(extra: Vec<CertificateDer<'static>>, exclusive: bool) -> Result<Trusted, Error> {
         let platform = match exclusive {
             true => None,
             false => Some(platform::read()?),

@@ -50,9 +50,17 @@ fn pass_on(mut from: impl Socket, mut to: impl Socket) -> io::Result<()> {
 
 /// Relays each connection that comes to this port of loopback. Its thread lives as long as the test program.
 pub fn relay_all<S: Socket>(accept: impl Fn() -> io::Result<S> + Send + 'static, port: u16) {
+    relay_to(accept, move || port);
+}
+
+/// The same, where each connection may have a port of its own.
+pub fn relay_to<S: Socket>(
+    accept: impl Fn() -> io::Result<S> + Send + 'static,
+    next_port: impl Fn() -> u16 + Send + 'static,
+) {
     thread::spawn(move || {
         while let Ok(near) = accept() {
-            let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+            let far = TcpStream::connect((Ipv4Addr::LOCALHOST, next_port()));
             thread::spawn(move || far.and_then(|far| relay(near, far)));
         }
     });

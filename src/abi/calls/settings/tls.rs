@@ -81,9 +81,9 @@ pub unsafe extern "C" fn eventsource_set_ca_pem(
     }
 }
 
-/// The same as `eventsource_set_ca_pem`, from a file. It is read now, and again when the authorities are read anew; if it
-/// cannot be read then, or holds no certificate, what it held before stays trusted. No other call on the client waits while
-/// it is read.
+/// The same as `eventsource_set_ca_pem`, from a file. It is read now, and again by an attempt that finds another size, date or
+/// inode; streams that are open go on. If it cannot be read then, or holds no certificate, what it held before stays trusted
+/// for that attempt, and the log has a warning. No other call on the client waits while it is read now.
 ///
 /// @param es the client
 /// @param path of a regular file of at most 16 MiB, with one or more certificates in PEM form. NULL to trust the operating
@@ -181,11 +181,11 @@ pub unsafe extern "C" fn eventsource_set_client_cert_pem(
     }
 }
 
-/// The same as `eventsource_set_client_cert_pem`, from files. They are read now. They are read again for the attempt that
-/// follows an `EVENTSOURCE_ERR_TLS` or `EVENTSOURCE_ERR_CERTIFICATE`, at most once a minute for clients with equal settings,
-/// so that a renewed certificate needs no restart. If they cannot be read then, or do not belong together, for example while
-/// they are being replaced, the client goes on using the certificate that it had, and the log has a warning. No other call on
-/// the client waits while they are read.
+/// The same as `eventsource_set_client_cert_pem`, from files. They are read now, and again by an attempt that finds another
+/// size, date or inode, so that a renewed certificate needs no restart. Streams that are open go on; an attempt resumes no
+/// session and joins no connection of an earlier certificate. If the files cannot be read then, or do not belong together, for
+/// example while they are being replaced, that attempt uses the certificate of before, and the log has a warning. No other
+/// call on the client waits while they are read now.
 ///
 /// @param es the client
 /// @param cert_path of a regular file of at most 16 MiB, in PEM form: the client's certificate, then those that lead to its
