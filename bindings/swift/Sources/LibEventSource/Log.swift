@@ -40,6 +40,8 @@ extension EventStream {
             case thread
             /// A bug of the library, caught.
             case fault
+            /// An address or the default route has changed, or the system has been suspended.
+            case network
             /// What a newer library has.
             case other = 0
         }
