@@ -29,6 +29,7 @@ export function add(stream) {
             throw new EventSourceError(status, reason);
         }
         runtime = made;
+        if (!isMainThread) process.once('exit', leave);
         poll = isMainThread ? native.watch(native.runtimeDescriptor(runtime), readable) : look();
     }
     const key = ++lastKey;
@@ -46,8 +47,14 @@ export function remove(key) {
     streams.delete(key);
     if (streams.size > 0) return;
     poll.close();
+    process.removeListener('exit', leave);
     native.freeRuntime(runtime);
     poll = runtime = null;
+}
+
+// A worker ends, and its process goes on, which would keep the connections.
+function leave() {
+    for (const stream of [...streams.values()]) stream.leave();
 }
 
 // The poll calls from outside of JavaScript, where neither promises nor exceptions are looked after.

@@ -359,6 +359,11 @@ export class EventStream {
         else this.#give();
     }
 
+    /** @internal The worker ends. */
+    leave() {
+        this.#free();
+    }
+
     /** @internal An exception that a handler let out while the library waited for it. */
     fail(error) {
         this.#put({ error });

@@ -65,6 +65,34 @@ for (const [way, [program, expected, said]] of Object.entries(ways)) {
     });
 }
 
+test('a worker that ends by itself leaves no thread and no descriptor behind', async () => {
+    const { code, out, err } = await run(url, `
+        import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+        import { Worker } from 'node:worker_threads';
+        const ours = () => [readdirSync('/proc/self/task').map((id) => readFileSync('/proc/self/task/' + id + '/comm', 'utf8')),
+            readdirSync('/proc/self/fd').map((fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } })]
+            .map((names) => names.filter((name) => name.startsWith('eventsource') || name.startsWith('socket:')).length);
+        const before = ours();
+        for (const end of ['process.exit(0)', 'throw new Error()', 'parentPort.close()']) {
+            const worker = new Worker(\`(async () => {
+                const { parentPort } = await import('node:worker_threads');
+                const { EventStream } = await import('libeventsource');
+                const url = \${JSON.stringify(url)};
+                const streams = ['/events', '/hang', '/blast?bytes=100000000'].map((path) => new EventStream(url + path));
+                for (const stream of streams) stream.next().catch(() => {});
+                await streams[0].next();
+                \${end === 'parentPort.close()' ? 'await Promise.all(streams.map((stream) => stream.close()));' : ''}
+                setTimeout(() => { \${end}; });
+            })()\`, { eval: true });
+            worker.on('error', () => {});
+            await new Promise((resolve) => worker.once('exit', resolve));
+        }
+        console.log(before.join(), ours().join());`);
+    assert.equal(code, 0, err);
+    const [before, after] = out.trim().split(' ');
+    assert.equal(after, before);
+});
+
 test('an exception that the program catches leaves other streams alone', async () => {
     const { code, out, err } = await run(url, `
         const other = new EventStream(url + '/events?count=3&then=204&retry=1');
