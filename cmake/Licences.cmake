@@ -1,7 +1,8 @@
-# Writes down whose code is in the library besides its own, with the licences that want to come with it, for packages:
-#   cmake -D CARGO=<cargo> -D TARGET=<Rust target, or empty for the host's> -D DEBIAN=<copyright.in> -D OUTPUT=<folder>
-#       -P Licences.cmake
-# makes third-parties.txt, and Debian's file of the two, copyright. Runs in the source tree.
+# Writes down whose code is in the library, or in the tool, besides its own, with the licences that want to come with it, for
+# packages:
+#   cmake -D CARGO=<cargo> -D TARGET=<Rust target, or empty for the host's> -D CRATE=<eventsource or eventsource-tool>
+#       -D SUFFIX=<of the files' names> -D DEBIAN=<copyright.in> -D OUTPUT=<folder> -P Licences.cmake
+# makes third-parties<suffix>.txt, and Debian's file of the two, copyright<suffix>. Runs in the source tree.
 cmake_minimum_required(VERSION 3.25)
 
 if(NOT TARGET)
@@ -11,7 +12,7 @@ if(NOT TARGET)
 endif()
 
 # What is linked: `tree` says of each crate what it is called, and its licence; `metadata` says where it is.
-execute_process(COMMAND "${CARGO}" tree --locked --package eventsource --edges normal,no-proc-macro --target "${TARGET}"
+execute_process(COMMAND "${CARGO}" tree --locked --package "${CRATE}" --no-default-features --edges normal,no-proc-macro --target "${TARGET}"
         --prefix none --no-dedupe --format "{p}: {l}"
     OUTPUT_VARIABLE linked COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CARGO}" metadata --locked --format-version 1 --filter-platform "${TARGET}"
@@ -31,7 +32,8 @@ string(REGEX MATCHALL "[^ \n]+ v[^ \n]+: [^\n]+" linked "${linked}")
 list(SORT linked)
 list(REMOVE_DUPLICATES linked)
 
-list(FILTER linked EXCLUDE REGEX "^eventsource v")
+# The library, the tool and the test server are its own.
+list(FILTER linked EXCLUDE REGEX "^(eventsource|eventsource-tool|test-server) v")
 
 set(text "Linked into it is code of others: Rust's standard library, under the Apache License, and these Rust crates. Where
 a licence can be chosen, it is the Apache License.\n\n")
@@ -86,6 +88,6 @@ foreach(hash IN LISTS hashes)
     string(APPEND text "\n---- ${crates}\n\n${licence}\n")
 endforeach()
 
-file(WRITE "${OUTPUT}/third-parties.txt" "${text}")
+file(WRITE "${OUTPUT}/third-parties${SUFFIX}.txt" "${text}")
 set(THIRD_PARTIES "${text}")
-configure_file("${DEBIAN}" "${OUTPUT}/copyright" @ONLY)
+configure_file("${DEBIAN}" "${OUTPUT}/copyright${SUFFIX}" @ONLY)

@@ -1,28 +1,59 @@
-# Packages, by CPack: a tarball of everything, and for Debian libeventsource0 and libeventsource-dev. The presets `tarball`
-# and `deb` make them: the two differ in their folders, so each has a build tree.
+# Packages, by CPack. The presets `tarball`, `deb` and `rpm` make them: they differ in their folders, so each has a build tree.
 set(CPACK_PACKAGE_NAME "lib${PROJECT_NAME}")
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
-# The folder in the tarball has this name, too.
+# The folder in the tarball has this name, too. It tells what the library runs on.
 set(EVENTSOURCE_TARBALL "${CPACK_PACKAGE_NAME}-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR}")
+if(EVENTSOURCE_UNWINDER)
+    string(APPEND EVENTSOURCE_TARBALL "-musl")
+endif()
 set(CPACK_PACKAGE_FILE_NAME "${EVENTSOURCE_TARBALL}")
-set(CPACK_GENERATOR TGZ)
+set(EVENTSOURCE_PACKAGES TGZ CACHE STRING "CPack's kind of package that this build tree is for: TGZ, TXZ, ZIP, DEB or RPM")
+if(WIN32)
+    set_property(CACHE EVENTSOURCE_PACKAGES PROPERTY VALUE ZIP)
+endif()
+set(CPACK_GENERATOR "${EVENTSOURCE_PACKAGES}")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 # Whatever the umask of who makes them.
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
-
-# ---- Debian -------------------------------------------------------------------------------------------------------
-
 # Who hands packages on puts a name and an address here.
 set(CPACK_PACKAGE_CONTACT "The maintainers of libeventsource <libeventsource@example.org>" CACHE STRING
     "Maintainer, as packages name them: a name and an address")
 mark_as_advanced(CPACK_PACKAGE_CONTACT)
 
-set(CPACK_DEB_COMPONENT_INSTALL ON)
-# Without `licence`, for which Debian has a form of its own.
+# ---- components, a package each, but in tarballs -------------------------------------------------------------------
+
+# Without `licence`: packages of a system have a form of their own for it.
 set(CPACK_COMPONENTS_ALL runtime development)
+if(EVENTSOURCE_BUILD_TOOL)
+    list(APPEND CPACK_COMPONENTS_ALL tool)
+endif()
+if(EVENTSOURCE_BUILD_DOCS)
+    list(APPEND CPACK_COMPONENTS_ALL documentation)
+endif()
 set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS runtime)
+set(CPACK_COMPONENT_TOOL_DEPENDS runtime)
+set(purpose
+    "Keeps streams of events alive: connects, parses, notices when the connection\n\
+is lost, waits, reconnects and continues where it was.\n\n")
+set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "${purpose}This package has the shared library.")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "${purpose}\
+This package has what it takes to build programs with it: headers for C and\n\
+C++, the archive, files for CMake and pkg-config, examples.")
+set(CPACK_COMPONENT_TOOL_DESCRIPTION
+    "Follows a stream of events and prints it, resumes where it was, and runs a\n\
+command for each event; tells what is wrong with a server; serves scripted\n\
+streams to test programs with.\n\n\
+This package has the command eventsource, its manual pages, and completions\n\
+for bash, zsh and fish.")
+set(CPACK_COMPONENT_DOCUMENTATION_DESCRIPTION "${purpose}\
+This package has the documents and the reference as HTML, and a manual page\n\
+for each function.")
+
+# ---- Debian -------------------------------------------------------------------------------------------------------
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SOURCE "${CPACK_PACKAGE_NAME}")
@@ -30,14 +61,7 @@ set(CPACK_DEBIAN_PACKAGE_SOURCE "${CPACK_PACKAGE_NAME}")
 # The first has the SONAME's number, so that several can be installed.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME "${CPACK_PACKAGE_NAME}${EVENTSOURCE_ABI}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
-    "Keeps streams of events alive: connects, parses, notices when the connection\n\
-is lost, waits, reconnects and continues where it was.\n\n\
-This package has the shared library.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-# Programs that are linked with this version run with every later one of this name.
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 # What it trusts by default.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS ca-certificates)
 set(control "${EVENTSOURCE_PACKAGE}/debian")
@@ -46,34 +70,115 @@ execute_process(COMMAND ${CMAKE_COMMAND} -D "HEADER=${PROJECT_SOURCE_DIR}/includ
         -D "PACKAGE=${CPACK_DEBIAN_RUNTIME_PACKAGE_NAME}" -D "OUTPUT=${control}/symbols"
         -P "${PROJECT_SOURCE_DIR}/cmake/Symbols.cmake"
     COMMAND_ERROR_IS_FATAL ANY)
+# Programs that are linked with this version run with every later one of this name.
+file(WRITE "${control}/shlibs"
+    "lib${PROJECT_NAME} ${EVENTSOURCE_ABI} ${CPACK_DEBIAN_RUNTIME_PACKAGE_NAME} (>= ${PROJECT_VERSION})\n")
 file(WRITE "${control}/triggers" "activate-noawait ldconfig\n")
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${control}/symbols" "${control}/triggers")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${control}/symbols" "${control}/shlibs" "${control}/triggers")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME "${CPACK_PACKAGE_NAME}-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "Keeps streams of events alive: connects, parses, notices when the connection\n\
-is lost, waits, reconnects and continues where it was.\n\n\
-This package has what it takes to build programs with it: headers for C and\n\
-C++, the archive, files for CMake and pkg-config, examples.")
+
+set(CPACK_DEBIAN_TOOL_PACKAGE_NAME "${PROJECT_NAME}-tool")
+set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION web)
+set(CPACK_DEBIAN_TOOL_PACKAGE_SHLIBDEPS ON)
+# The library that it asks for is in none of this system's packages; the dependency of the components names its package.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${EVENTSOURCE_STAGE}")
+
+# What their programs and libraries are stripped of, where debuggers look for it. CPack can make such packages; Debian's judge finds
+# fault with them.
+#   add_symbols(<component> <file>)
+function(add_symbols component file)
+    string(TOUPPER "${component}" name)
+    set(package "${CPACK_DEBIAN_${name}_PACKAGE_NAME}")
+    install(CODE "
+set(FILE \"${file}\")
+set(READELF \"${CMAKE_READELF}\")
+set(OBJCOPY \"${CMAKE_OBJCOPY}\")
+set(FOLDER \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+set(PACKAGE ${package})
+include(\"${PROJECT_SOURCE_DIR}/cmake/DebugSymbols.cmake\")"
+        COMPONENT ${component}_symbols EXCLUDE_FROM_ALL)
+    string(APPEND name _SYMBOLS)
+    foreach(setting
+            "COMPONENT_${name}_DESCRIPTION|What debuggers and profilers need to name the functions of ${package}."
+            "COMPONENT_${name}_DEPENDS|${component}"
+            "DEBIAN_${name}_PACKAGE_NAME|${package}-dbgsym" "DEBIAN_${name}_PACKAGE_SECTION|debug")
+        string(REPLACE "|" ";" setting "${setting}")
+        list(GET setting 0 variable)
+        list(GET setting 1 value)
+        set(CPACK_${variable} "${value}" PARENT_SCOPE)
+    endforeach()
+    set(CPACK_COMPONENTS_ALL ${CPACK_COMPONENTS_ALL} ${component}_symbols PARENT_SCOPE)
+endfunction()
+set(documented ${CPACK_COMPONENTS_ALL})
+if(EVENTSOURCE_PACKAGES STREQUAL "DEB")
+    add_symbols(runtime "${cargo_output}/libeventsource.so")
+    if(EVENTSOURCE_BUILD_TOOL)
+        add_symbols(tool "${EVENTSOURCE_TOOL}")
+    endif()
+endif()
+
+set(CPACK_DEBIAN_DOCUMENTATION_PACKAGE_NAME "${PROJECT_NAME}-doc")
+set(CPACK_DEBIAN_DOCUMENTATION_PACKAGE_SECTION doc)
+set(CPACK_DEBIAN_DOCUMENTATION_PACKAGE_ARCHITECTURE all)
+
+# ---- rpm ----------------------------------------------------------------------------------------------------------
+
+set(CPACK_RPM_COMPONENT_INSTALL ON)
+set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
+set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
+set(CPACK_RPM_PACKAGE_GROUP "System Environment/Libraries")
+set(CPACK_RPM_RUNTIME_PACKAGE_NAME "${CPACK_PACKAGE_NAME}")
+set(CPACK_RPM_DEVELOPMENT_PACKAGE_NAME "${CPACK_PACKAGE_NAME}-devel")
+set(CPACK_RPM_TOOL_PACKAGE_NAME "${PROJECT_NAME}-tool")
+set(CPACK_RPM_DOCUMENTATION_PACKAGE_NAME "${PROJECT_NAME}-doc")
+set(CPACK_RPM_DOCUMENTATION_PACKAGE_ARCHITECTURE noarch)
+# rpm itself finds out which libraries each needs.
+set(CPACK_RPM_DEVELOPMENT_PACKAGE_REQUIRES "${CPACK_RPM_RUNTIME_PACKAGE_NAME} = ${PROJECT_VERSION}")
+# What it trusts by default.
+set(CPACK_RPM_RUNTIME_PACKAGE_RECOMMENDS ca-certificates)
+# Folders that other packages own.
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
+    "/${CMAKE_INSTALL_LIBDIR}/cmake" "/${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 # ---- licences -----------------------------------------------------------------------------------------------------
 
-# After cargo has built the library, all sources are there to be asked.
-set(licences "${EVENTSOURCE_PACKAGE}/third-parties.txt" "${EVENTSOURCE_PACKAGE}/copyright")
-add_custom_command(OUTPUT ${licences}
-    COMMAND ${CMAKE_COMMAND} -D "CARGO=${CARGO_EXECUTABLE}" -D "TARGET=${EVENTSOURCE_LISTED_TARGET}"
-        -D "DEBIAN=${PROJECT_SOURCE_DIR}/cmake/copyright.in" -D "OUTPUT=${EVENTSOURCE_PACKAGE}"
-        -P "${PROJECT_SOURCE_DIR}/cmake/Licences.cmake"
-    DEPENDS Cargo.lock cmake/Licences.cmake cmake/copyright.in
-    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
-    COMMENT "Collecting the licences of what is linked into libeventsource"
-    VERBATIM)
-add_custom_target(eventsource-licences ALL DEPENDS ${licences})
-add_dependencies(eventsource-licences eventsource-library)
+# After cargo has built a program, all its sources are there to be asked.
+#   add_licences(<component> <target> <crate> <suffix of the files' names>)
+function(add_licences component target crate suffix)
+    set(licences "${EVENTSOURCE_PACKAGE}/third-parties${suffix}.txt" "${EVENTSOURCE_PACKAGE}/copyright${suffix}")
+    add_custom_command(OUTPUT ${licences}
+        COMMAND ${CMAKE_COMMAND} -D "CARGO=${CARGO_EXECUTABLE}" -D "TARGET=${EVENTSOURCE_LISTED_TARGET}"
+            -D "CRATE=${crate}" -D "SUFFIX=${suffix}"
+            -D "DEBIAN=${PROJECT_SOURCE_DIR}/cmake/copyright.in" -D "OUTPUT=${EVENTSOURCE_PACKAGE}"
+            -P "${PROJECT_SOURCE_DIR}/cmake/Licences.cmake"
+        DEPENDS Cargo.lock cmake/Licences.cmake cmake/copyright.in
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+        COMMENT "Collecting the licences of what is linked into the ${component}"
+        VERBATIM)
+    add_custom_target(eventsource-licences${suffix} ALL DEPENDS ${licences})
+    add_dependencies(eventsource-licences${suffix} ${target})
+    install(FILES "${EVENTSOURCE_PACKAGE}/third-parties${suffix}.txt" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
+endfunction()
+add_licences(library eventsource-library eventsource "")
+if(EVENTSOURCE_BUILD_TOOL)
+    add_licences(tool eventsource-tool eventsource-tool -tool)
+endif()
 
-install(FILES "${EVENTSOURCE_PACKAGE}/third-parties.txt" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
-# Debian wants both in one, and a list of changes in its own form, under the name of each package.
+# Beside the licences: what is linked, for programs that look for known faults.
+option(EVENTSOURCE_PACKAGE_SBOM "Put the software bill of materials into packages" OFF)
+set(sbom "")
+if(EVENTSOURCE_PACKAGE_SBOM)
+    set_target_properties(sbom PROPERTIES EXCLUDE_FROM_ALL FALSE)
+    # Before, cargo may not have fetched all crates.
+    add_dependencies(sbom eventsource-library)
+    set(sbom "${PROJECT_BINARY_DIR}/eventsource.cdx.json")
+    install(FILES "${sbom}" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
+endif()
+
+# Debian wants all licences in one file, and a list of changes in its own form, under the name of each package. rpm knows
+# from the folder that its file is a licence.
 string(TIMESTAMP time "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(WRITE "${EVENTSOURCE_PACKAGE}/changelog" "${CPACK_PACKAGE_NAME} (${PROJECT_VERSION}) unstable; urgency=medium
 
@@ -81,30 +186,25 @@ file(WRITE "${EVENTSOURCE_PACKAGE}/changelog" "${CPACK_PACKAGE_NAME} (${PROJECT_
 
  -- ${CPACK_PACKAGE_CONTACT}  ${time}
 ")
-find_program(EVENTSOURCE_GZIP gzip DOC "Packs the list of changes in Debian's packages")
-mark_as_advanced(EVENTSOURCE_GZIP)
 if(EVENTSOURCE_GZIP)
     execute_process(COMMAND "${EVENTSOURCE_GZIP}" -9 --no-name --force "${EVENTSOURCE_PACKAGE}/changelog"
         COMMAND_ERROR_IS_FATAL ANY)
 endif()
-foreach(component runtime development)
+foreach(component IN LISTS documented)
     string(TOUPPER "${component}" name)
-    install(FILES "${EVENTSOURCE_PACKAGE}/copyright" "${EVENTSOURCE_PACKAGE}/changelog.gz"
-        DESTINATION "share/doc/${CPACK_DEBIAN_${name}_PACKAGE_NAME}" COMPONENT ${component} EXCLUDE_FROM_ALL)
+    set(suffix "")
+    if(component STREQUAL "tool")
+        set(suffix -tool)
+    endif()
+    if(EVENTSOURCE_PACKAGES STREQUAL "RPM")
+        install(FILES LICENSE.txt "${EVENTSOURCE_PACKAGE}/third-parties${suffix}.txt" ${sbom}
+            DESTINATION "share/licenses/${CPACK_RPM_${name}_PACKAGE_NAME}" COMPONENT ${component} EXCLUDE_FROM_ALL)
+    else()
+        install(FILES "${EVENTSOURCE_PACKAGE}/copyright${suffix}" RENAME copyright
+            DESTINATION "share/doc/${CPACK_DEBIAN_${name}_PACKAGE_NAME}" COMPONENT ${component} EXCLUDE_FROM_ALL)
+        install(FILES "${EVENTSOURCE_PACKAGE}/changelog.gz" ${sbom}
+            DESTINATION "share/doc/${CPACK_DEBIAN_${name}_PACKAGE_NAME}" COMPONENT ${component} EXCLUDE_FROM_ALL)
+    endif()
 endforeach()
-
-# Beside the licences: what is linked, for programs that look for known faults.
-option(EVENTSOURCE_PACKAGE_SBOM "Put the software bill of materials into packages" OFF)
-if(EVENTSOURCE_PACKAGE_SBOM)
-    set_target_properties(sbom PROPERTIES EXCLUDE_FROM_ALL FALSE)
-    # Before, cargo may not have fetched all crates.
-    add_dependencies(sbom eventsource-library)
-    set(sbom "${PROJECT_BINARY_DIR}/eventsource.cdx.json")
-    install(FILES "${sbom}" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
-    foreach(component runtime development)
-        string(TOUPPER "${component}" name)
-        install(FILES "${sbom}" DESTINATION "share/doc/${CPACK_DEBIAN_${name}_PACKAGE_NAME}" COMPONENT ${component} EXCLUDE_FROM_ALL)
-    endforeach()
-endif()
 
 include(CPack)

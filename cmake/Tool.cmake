@@ -5,7 +5,10 @@ set(EVENTSOURCE_TOOL_PAGES "${PROJECT_BINARY_DIR}/package/tool")
 set(tool_profile "")
 set(tool_environment "")
 set(tool_options "")
+set(tool_library "${EVENTSOURCE_STAGE}")
 if(profile STREQUAL "release")
+    # Where cargo has put it: the same for all build trees. (In the profile of the tests, another one may be there.)
+    set(tool_library "${cargo_output}")
     # The library's own flags and profile: what both have in common is compiled once.
     set(tool_profile --release)
     set(tool_environment ${EVENTSOURCE_RELEASE_ENVIRONMENT})
@@ -13,12 +16,18 @@ if(profile STREQUAL "release")
 endif()
 # The folders are asked for here, too: a project that installs nothing has not asked for them.
 include(GNUInstallDirs)
-# Where the library is, from the program's folder: in the build tree, and where both are installed.
-set(tool_rpath "\$ORIGIN/../lib")
-if(CMAKE_INSTALL_LIBDIR AND NOT CMAKE_INSTALL_LIBDIR STREQUAL "lib" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
-    string(APPEND tool_rpath ":\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
-endif()
-
+# Where the library is, from the program's folder: in the build tree, and where both are installed. All folders that systems have
+# for it: the program is the same then, and is linked once, whatever it is packed for.
+set(tool_folders lib lib64)
+foreach(folder "lib/${CMAKE_LIBRARY_ARCHITECTURE}" "${CMAKE_INSTALL_LIBDIR}")
+    if(NOT IS_ABSOLUTE "${folder}" AND NOT folder MATCHES "/$")
+        list(APPEND tool_folders "${folder}")
+    endif()
+endforeach()
+list(REMOVE_DUPLICATES tool_folders)
+list(REMOVE_ITEM tool_folders "")
+list(TRANSFORM tool_folders PREPEND "\$ORIGIN/../")
+list(JOIN tool_folders ":" tool_rpath)
 if(APPLE)
     string(REPLACE "\$ORIGIN" "@loader_path" tool_rpath "${tool_rpath}")
 endif()
@@ -43,7 +52,7 @@ if(profile STREQUAL "release")
 endif()
 add_custom_target(eventsource-tool ALL
     COMMAND ${CMAKE_COMMAND} -E env ${tool_environment}
-        "EVENTSOURCE_LIB_DIR=${EVENTSOURCE_STAGE}" "EVENTSOURCE_RPATH=${tool_rpath}"
+        "EVENTSOURCE_LIB_DIR=${tool_library}" "EVENTSOURCE_RPATH=${tool_rpath}"
         ${EVENTSOURCE_CARGO} build ${EVENTSOURCE_CARGO_OPTIONS} ${EVENTSOURCE_CARGO_TARGETS} ${tool_profile} ${tool_options}
         ${tool_package} --bin eventsource --no-default-features
     ${tool_join}
@@ -63,14 +72,14 @@ if(EVENTSOURCE_INSTALL)
     install(PROGRAMS "${EVENTSOURCE_TOOL}" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tool)
     # Where the system's linker finds the library, packages want no other place named. And what packages strip.
     install(CODE "set(installed \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/eventsource\")
-if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
+if(${EVENTSOURCE_FOR_SYSTEM})
     file(RPATH_REMOVE FILE \"\${installed}\")
 endif()
 if(CMAKE_INSTALL_DO_STRIP AND NOT \"${CMAKE_STRIP}\" STREQUAL \"\")
     execute_process(COMMAND \"${CMAKE_STRIP}\" \"\${installed}\" COMMAND_ERROR_IS_FATAL ANY)
 endif()" COMPONENT tool)
     if(NOT CMAKE_CROSSCOMPILING)
-        install(DIRECTORY "${EVENTSOURCE_TOOL_PAGES}/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tool)
+        eventsource_install_pages("${EVENTSOURCE_TOOL_PAGES}/man" 1 tool)
         foreach(shell_and_folder bash:bash-completion/completions zsh:zsh/site-functions fish:fish/vendor_completions.d)
             string(REPLACE ":" ";" shell_and_folder "${shell_and_folder}")
             list(GET shell_and_folder 0 shell)

@@ -33,6 +33,24 @@ function(list_development result)
         ${examples} PARENT_SCOPE)
 endfunction()
 
+# Manual pages end with <packed>, which is .gz in packages of a system.
+function(list_tool result packed)
+    set(files bin/eventsource
+        share/bash-completion/completions/eventsource
+        share/zsh/site-functions/_eventsource
+        share/fish/vendor_completions.d/eventsource.fish)
+    foreach(name eventsource eventsource-check eventsource-completions eventsource-serve eventsource-tail)
+        list(APPEND files "share/man/man1/${name}.1${packed}")
+    endforeach()
+    set(${result} ${files} PARENT_SCOPE)
+endfunction()
+function(list_manual result packed)
+    file(STRINGS "${SOURCE}/cmake/exports.txt" functions)
+    list(TRANSFORM functions PREPEND share/man/man3/)
+    list(TRANSFORM functions APPEND ".3${packed}")
+    set(${result} ${functions} "share/man/man3/libeventsource.3${packed}" PARENT_SCOPE)
+endfunction()
+
 # Fails unless a folder has these files, and no others.
 function(expect_files folder)
     file(GLOB_RECURSE files RELATIVE "${folder}" "${folder}/*")
@@ -66,17 +84,19 @@ function(expect_library folder)
     endif()
 endfunction()
 
-# Fails unless a file names each crate that the library is made of, at least those that Cargo.toml lists for all systems.
+# Fails unless a file names each crate that the library is made of, at least those that Cargo.toml lists for all systems; or
+# the tool, if its folder is named.
 function(expect_licences file)
-    file(READ "${SOURCE}/Cargo.toml" manifest)
+    file(READ "${SOURCE}/${ARGN}/Cargo.toml" manifest)
     string(FIND "${manifest}" "\n[dependencies]\n" begin)
     string(SUBSTRING "${manifest}" ${begin} -1 dependencies)
-    string(FIND "${dependencies}" "\n[target." end)
+    string(REGEX REPLACE "\n[^\n]*path = \"[^\n]*" "" dependencies "${dependencies}")
+    string(FIND "${dependencies}\n[target." "\n[target." end)
     string(SUBSTRING "${dependencies}" 0 ${end} dependencies)
     string(REGEX MATCHALL "\n[a-z0-9-]+ = " crates "${dependencies}")
     list(TRANSFORM crates REPLACE "[\n =]" "")
-    if(NOT crates MATCHES tokio)
-        message(FATAL_ERROR "These are not what the library depends on: ${crates}")
+    if(NOT crates MATCHES "tokio|clap")
+        message(FATAL_ERROR "These are not what it depends on: ${crates}")
     endif()
     file(READ "${file}" text)
     foreach(crate IN LISTS crates)

@@ -1,4 +1,4 @@
-# The tarball has all that is installed, and nothing else. It is unpacked for the consumers that follow.
+# The tarballs have all that is installed, and nothing else: both the same. One is unpacked for the consumers that follow.
 cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../../Steps.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../../Packages.cmake")
@@ -10,8 +10,18 @@ file(ARCHIVE_EXTRACT INPUT "${folder}/${name}.tar.gz" DESTINATION "${WORK}")
 
 list_runtime(runtime)
 list_development(development)
-set(files ${runtime} ${development} "${DOCDIR}/LICENSE.txt" "${DOCDIR}/third-parties.txt")
+list_tool(tool "")
+set(files ${runtime} ${development} ${tool} "${DOCDIR}/LICENSE.txt" "${DOCDIR}/third-parties.txt"
+    "${DOCDIR}/third-parties-tool.txt")
 list(TRANSFORM files PREPEND "${name}/")
 expect_files("${WORK}" ${files})
+foreach(kind gz xz)
+    execute_process(COMMAND ${CMAKE_COMMAND} -E tar tf "${folder}/${name}.tar.${kind}"
+        OUTPUT_VARIABLE list_${kind} COMMAND_ERROR_IS_FATAL ANY)
+endforeach()
+if(NOT list_gz STREQUAL list_xz)
+    message(FATAL_ERROR "The two tarballs have other files:\n${list_gz}\n${list_xz}")
+endif()
 expect_library("${PREFIX}/${LIBDIR}")
 expect_licences("${PREFIX}/${DOCDIR}/third-parties.txt")
+expect_licences("${PREFIX}/${DOCDIR}/third-parties-tool.txt" tool)
