@@ -1,6 +1,7 @@
 # Packages, by CPack. The presets `tarball`, `deb` and `rpm` make them: they differ in their folders, so each has a build tree.
 set(CPACK_PACKAGE_NAME "lib${PROJECT_NAME}")
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
+set(CPACK_PACKAGE_VENDOR "The maintainers of libeventsource")
 # The folder in the tarball has this name, too. It tells what the library runs on.
 set(EVENTSOURCE_TARBALL "${CPACK_PACKAGE_NAME}-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR}")
 if(EVENTSOURCE_UNWINDER)
@@ -136,11 +137,14 @@ set(CPACK_RPM_DOCUMENTATION_PACKAGE_NAME "${PROJECT_NAME}-doc")
 set(CPACK_RPM_DOCUMENTATION_PACKAGE_ARCHITECTURE noarch)
 # rpm itself finds out which libraries each needs.
 set(CPACK_RPM_DEVELOPMENT_PACKAGE_REQUIRES "${CPACK_RPM_RUNTIME_PACKAGE_NAME} = ${PROJECT_VERSION}")
-# What it trusts by default.
-set(CPACK_RPM_RUNTIME_PACKAGE_RECOMMENDS ca-certificates)
+# What it trusts by default. CPack knows no word that is stronger.
+set(CPACK_RPM_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
+set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 # Folders that other packages own.
-set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
-    "/${CMAKE_INSTALL_LIBDIR}/cmake" "/${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+set(system_folders "${CMAKE_INSTALL_LIBDIR}/cmake" "${CMAKE_INSTALL_LIBDIR}/pkgconfig" share/licenses
+    share/bash-completion share/bash-completion/completions share/zsh share/zsh/site-functions
+    share/fish share/fish/vendor_completions.d)
+list(TRANSFORM system_folders PREPEND "/usr/" OUTPUT_VARIABLE CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION)
 
 # ---- licences -----------------------------------------------------------------------------------------------------
 

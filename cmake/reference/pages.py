@@ -7,10 +7,10 @@ from pathlib import Path
 # The main page, then each chapter: its name, its title, and its documents in the order in which they are read.
 MAIN = "README.md"
 CHAPTERS = [
+    ("languages", "Languages", ["docs/c.md", "docs/cpp.md", "bindings/go/README.md", "bindings/swift/README.md",
+                                "bindings/python/README.md", "bindings/node/README.md", "docs/bindings.md"]),
     ("guides", "Guides", ["docs/answers.md", "docs/reconnecting.md", "docs/network.md", "docs/tls.md", "docs/threads.md",
                           "docs/limits.md", "docs/operating.md", "docs/testing.md", "docs/migrating.md"]),
-    ("languages", "Other languages", ["bindings/go/README.md", "bindings/swift/README.md", "bindings/python/README.md",
-                                      "bindings/node/README.md", "docs/bindings.md"]),
     ("installing", "Installing and packaging", ["docs/packaging.md", "docs/platforms.md", "packaging/README.md"]),
     ("choosing", "Comparisons and figures", ["docs/features.md", "docs/alternatives.md", "docs/benchmarks.md"]),
     ("project", "The project", ["docs/ARCHITECTURE.md", "docs/verification.md", "CONTRIBUTING.md", "SECURITY.md",
