@@ -1,7 +1,7 @@
 # Writes down whose code is in the library, or in the tool, besides its own, with the licences that want to come with it, for
 # packages:
 #   cmake -D CARGO=<cargo> -D TARGET=<Rust target, or empty for the host's> -D CRATE=<eventsource or eventsource-tool>
-#       -D SUFFIX=<of the files' names> -D DEBIAN=<copyright.in> -D OUTPUT=<folder> -P Licences.cmake
+#       -D FEATURES=<cargo's options> -D SUFFIX=<of the files' names> -D DEBIAN=<copyright.in> -D OUTPUT=<folder> -P Licences.cmake
 # makes third-parties<suffix>.txt, and Debian's file of the two, copyright<suffix>. Runs in the source tree.
 cmake_minimum_required(VERSION 3.25)
 
@@ -12,7 +12,8 @@ if(NOT TARGET)
 endif()
 
 # What is linked: `tree` says of each crate what it is called, and its licence; `metadata` says where it is.
-execute_process(COMMAND "${CARGO}" tree --locked --package "${CRATE}" --no-default-features --edges normal,no-proc-macro --target "${TARGET}"
+separate_arguments(FEATURES UNIX_COMMAND "${FEATURES}")
+execute_process(COMMAND "${CARGO}" tree --locked --package "${CRATE}" ${FEATURES} --edges normal,no-proc-macro --target "${TARGET}"
         --prefix none --no-dedupe --format "{p}: {l}"
     OUTPUT_VARIABLE linked COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CARGO}" metadata --locked --format-version 1 --filter-platform "${TARGET}"

@@ -149,12 +149,13 @@ list(TRANSFORM system_folders PREPEND "/usr/" OUTPUT_VARIABLE CPACK_RPM_EXCLUDE_
 # ---- licences -----------------------------------------------------------------------------------------------------
 
 # After cargo has built a program, all its sources are there to be asked.
-#   add_licences(<component> <target> <crate> <suffix of the files' names>)
+#   add_licences(<component> <target> <crate> <suffix of the files' names> [<cargo's options for features>...])
 function(add_licences component target crate suffix)
+    list(JOIN ARGN " " features)
     set(licences "${EVENTSOURCE_PACKAGE}/third-parties${suffix}.txt" "${EVENTSOURCE_PACKAGE}/copyright${suffix}")
     add_custom_command(OUTPUT ${licences}
         COMMAND ${CMAKE_COMMAND} -D "CARGO=${CARGO_EXECUTABLE}" -D "TARGET=${EVENTSOURCE_LISTED_TARGET}"
-            -D "CRATE=${crate}" -D "SUFFIX=${suffix}"
+            -D "CRATE=${crate}" -D "FEATURES=${features}" -D "SUFFIX=${suffix}"
             -D "DEBIAN=${PROJECT_SOURCE_DIR}/cmake/copyright.in" -D "OUTPUT=${EVENTSOURCE_PACKAGE}"
             -P "${PROJECT_SOURCE_DIR}/cmake/Licences.cmake"
         DEPENDS Cargo.lock cmake/Licences.cmake cmake/copyright.in
@@ -165,9 +166,9 @@ function(add_licences component target crate suffix)
     add_dependencies(eventsource-licences${suffix} ${target})
     install(FILES "${EVENTSOURCE_PACKAGE}/third-parties${suffix}.txt" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT licence)
 endfunction()
-add_licences(library eventsource-library eventsource "")
+add_licences(library eventsource-library eventsource "" ${EVENTSOURCE_FEATURES})
 if(EVENTSOURCE_BUILD_TOOL)
-    add_licences(tool eventsource-tool eventsource-tool -tool)
+    add_licences(tool eventsource-tool eventsource-tool -tool --no-default-features)
 endif()
 
 # Beside the licences: what is linked, for programs that look for known faults.

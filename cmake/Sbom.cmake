@@ -1,5 +1,6 @@
 # Writes a software bill of materials: what is linked into the library, as CycloneDX has it (JSON, version 1.6):
-#   cmake -D CARGO=<cargo> -D TARGET=<Rust target, or empty for the host's> -D OUTPUT=<file> -P Sbom.cmake
+#   cmake -D CARGO=<cargo> -D TARGET=<Rust target, or empty for the host's> -D FEATURES=<cargo's options> -D OUTPUT=<file>
+#       -P Sbom.cmake
 # Runs in the source tree. With SOURCE_DATE_EPOCH in the environment, the same sources and the same Rust make the same bytes.
 #
 # By cargo and CMake alone, which whoever builds the library has: it lists what third-parties.txt lists, for the system that was
@@ -37,7 +38,8 @@ function(add_component type name version purl)
 endfunction()
 
 # Each line is a crate at its depth; what it depends on follows it, the first time that it is named.
-execute_process(COMMAND "${CARGO}" tree --locked --package eventsource --edges normal,no-proc-macro --target "${TARGET}"
+separate_arguments(FEATURES UNIX_COMMAND "${FEATURES}")
+execute_process(COMMAND "${CARGO}" tree --locked --package eventsource ${FEATURES} --edges normal,no-proc-macro --target "${TARGET}"
         --prefix depth --format "|{p}|{l}|{r}"
     OUTPUT_VARIABLE tree COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[^\n]+" tree "${tree}")

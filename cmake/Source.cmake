@@ -7,8 +7,9 @@ add_custom_target(source
     USES_TERMINAL VERBATIM)
 
 # The target `sbom`: what is linked into the library, as a software bill of materials.
+list(JOIN EVENTSOURCE_FEATURES " " features)
 add_custom_target(sbom
-    COMMAND ${CMAKE_COMMAND} -D "CARGO=${CARGO_EXECUTABLE}" -D "TARGET=${EVENTSOURCE_LISTED_TARGET}"
+    COMMAND ${CMAKE_COMMAND} -D "CARGO=${CARGO_EXECUTABLE}" -D "TARGET=${EVENTSOURCE_LISTED_TARGET}" -D "FEATURES=${features}"
         -D "OUTPUT=${PROJECT_BINARY_DIR}/eventsource.cdx.json" -P "${PROJECT_SOURCE_DIR}/cmake/Sbom.cmake"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
     COMMENT "Writing the software bill of materials"

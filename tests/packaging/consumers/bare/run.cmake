@@ -9,7 +9,7 @@ set(package "")
 if(KIND STREQUAL "deb")
     set(install "dpkg --install ${folder}/libeventsource0_*.deb ${folder}/libeventsource-dev_*.deb ${folder}/eventsource-tool_*.deb")
 elseif(KIND STREQUAL "tarball")
-    set(install "tar --extract --file ${folder}/libeventsource-${VERSION}-*.tar.xz --directory /usr/local --strip-components=1")
+    set(install "tar --extract --file ${folder}/libeventsource-${VERSION}-*.tar.gz --directory /usr/local --strip-components=1")
 else()
     # As rpm has installed them for this test's fixture. Debian does not look where the rpm's systems have libraries.
     set(install "cp -a ${PREFIX}/. /usr/\necho /usr/lib64 >/etc/ld.so.conf.d/lib64.conf")
