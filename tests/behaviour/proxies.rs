@@ -403,6 +403,19 @@ fn a_proxys_answer_has_bounds_and_each_is_told() {
 }
 
 #[test]
+fn a_proxy_that_floods_with_interim_responses_holds_up_neither_a_stop_nor_others() {
+    let flood = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(64 * 1024);
+    let proxy = Server::start_raw(move |mut socket| {
+        let _ = socket.read(&mut [0; 4096]);
+        while socket.write_all(&flood).is_ok() {}
+    });
+    let mut subject = through(&proxy.url(""), "https://localhost:1");
+    subject.start();
+    let lost = subject.error();
+    assert!(lost.message.contains("more than 100"), "{}", lost.message);
+}
+
+#[test]
 fn a_proxy_that_talks_nonsense_is_an_error_of_the_proxys() {
     let refusal = b"\x05\x00\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00";
     for (scheme, answer, text) in [

@@ -13,13 +13,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection};
 use hyper::http::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::http::{Method, Request, Response, Version};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper::{Uri, ext};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 /// Why there is no answer.
 enum Unanswered {
@@ -30,12 +31,14 @@ enum Unanswered {
 /// Asks a proxy for a tunnel to a URL's host.
 pub async fn open(proxy: &Proxy, uri: &Uri, transport: Transport) -> Result<Transport, Error> {
     let refuse = |what: &str| Error::new(ErrorKind::Proxy, format!("the proxy {proxy} {what}"));
-    let interim = Arc::new(AtomicUsize::new(0));
+    let interim = Interim::default();
     let mut request = request(proxy, uri)?;
     let counted = interim.clone();
-    ext::on_informational(&mut request, move |_| {
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
+    ext::on_informational(&mut request, move |_| counted.add());
+    let transport = Held {
+        transport,
+        interim: interim.clone(),
+    };
     let (mut sender, mut connection) = http1::Builder::new()
         // As browsers and curl write them: hyper's own are in lower case, which some proxies do not know.
         .title_case_headers(true)
@@ -58,7 +61,68 @@ pub async fn open(proxy: &Proxy, uri: &Uri, transport: Transport) -> Result<Tran
     if !taken_back.read_buf.is_empty() {
         return Err(refuse("sent more than its answer"));
     }
-    Ok(taken_back.io)
+    Ok(taken_back.io.transport)
+}
+
+/// How many interim responses have come.
+#[derive(Clone, Default)]
+struct Interim(Arc<AtomicUsize>);
+
+impl Interim {
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > MOST_INTERIM
+    }
+}
+
+/// A transport that reads little at once, and nothing after too many interim responses. hyper itself goes on for as long as
+/// there is something to read, and a proxy can send them without end.
+struct Held {
+    transport: Transport,
+    interim: Interim,
+}
+
+/// How much is read at once: some 250 interim responses at most.
+const PIECE: usize = 4 * 1024;
+
+impl Read for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.interim.are_too_many() {
+            // What it is called is not told: `answered` looks first.
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let mut piece = [0; PIECE];
+        let room = PIECE.min(buf.remaining());
+        let mut read = ReadBuf::new(&mut piece[..room]);
+        ready!(Pin::new(&mut self.transport).poll_read(cx, read.unfilled()))?;
+        buf.put_slice(read.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Held {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
 }
 
 /// Of the request that is to go through the tunnel, the proxy sees the host alone.
@@ -80,9 +144,9 @@ fn request(proxy: &Proxy, uri: &Uri) -> Result<Request<Empty<Bytes>>, Error> {
 
 /// Drives a connection until it has an answer. Then it is left as it is, not closed.
 async fn answered(
-    connection: &mut Connection<Transport, Empty<Bytes>>,
+    connection: &mut Connection<Held, Empty<Bytes>>,
     mut answer: Pin<&mut impl Future<Output = hyper::Result<Response<Incoming>>>>,
-    interim: &AtomicUsize,
+    interim: &Interim,
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut end = None;
     poll_fn(|cx| {
@@ -91,7 +155,7 @@ async fn answered(
         {
             end = Some(ended);
         }
-        if interim.load(Ordering::Relaxed) > MOST_INTERIM {
+        if interim.are_too_many() {
             return Poll::Ready(Err(Unanswered::TooManyInterim));
         }
         answer.as_mut().poll(cx).map_err(|error| {
