@@ -8,12 +8,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// How much is read before others have their turn. TLS reads until it has content, and a server can send without end what
+/// is none, such as session tickets.
+const BUDGET: usize = 128 * 1024;
+
 /// A transport on which the end that a write has met is told only when nothing more can be read. A server that refuses
 /// sends an alert, which says why, and closes while the client may still write.
 #[derive(Debug)]
 pub struct Patient<S> {
     transport: TokioIo<S>,
     write_error: Option<io::Error>,
+    /// What is left of the budget.
+    budget: usize,
 }
 
 impl<S> Patient<S> {
@@ -22,6 +28,7 @@ impl<S> Patient<S> {
         TokioIo::new(Patient {
             transport: TokioIo::new(transport),
             write_error: None,
+            budget: BUDGET,
         })
     }
 }
@@ -46,8 +53,17 @@ impl<S: Read + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.budget == 0 {
+            self.budget = BUDGET;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        let read = ready!(Pin::new(&mut self.transport).poll_read(cx, buf));
+        let Poll::Ready(read) = Pin::new(&mut self.transport).poll_read(cx, buf) else {
+            self.budget = BUDGET;
+            return Poll::Pending;
+        };
+        self.budget = self.budget.saturating_sub(buf.filled().len() - before);
         let is_over = read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
         match self.write_error.take_if(|_| is_over) {
             Some(error) => Poll::Ready(Err(error)),
@@ -90,4 +106,45 @@ fn is_end(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::rt::ReadBufCursor;
+    use std::task::Waker;
+
+    /// A peer that sends without end.
+    struct Flood;
+
+    impl Read for Flood {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            mut buf: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            buf.put_slice(&[0; 1024]);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn whoever_reads_without_end_lets_others_have_their_turn() {
+        let mut transport = Patient::over(Flood).into_inner();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut space = [0; 1024];
+        for _ in 0..2 {
+            let mut read = 0;
+            loop {
+                let mut buf = ReadBuf::new(&mut space);
+                match Pin::new(&mut transport).poll_read(&mut cx, &mut buf) {
+                    Poll::Ready(result) => result.expect("a peer that sends"),
+                    Poll::Pending => break,
+                }
+                read += buf.filled().len();
+                assert!(read <= BUDGET);
+            }
+            assert_eq!(read, BUDGET);
+        }
+    }
 }
