@@ -21,9 +21,10 @@
  * the same. What is for people to read (eventsource_get_last_error and its like, eventsource_log_format) is cut at a
  * character. Of other texts (ids, URLs, methods) nothing is copied.
  * A refused setting keeps the client from starting until the same setting is set well or taken back: by NULL, by 0 bytes, or
- * by the function that removes it. Headers are told apart by their names. Only EVENTSOURCE_ERR_STATE is not kept, because it
- * says nothing about the setting. So a program may ignore what setters return, and check eventsource_run alone. Compilers
- * warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
+ * by the function that removes it. Headers are told apart by their names. A refusal cannot be taken back if such a name was NULL
+ * or not UTF-8, or if 16 others are kept already: then another client has to be made. Only EVENTSOURCE_ERR_STATE is not kept,
+ * because it says nothing about the setting. So a program may ignore what setters return, and check eventsource_run alone.
+ * Compilers warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
  *
  * POINTERS. A string is UTF-8 and ends at its first NUL. A binding for a language whose strings may contain a NUL should refuse
  * such strings. The library copies all its inputs; user data is the only caller pointer that it keeps. NULL is refused with
@@ -2100,7 +2101,8 @@ eventsource_status_t eventsource_set_user_data(struct eventsource_t *es, void *u
 eventsource_status_t eventsource_on_event(struct eventsource_t *es, eventsource_event_fn callback);
 
 /**
- * Sets the callback for events of one type, instead of the general one. NULL removes it.
+ * Sets the callback for events of one type, instead of the general one. NULL removes it, and takes back a call with that type
+ * that was refused.
  *
  * @param es the client
  * @param type the event type, matched exactly; `"message"` for events that name none
@@ -2122,7 +2124,7 @@ eventsource_status_t eventsource_on_event_type(struct eventsource_t *es,
  * removes it.
  *
  * A batch also ends before a comment for which there is a callback, after an event with more than 16 KiB, and when it has
- * more than 64 KiB of text. `eventsource_stop` and `eventsource_pause` take effect between batches.
+ * more than 64 KiB of text or 1024 events. `eventsource_stop` and `eventsource_pause` take effect between batches.
  *
  * @param es the client
  * @param callback what to call; NULL for nothing

@@ -21,9 +21,10 @@
  * the same. What is for people to read (eventsource_get_last_error and its like, eventsource_log_format) is cut at a
  * character. Of other texts (ids, URLs, methods) nothing is copied.
  * A refused setting keeps the client from starting until the same setting is set well or taken back: by NULL, by 0 bytes, or
- * by the function that removes it. Headers are told apart by their names. Only EVENTSOURCE_ERR_STATE is not kept, because it
- * says nothing about the setting. So a program may ignore what setters return, and check eventsource_run alone. Compilers
- * warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
+ * by the function that removes it. Headers are told apart by their names. A refusal cannot be taken back if such a name was NULL
+ * or not UTF-8, or if 16 others are kept already: then another client has to be made. Only EVENTSOURCE_ERR_STATE is not kept,
+ * because it says nothing about the setting. So a program may ignore what setters return, and check eventsource_run alone.
+ * Compilers warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
  *
  * POINTERS. A string is UTF-8 and ends at its first NUL. A binding for a language whose strings may contain a NUL should refuse
  * such strings. The library copies all its inputs; user data is the only caller pointer that it keeps. NULL is refused with

@@ -5,7 +5,7 @@ use crate::abi::guard::refusal::Refusal;
 use crate::abi::guard::user_data::UserData;
 use crate::abi::handle::Entered;
 use crate::abi::objects::callbacks::Callbacks;
-use crate::abi::objects::client::{ClientObject, client_call, setting_call};
+use crate::abi::objects::client::{ClientObject, client_call, removing_call, setting_call};
 use crate::abi::objects::refused::Setting;
 use crate::abi::types::callback::*;
 use crate::abi::types::handles::eventsource_t;
@@ -63,7 +63,8 @@ pub unsafe extern "C" fn eventsource_on_event(
     unsafe { register(es, |callbacks| callbacks.on_event = callback) }
 }
 
-/// Sets the callback for events of one type, instead of the general one. NULL removes it.
+/// Sets the callback for events of one type, instead of the general one. NULL removes it, and takes back a call with that type
+/// that was refused.
 ///
 /// @param es the client
 /// @param type the event type, matched exactly; `"message"` for events that name none
@@ -92,12 +93,12 @@ pub unsafe extern "C" fn eventsource_on_event_type(
             }
             es.configure_callbacks(|callbacks| callbacks.set_on_event_type(event_type, callback))
         };
-        if callback.is_none() {
-            // To do without it nothing needs to be set well.
-            return client_call(es, body);
-        }
         let of = optional_text(r#type, "the event type").ok().flatten();
-        setting_call(es, Setting::of("event type", of), body)
+        let setting = Setting::of("event type", of);
+        if callback.is_none() {
+            return removing_call(es, setting, body);
+        }
+        setting_call(es, setting, body)
     }
 }
 
@@ -106,7 +107,7 @@ pub unsafe extern "C" fn eventsource_on_event_type(
 /// removes it.
 ///
 /// A batch also ends before a comment for which there is a callback, after an event with more than 16 KiB, and when it has
-/// more than 64 KiB of text. `eventsource_stop` and `eventsource_pause` take effect between batches.
+/// more than 64 KiB of text or 1024 events. `eventsource_stop` and `eventsource_pause` take effect between batches.
 ///
 /// @param es the client
 /// @param callback what to call; NULL for nothing

@@ -9,6 +9,8 @@ use std::ops::Range;
 const LARGE: usize = 16 * 1024;
 /// How much text a batch has before it is handed over.
 const FULL: usize = 4 * LARGE;
+/// How many events it has at most: each takes 128 bytes beside its text, of which it may have none.
+const MOST: usize = 1024;
 /// What is kept for the next read, in bytes; a stream that is silent has to be small.
 const KEPT: usize = 1024;
 
@@ -46,7 +48,7 @@ impl Batch {
             ),
         };
         self.events.push(event);
-        self.text.len() > FULL
+        self.text.len() > FULL || self.events.len() >= MOST
     }
 
     fn copy(&mut self, text: Text<'_>, last: Option<&Range<usize>>) -> Range<usize> {

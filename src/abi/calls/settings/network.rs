@@ -253,7 +253,7 @@ pub unsafe extern "C" fn eventsource_remove_resolve(
     // SAFETY: the header's rules for pointers.
     unsafe {
         let of = optional_text(host, "the host").ok().flatten();
-        remove(es, Setting::of("resolve", of), |settings| {
+        remove(es, Setting::of("resolve", of.map(host_of)), |settings| {
             let host = text(host, "the host")?;
             Ok(settings.http.network.remove_resolve(host)?)
         })
