@@ -5,6 +5,7 @@ use super::content::Content;
 use super::decoding::Decoder;
 use super::error::{ADDRESS_GONE, Error, ErrorKind};
 use super::patience::{Patience, within};
+use crate::runtime::reschedule;
 use crate::words;
 use hyper::http::HeaderMap;
 use std::future::poll_fn;
@@ -225,18 +226,23 @@ impl Body {
     /// The first bytes of the body, or what of them comes within a moment.
     pub(super) async fn excerpt(&mut self, limit: usize) -> Vec<u8> {
         let mut excerpt = Vec::new();
-        // Nothing else runs while what has come is decoded.
         self.allow(limit);
         let reading = async {
             while excerpt.len() < limit {
                 self.listen();
+                let mut has_memory = true;
                 let read = self.read(limit, |data| {
-                    let room = limit - excerpt.len();
-                    excerpt.extend_from_slice(&data[..data.len().min(room)]);
+                    let data = &data[..data.len().min(limit - excerpt.len())];
+                    has_memory &= excerpt.try_reserve(data.len()).is_ok();
+                    if has_memory {
+                        excerpt.extend_from_slice(data);
+                    }
                 });
-                if !read.await.is_ok_and(|more| more) {
+                if !read.await.is_ok_and(|more| more) || !has_memory {
                     break;
                 }
+                // The program says how much it may be.
+                reschedule().await;
             }
         };
         // However it ends, what has come by then is the excerpt.

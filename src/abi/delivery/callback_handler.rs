@@ -10,6 +10,7 @@ use crate::abi::types::handles::{eventsource_request_t, eventsource_t};
 use crate::abi::types::payload::eventsource_decision_t::*;
 use crate::abi::types::payload::eventsource_redirect_decision_t::*;
 use crate::abi::types::payload::*;
+use crate::buffer::has_memory_for;
 use crate::http::{Following, HttpUrl, Redirect};
 use crate::parser::{Event, Text};
 use crate::stream::{Attempt, Close, Decision, Document, Failure, Handler, Opened};
@@ -18,6 +19,10 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How many bytes the copies of one byte of an error's body take at most: a byte that is no UTF-8 becomes three, in a text that
+/// may double its room as it grows, and in the copy with a NUL.
+const COPIES: usize = 9;
 
 /// One run's way to its callbacks. They cannot change while it runs, so it has a copy that needs no lock; its
 /// reference keeps the client alive until the last of them has returned.
@@ -253,7 +258,10 @@ impl Handler for CallbackHandler {
         };
         let message = Terminated::new(&failure.message);
         let headers = failure.headers.as_ref().map(Headers::new);
-        let body = Terminated::new(&String::from_utf8_lossy(&failure.body));
+        let body = match has_memory_for::<u8>(failure.body.len().saturating_mul(COPIES)) {
+            true => Terminated::new(&String::from_utf8_lossy(&failure.body)),
+            false => Terminated::new(""),
+        };
         let error = eventsource_error_t {
             size: size_of::<eventsource_error_t>(),
             code: failure.kind.into(),

@@ -185,6 +185,29 @@ static int without_memory_to_decode(void) {
     return end(first, r);
 }
 
+/* The body of an error without end, of which the program wants all. */
+static int without_memory_for_an_errors_body(void) {
+    peer_t peer = peer_listen("http");
+    recorder_t *first = start_first(), *r = recorder_new(peer.url);
+    CHECK_STATUS(eventsource_set_max_error_body(r->es, SIZE_MAX), EVENTSOURCE_OK);
+    retry_initial(r);
+    limit_memory(32 * MIB);
+    start(r);
+    for (size_t i = 1; i <= 2; i++) {
+        int fd = peer_accept(&peer);
+        peer_say(fd, "HTTP/1.1 500 Internal Server Error\r\n\r\n");
+        send_large(fd);
+        WAIT_FOR(r, "error HTTP_STATUS", i);
+        close(fd);
+    }
+    limit(RLIMIT_AS, -1);
+    int fd = peer_open(&peer);
+    WAIT_FOR(r, "open", 1);
+    close(fd);
+    peer_close(&peer);
+    return end(first, r);
+}
+
 /* Takes all that can be had in blocks of some size, and gives it back. */
 typedef struct block {
     struct block *next;
@@ -239,6 +262,7 @@ static const role_t ROLES[] = {
     ROLE(without_the_next_descriptor),
     ROLE(without_memory),
     ROLE(without_memory_to_decode),
+    ROLE(without_memory_for_an_errors_body),
     ROLE(without_memory_for_a_handle),
 };
 
@@ -270,6 +294,10 @@ static void a_shortage_of_memory_to_decode_is_an_error_that_is_retried(void) {
     check_goes_on("without_memory_to_decode");
 }
 
+static void a_shortage_of_memory_for_an_errors_body_leaves_the_error(void) {
+    check_goes_on("without_memory_for_an_errors_body");
+}
+
 static void a_constructor_returns_null_if_there_is_no_memory_for_a_handle(void) {
     check_goes_on("without_memory_for_a_handle");
 }
@@ -280,4 +308,5 @@ CHECK_MAIN_WITH_ROLES(ROLES,
                       TEST(a_shortage_of_any_descriptor_from_the_first_start_on_is_an_error),
                       TEST(a_shortage_of_memory_for_an_event_is_an_error_that_is_retried),
                       TEST(a_shortage_of_memory_to_decode_is_an_error_that_is_retried),
+                      TEST(a_shortage_of_memory_for_an_errors_body_leaves_the_error),
                       TEST(a_constructor_returns_null_if_there_is_no_memory_for_a_handle))
