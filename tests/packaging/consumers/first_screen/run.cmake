@@ -1,0 +1,31 @@
+# From an empty folder to the events of a stream, in each language, as docs/packaging.md shows it, with the package in hand.
+cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../../Steps.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../../bindings/Bindings.cmake")
+
+file(REMOVE_RECURSE "${WORK}")
+# What the preset `tarball` makes, of the library that is installed here.
+set(name "libeventsource-${VERSION}-Linux-x86_64")
+file(MAKE_DIRECTORY "${WORK}/packages/${name}")
+file(COPY "${PREFIX}/include" DESTINATION "${WORK}/packages/${name}")
+file(COPY "${PREFIX}/${LIBDIR}/" DESTINATION "${WORK}/packages/${name}/lib" PATTERN "*.a" EXCLUDE)
+run(${CMAKE_COMMAND} -E chdir "${WORK}/packages" ${CMAKE_COMMAND} -E tar czf ${name}.tar.gz ${name})
+set(languages C)
+if(CXX)
+    list(APPEND languages C++)
+endif()
+if(GO)
+    execute_process(COMMAND "${GO}" env GOVERSION OUTPUT_VARIABLE version COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCH "[0-9]+\\.[0-9]+" version "${version}")
+    # Its program loops over events, which Go can since 1.23.
+    if(version VERSION_GREATER_EQUAL 1.23)
+        list(APPEND languages Go)
+    endif()
+endif()
+foreach(language python node)
+    fetch("${PYTHON3}" "${SOURCE}/packaging/bindings" ${language} "${PREFIX}/${LIBDIR}/libeventsource.so" --output "${WORK}/packages")
+endforeach()
+list(APPEND languages Python Node)
+run("${PYTHON3}" "${CMAKE_CURRENT_LIST_DIR}/trials.py" --source "${SOURCE}" --work "${WORK}" --server "${SERVER}"
+    --packages "${WORK}/packages" ${languages})
+file(REMOVE_RECURSE "${WORK}")
