@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Files of `src/abi` with public items, in the order in which the header presents them.
-const SOURCES: [&str; 22] = [
+const SOURCES: [&str; 23] = [
     "types/status.rs",
     "types/handles.rs",
     "types/tls_version.rs",
@@ -20,6 +20,7 @@ const SOURCES: [&str; 22] = [
     "calls/callbacks.rs",
     "calls/settings/name.rs",
     "calls/settings/request.rs",
+    "calls/settings/cookies.rs",
     "calls/settings/reconnect.rs",
     "calls/settings/limits.rs",
     "calls/settings/network.rs",

@@ -4,7 +4,7 @@
 # called for share what is compiled.
 set(features "")
 set(left_out "")
-foreach(feature codings http2 proxies tls)
+foreach(feature codings cookies http2 proxies tls)
     string(TOUPPER "${feature}" option)
     if(EVENTSOURCE_${option})
         list(APPEND features ${feature})

@@ -114,7 +114,7 @@
  *     function                                                       stopped  running  callback  child
  *     new, runtime_new, parser_new                                   yes      yes      yes       yes
  *     reconnect_init, runtime_options_init                           yes      yes      yes       yes
- *     check, get_*, pause, unpause, set_last_event_id                yes      yes      yes       forked
+ *     check, get_*, pause, unpause, set_last_event_id, add_cookies   yes      yes      yes       forked
  *     start                                                          yes      state    state     forked
  *     run                                                            yes      state    waits     forked
  *     wait                                                           yes      yes      waits     forked
@@ -122,7 +122,7 @@
  *     free, runtime_free                                             yes      yes      yes       yes
  *     reconnect_now                                                  state    yes      yes       forked
  *     set_next_delay                                                 state    state    on_error  forked
- *     set_*, add_*, remove_*, on_* (all others)                      yes      state    state     forked
+ *     set_*, share_*, add_*, remove_*, on_* (all others)             yes      state    state     forked
  *     request_*                                                      no       no       on_request no
  *     response_*, error_*                                            no       no       yes       no
  *     runtime_dispatch                                               yes      yes      waits     forked
@@ -138,6 +138,7 @@
  *     body, header                 none, beside those that the library itself sends
  *     basic_auth                   the URL's user and password
  *     last_event_id                none
+ *     cookies                      0
  *     compression                  0
  *     reconnect_with_get           0
  *     mode                         EVENTSOURCE_MODE_AUTO
@@ -2471,6 +2472,88 @@ eventsource_status_t eventsource_set_last_event_id(struct eventsource_t *es,
                                                    const char *id);
 
 /**
+ * Sets whether the client keeps the cookies that servers set, and sends them back by the rules of RFC 6265. Default: 0.
+ *
+ * Every response counts, also a redirect, such as that of a login, and an error. Cookies go by domain, path and `Secure`, not by
+ * origin: to another host only if the server has said so with `Domain`. A domain of one label, such as `com`, is refused; the
+ * library has no list of public suffixes, so a server of `a.co.uk` can set cookies for all of `co.uk`. Share no jar among
+ * clients that do not trust each other's servers. A host with a zone (`eventsource_set_url`) gets no cookies.
+ *
+ * `on_request` sees the header `Cookie` that is about to be sent. A header `Cookie` that the program sets is sent in its place;
+ * to remove the header in `on_request` sends none.
+ *
+ * A jar is in memory only: `eventsource_get_cookies` and `eventsource_add_cookies` read and fill it. It holds 1000 cookies, 50
+ * of each domain, of at most 5120 bytes with their attributes; what comes beyond that is dropped, and the log says so at
+ * level `DEBUG`.
+ *
+ * @param es the client
+ * @param on 1: keep cookies, in a jar of the client's own unless it has one; 0: keep none, and leave the jar
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for another number, `ERR_UNSUPPORTED` for 1 in a library that was built
+ *         without cookies, `ERR_STATE` while the client runs
+ *
+ * Any thread, while the client does not run.
+ *
+ * @since 0.9.0
+ */
+eventsource_status_t eventsource_set_cookies(struct eventsource_t *es,
+                                             int32_t on);
+
+/**
+ * Makes the client keep cookies in the jar of another client, which both then use. Any number can share one; it stays as long
+ * as the last of them.
+ *
+ * @param es the client
+ * @param other a client that keeps cookies; it may run, and be freed before this one
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` if the other keeps no cookies, `ERR_STATE` while the client runs, `ERR_FREED`
+ *
+ * Any thread, while the client does not run.
+ *
+ * @since 0.9.0
+ */
+eventsource_status_t eventsource_share_cookies(struct eventsource_t *es,
+                                               const struct eventsource_t *other);
+
+/**
+ * Adds cookies to the client's jar, for example those that an earlier process has kept: all of them, or none if one cannot be
+ * added. Those that have expired are passed over.
+ *
+ * @param es the client, which keeps cookies
+ * @param cookies as `eventsource_get_cookies` writes them, copied
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a text that has another format, holds a cookie that no server
+ *         could have set, or is too much for the jar, `ERR_STATE` if the client keeps no cookies
+ *
+ * Any thread, any time, also while the client runs.
+ *
+ * @since 0.9.0
+ */
+eventsource_status_t eventsource_add_cookies(struct eventsource_t *es,
+                                             const char *cookies);
+
+/**
+ * Copies all cookies of the client's jar, those of sessions included, for example to keep them for the next process. They are
+ * secrets.
+ *
+ * The format is that of Netscape's `cookies.txt`, which curl reads and writes, too: a line for each cookie, of seven fields
+ * with TABs between them. They are the domain, `TRUE` if hosts below it get the cookie, the path, `TRUE` if it is sent over TLS
+ * only, the time at which it expires in seconds since 1970 or 0, the name and the value.
+ *
+ * @param es the client, which keeps cookies
+ * @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
+ * @param capacity bytes of `buffer`
+ * @param len receives the text's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: nothing is copied, `ERR_STATE` if the
+ *         client keeps no cookies
+ *
+ * Any thread, any time.
+ *
+ * @since 0.9.0
+ */
+eventsource_status_t eventsource_get_cookies(const struct eventsource_t *es,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *len);
+
+/**
  * Sets which failures and ends the client follows with another attempt. Default: `EVENTSOURCE_MODE_AUTO`.
  *
  * @param es the client
@@ -3832,6 +3915,7 @@ int32_t eventsource_version_number(void);
  * | name | what |
  * |---|---|
  * | `"codings"` | the content codings gzip, deflate, br and zstd: `eventsource_set_compression` |
+ * | `"cookies"` | cookies: `eventsource_set_cookies` |
  * | `"http2"` | HTTP/2. Without, https is HTTP/1.1 |
  * | `"proxies"` | HTTP and SOCKS proxies: `eventsource_set_proxy`. Without, attempts for which the environment names a proxy fail |
  * | `"tls"` | https URLs, and all settings for TLS |

@@ -897,6 +897,13 @@ public:
         check_texts(status, id);
         check_client(handle, status);
     }
+    /** @param cookies as cookies() has them */
+    void add_cookies(const text &cookies) {
+        eventsource_t *const handle = es();
+        const eventsource_status_t status = eventsource_add_cookies(handle, cookies);
+        check_texts(status, cookies);
+        check_client(handle, status);
+    }
     /** Only in the client's on_error. */
     void set_next_delay(milliseconds delay) { perform(eventsource_set_next_delay, delay.count()); }
 
@@ -912,6 +919,8 @@ public:
         return number;
     }
     [[nodiscard]] std::string last_event_id() const { return copied_text(es(), eventsource_get_last_event_id); }
+    /** The jar, in the format of `cookies.txt`. Fails with EVENTSOURCE_ERR_STATE if the client keeps no cookies. */
+    [[nodiscard]] std::string cookies() const { return copied_text(es(), eventsource_get_cookies); }
     [[nodiscard]] std::string last_error() const { return copied_text(es(), eventsource_get_last_error); }
     [[nodiscard]] statistics stats() const {
         eventsource_stats_t raw = {};
@@ -1211,6 +1220,9 @@ public:
     client &set_max_error_body(std::size_t bytes) { return done(eventsource_set_max_error_body(es_, bytes)); }
     client &set_max_event_size(std::size_t size) { return done(eventsource_set_max_event_size(es_, size)); }
     client &set_check_content_type(bool check) { return done(eventsource_set_check_content_type(es_, check)); }
+    client &set_cookies(bool on) { return done(eventsource_set_cookies(es_, on)); }
+    /** Keeps cookies in the jar of another client. */
+    client &share_cookies(const client &other) { return done(eventsource_share_cookies(es_, other.es_)); }
     client &set_compression(bool on) { return done(eventsource_set_compression(es_, on)); }
     client &set_reconnect_with_get(bool on) { return done(eventsource_set_reconnect_with_get(es_, on)); }
     client &set_proxy(const text &url) { return done(eventsource_set_proxy(es_, url), url); }

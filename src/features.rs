@@ -5,6 +5,8 @@
 
 /// The content codings gzip, deflate, br and zstd.
 pub const CODINGS: bool = cfg!(feature = "codings");
+/// Cookies.
+pub const COOKIES: bool = cfg!(feature = "cookies");
 /// HTTP/2.
 pub const HTTP2: bool = cfg!(feature = "http2");
 /// Proxies, HTTP's and SOCKS'.
@@ -16,6 +18,7 @@ pub const TLS: bool = cfg!(feature = "tls");
 pub fn has(name: &str) -> bool {
     match name {
         "codings" => CODINGS,
+        "cookies" => COOKIES,
         "http2" => HTTP2,
         "proxies" => PROXIES,
         "tls" => TLS,

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 	"unsafe"
 )
@@ -131,6 +132,17 @@ func WithLastEventID(id string) Option {
 	return setStrings(ErrValue, func(c *C.eventsource_t, texts []*C.char) C.eventsource_status_t {
 		return C.eventsource_set_last_event_id(c, texts[0])
 	}, id)
+}
+
+// WithCookies keeps what servers set as cookies in a jar, and sends it back. Default: no cookies.
+func WithCookies(cookies *Cookies) Option {
+	return func(s *settings) error {
+		if cookies == nil {
+			return refuse(ErrValue, "cookies that are nil")
+		}
+		defer runtime.KeepAlive(cookies)
+		return s.check(C.eventsource_share_cookies(s.client, cookies.client))
+	}
 }
 
 // Mode is which failures and ends a stream follows with another attempt.

@@ -127,6 +127,26 @@ func TestTheRequestIsWhatWasSet(t *testing.T) {
 	want(t, "codings", got.headers["accept-encoding"], "")
 }
 
+func TestCookiesAreThoseOfTheJar(t *testing.T) {
+	const cookie = "127.0.0.1\tFALSE\t/\tFALSE\t0\tkept\tbefore\n"
+	jar, err := eventsource.NewCookies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := jar.Add(cookie); err != nil {
+		t.Fatal(err)
+	}
+	if err := jar.Add("nonsense"); !errors.Is(err, eventsource.ErrValue) {
+		t.Error(err)
+	}
+	if !strings.Contains(jar.Text(), cookie) {
+		t.Error(jar.Text())
+	}
+	with := echoOf(t, *serverURL+"/echo", eventsource.WithCookies(jar))
+	want(t, "cookie", with.headers["cookie"], "kept=before")
+	want(t, "no cookie", echoOf(t, *serverURL+"/echo").headers["cookie"], "")
+}
+
 func TestAHeaderThatWasRemovedIsNotSent(t *testing.T) {
 	got := echoOf(t, *serverURL+"/echo", eventsource.WithHeader("X-Name", "value"), eventsource.WithoutHeader("x-name"),
 		eventsource.WithoutHeader("Accept"))

@@ -140,6 +140,8 @@ export interface StreamOptions {
     sensitiveHeaders?: HeaderList;
     /** Sets Authorization to basic authentication. */
     basicAuth?: { user: string; password: string };
+    /** Where cookies are kept. Default: nowhere. */
+    cookies?: Cookies;
     /** Ask for a compressed stream. Default: false. */
     compression?: boolean;
     /** After the stream has been open, ask with a GET for what follows. Default: false. */
@@ -302,7 +304,7 @@ export interface StreamErrorEvent extends Event {
 }
 
 export interface EventSourceInit extends Omit<StreamOptions, 'onOpen'> {
-    /** As in browsers. It changes nothing: no cookies are kept. Default: false. */
+    /** As in browsers. It changes nothing: cookies are kept where `cookies` says. Default: false. */
     withCredentials?: boolean;
 }
 
@@ -356,6 +358,19 @@ export class EventSource extends EventTarget {
     ): void;
     /** Closes it: no event is dispatched any more. */
     close(): void;
+}
+
+/**
+ * A jar of cookies, in memory: the option `cookies` of any number of streams. They keep in it what servers set, and send it back
+ * by the rules of RFC 6265.
+ */
+export class Cookies {
+    /** @param cookies as for `add` @throws SettingError */
+    constructor(cookies?: string);
+    /** Adds the cookies of a text in the format of `text`: all of them, or none. @throws SettingError */
+    add(cookies: string): void;
+    /** All cookies, in the format of cookies.txt, which curl reads and writes, too. They are secrets. */
+    readonly text: string;
 }
 
 /** What the library refused, or why it failed. */

@@ -16,11 +16,12 @@ class Group:
 GROUPS = [
     Group("life", "A client's life", "Make, start, pause, stop, wait for and free a client; ask what it is doing.", r"""
         eventsource_(t|new|check|start|run|stop|wait|free|pause|unpause|reconnect_now)
-        eventsource_get_(?!reconnect|number).* eventsource_(state|stats|result)_t EVENTSOURCE_NO_LIMIT"""),
+        eventsource_get_(?!reconnect|number|cookies).* eventsource_(state|stats|result)_t EVENTSOURCE_NO_LIMIT"""),
     Group("settings", "Settings", "What a client is told before it starts.", ""),
     Group("settings_request", "The request", "What every attempt sends.", r"""
         eventsource_(set|add|remove)_(sensitive_)?header
-        eventsource_set_(url|basic_auth|method|body|compression|reconnect_with_get|last_event_id)""", "settings"),
+        eventsource_set_(url|basic_auth|method|body|compression|reconnect_with_get|last_event_id)
+        eventsource_(set|share|add|get)_cookies""", "settings"),
     Group("settings_reconnect", "Reconnecting", "Whether and when a client makes another attempt.", r"""
         eventsource_(set|get)_reconnect eventsource_reconnect_init eventsource_set_mode eventsource_(mode|reconnect)_t""", "settings"),
     Group("settings_limits", "Limits", "Timeouts, sizes, and which responses are accepted.", r"""

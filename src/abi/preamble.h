@@ -114,7 +114,7 @@
  *     function                                                       stopped  running  callback  child
  *     new, runtime_new, parser_new                                   yes      yes      yes       yes
  *     reconnect_init, runtime_options_init                           yes      yes      yes       yes
- *     check, get_*, pause, unpause, set_last_event_id                yes      yes      yes       forked
+ *     check, get_*, pause, unpause, set_last_event_id, add_cookies   yes      yes      yes       forked
  *     start                                                          yes      state    state     forked
  *     run                                                            yes      state    waits     forked
  *     wait                                                           yes      yes      waits     forked
@@ -122,7 +122,7 @@
  *     free, runtime_free                                             yes      yes      yes       yes
  *     reconnect_now                                                  state    yes      yes       forked
  *     set_next_delay                                                 state    state    on_error  forked
- *     set_*, add_*, remove_*, on_* (all others)                      yes      state    state     forked
+ *     set_*, share_*, add_*, remove_*, on_* (all others)             yes      state    state     forked
  *     request_*                                                      no       no       on_request no
  *     response_*, error_*                                            no       no       yes       no
  *     runtime_dispatch                                               yes      yes      waits     forked
@@ -138,6 +138,7 @@
  *     body, header                 none, beside those that the library itself sends
  *     basic_auth                   the URL's user and password
  *     last_event_id                none
+ *     cookies                      0
  *     compression                  0
  *     reconnect_with_get           0
  *     mode                         EVENTSOURCE_MODE_AUTO

@@ -91,6 +91,7 @@ async fn attempt(request: &Request, options: &Options) -> Result<Response, Faile
     if let (407, Some(proxy)) = (head.status, forwarder) {
         return Err(refused(proxy, head).into());
     }
+    request.keep_cookies(&head.headers);
     let body = Body::new(content, &head.headers, options.read_timeout);
     Ok(Response {
         status: head.status,

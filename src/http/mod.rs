@@ -10,6 +10,11 @@
 
 // What is said.
 mod codings;
+#[cfg(feature = "cookies")]
+mod cookies;
+#[cfg(not(feature = "cookies"))]
+#[path = "without/cookies.rs"]
+mod cookies;
 mod error;
 mod facts;
 mod head;
@@ -63,6 +68,7 @@ mod redirect;
 
 pub use body::Body;
 pub use codings::{Coding, codings, has_unknown_coding};
+pub use cookies::Jar;
 pub use decoding::Decoder;
 pub use error::{Error, ErrorKind, ErrorResponse};
 pub use facts::{Facts, Peer, TlsVersion, Took};

@@ -1,5 +1,6 @@
 //! How requests are made.
 
+use super::cookies::Jar;
 use super::tls::Tls;
 use super::versions::Alpn;
 use super::way::Network;
@@ -23,6 +24,8 @@ pub struct Options {
     /// The way to the host.
     pub network: Network,
     pub(super) version: Version,
+    /// Where cookies are kept; `None` for nowhere.
+    pub cookies: Option<Jar>,
 }
 
 /// The version of HTTP that is spoken.
@@ -48,6 +51,7 @@ impl Default for Options {
             tls: Tls::default(),
             network: Network::default(),
             version: Version::default(),
+            cookies: None,
         }
     }
 }

@@ -309,6 +309,9 @@ impl Run {
         if self.settings.reconnect_with_get && self.has_been_open {
             attempt.request.become_get();
         }
+        if let Some(jar) = &self.settings.http.cookies {
+            attempt.request.set_jar(jar.clone());
+        }
         self.shared.counters.attempt();
         self.send_last_event_id(&mut attempt.request);
         let mut decision = Decision::Default;

@@ -14,6 +14,7 @@ mod naive;
 mod answers;
 mod back_off;
 mod coding;
+mod cookies;
 mod credentials;
 mod facts;
 mod hostile;

@@ -154,6 +154,9 @@ export const setters = Object.fromEntries([
     setter('remove_header', 'const char *name'),
     setter('set_sensitive_header', ...header),
     setter('set_basic_auth', 'const char *user', 'const char *password'),
+    setter('set_cookies', number),
+    setter('share_cookies', 'eventsource_t *other'),
+    setter('add_cookies', text),
     setter('set_compression', number),
     setter('set_reconnect_with_get', number),
     setter('set_last_event_id', text),
@@ -218,6 +221,8 @@ const makeClient = call('eventsource_t *eventsource_new(const char *url)');
 const checkClient = call('int32_t eventsource_check(eventsource_t *es)');
 const getLastError = call(
     'int32_t eventsource_get_last_error(eventsource_t *es, _Out_ uint8_t *buffer, size_t capacity, _Out_ size_t *length)');
+const getCookies = call(
+    'int32_t eventsource_get_cookies(eventsource_t *es, _Out_ uint8_t *buffer, size_t capacity, _Out_ size_t *length)');
 const getState = call('int32_t eventsource_get_state(eventsource_t *es, _Out_ int32_t *state)');
 const getNumber = call('int32_t eventsource_get_number(eventsource_t *es, _Out_ uint64_t *number)');
 const getStats = call('int32_t eventsource_get_stats(eventsource_t *es, _Out_ eventsource_stats_t *stats, size_t size)');
@@ -331,6 +336,7 @@ function ask(getter, object) {
 }
 
 export const lastError = (client) => ask(getLastError, client);
+export const cookies = (client) => ask(getCookies, client);
 
 export function requestFacts(request) {
     const [attempt, code, httpStatus] = [[0], [0], [0]];

@@ -118,6 +118,39 @@ function reconnect(value, setting, client) {
     return [['set_reconnect', policy]];
 }
 
+const forgotten = new FinalizationRegistry(native.free);
+
+/** A jar of cookies, for any number of streams. */
+export class Cookies {
+    // A client that is never started: a jar belongs to the clients that use it.
+    #client;
+
+    constructor(cookies = '') {
+        this.#client = native.newClient('http://localhost/')[0];
+        forgotten.register(this, this.#client);
+        this.#set('set_cookies', 1);
+        this.add(cookies);
+    }
+
+    add(cookies) {
+        this.#set('add_cookies', text(cookies, 'cookies'));
+    }
+
+    get text() {
+        return native.cookies(this.#client);
+    }
+
+    #set(setter, value) {
+        const status = native.setters[setter](this.#client, value);
+        if (status !== 0) throw new SettingError('cookies', status, native.lastError(this.#client));
+    }
+
+    static share(value, setting) {
+        if (!(value instanceof Cookies)) throw new TypeError(`${setting}: Cookies are wanted, not ${describe(value)}`);
+        return [['share_cookies', value.#client]];
+    }
+}
+
 // In this order they are given to the library, which tells of the first that it refuses.
 const SETTINGS = {
     name: one('set_name', text),
@@ -132,6 +165,7 @@ const SETTINGS = {
         text(value?.user, `${setting}.user`),
         text(value?.password, `${setting}.password`),
     ]],
+    cookies: Cookies.share,
     compression: one('set_compression', flag),
     reconnectWithGet: one('set_reconnect_with_get', flag),
     lastEventId: one('set_last_event_id', text),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 
-import { EventSourceError, EventStream, SettingError } from 'libeventsource';
+import { Cookies, EventSourceError, EventStream, SettingError } from 'libeventsource';
 
 import { all, serve } from './server.js';
 
@@ -35,6 +35,7 @@ const values = {
     headers: [{ 'X-A': ['1', '2'] }],
     sensitiveHeaders: [[['X-A', '1']]],
     basicAuth: [{ user: 'u', password: 'p' }],
+    cookies: [new Cookies()],
     compression: [true],
     reconnectWithGet: [true],
     lastEventId: ['7', { 'a\nb': /./, 'a\0b': /NUL/, '\ud800': /surrogate/ }],
@@ -108,9 +109,18 @@ test('numbers that do not fit, or that would mean something else, are refused', 
     }
 });
 
+test('cookies are those of the jar', async () => {
+    const cookie = '127.0.0.1\tFALSE\t/\tFALSE\t0\tkept\tbefore\n';
+    const jar = new Cookies(cookie);
+    assert.ok(jar.text.includes(cookie), jar.text);
+    assert.deepEqual(header(await echo({ cookies: jar }), 'cookie'), ['kept=before']);
+    assert.deepEqual(header(await echo({}), 'cookie'), []);
+    for (const bad of ['nonsense', 'a\0b', '\ud800']) assert.throws(() => jar.add(bad), SettingError);
+});
+
 test('what has the wrong type, or no such name, is a TypeError', () => {
     const wrong = {
-        name: 1, method: 1, body: 1, headers: 'X: 1', sensitiveHeaders: [['X', 1]], basicAuth: 'u:p', compression: 1, lastEventId: null,
+        name: 1, method: 1, body: 1, headers: 'X: 1', sensitiveHeaders: [['X', 1]], basicAuth: 'u:p', cookies: 'a=b', compression: 1, lastEventId: null,
         connectTimeout: '10', mode: 1, checkContentType: 'no', caPem: {}, clientCertPem: { key: 'x' }, clientCertFile: 'x', reconnect: { dealy: 1 },
         onOpen: 'x', signal: {}, header: {}, maxRedirects: '3', resolve: [1],
     };

@@ -11,9 +11,11 @@ from ._errors import EventSourceError, SettingError, StreamError
 from ._log import start_logging, stop_logging
 from ._metrics import Metrics, metrics
 from ._native import has_feature, version
+from ._settings import Cookies
 from ._stream import Document, Event, Redirect, Request, Response, Stats, Stream
 
 __all__ = [
+    "Cookies",
     "Document",
     "Event",
     "EventSourceError",

@@ -158,6 +158,12 @@ class StreamError(EventSourceError):
         body: str = "",
     ) -> None: ...
 
+class Cookies:
+    def __init__(self, text: str = "") -> None: ...
+    def add(self, text_of_cookies: str) -> None: ...
+    @property
+    def text(self) -> str: ...
+
 class Stream(Iterator[Event], AsyncIterator[Event]):
     def __init__(
         self,
@@ -176,6 +182,7 @@ class Stream(Iterator[Event], AsyncIterator[Event]):
         headers: _HeadersOrNone | None = None,
         sensitive_headers: _Headers | None = None,
         basic_auth: tuple[str, str] | None = None,
+        cookies: Cookies | None = None,
         compression: bool | None = None,
         reconnect_with_get: bool | None = None,
         last_event_id: str | None = None,

@@ -263,6 +263,9 @@ setters = dict(
         _setter("remove_header", c_char_p),
         _setter("set_sensitive_header", *_HEADER),
         _setter("set_basic_auth", c_char_p, c_char_p),
+        _setter("set_cookies", c_int32),
+        _setter("share_cookies", c_void_p),
+        _setter("add_cookies", c_char_p),
         _setter("set_compression", c_int32),
         _setter("set_reconnect_with_get", c_int32),
         _setter("set_last_event_id", c_char_p),
@@ -326,6 +329,7 @@ _status_text = _function("status_text", c_char_p, c_int32)
 _new = _function("new", c_void_p, c_char_p)
 _check = _function("check", c_int32, c_void_p)
 _get_last_error = _function("get_last_error", c_int32, c_void_p, c_char_p, c_size_t, POINTER(c_size_t))
+_get_cookies = _function("get_cookies", c_int32, c_void_p, c_char_p, c_size_t, POINTER(c_size_t))
 _get_state = _function("get_state", c_int32, c_void_p, POINTER(c_int32))
 _get_number = _function("get_number", c_int32, c_void_p, POINTER(c_uint64))
 _get_stats = _function("get_stats", c_int32, c_void_p, POINTER(StatsStruct), c_size_t)
@@ -460,6 +464,10 @@ def _ask(getter, handle):
 
 def last_error(client):
     return _ask(_get_last_error, client)
+
+
+def cookies(client):
+    return _ask(_get_cookies, client)
 
 
 def request_facts(request):

@@ -178,6 +178,46 @@ def _client_cert_file(value, setting, _client):
     return [("set_client_cert_file", _path(cert, setting), None if key is None else _path(key, setting))]
 
 
+class Cookies:
+    """A jar of cookies, in memory: the option `cookies` of any number of streams.
+
+    They keep in it what servers set, and send it back by the rules of RFC 6265. `text` has all cookies, which are secrets, in
+    the format of cookies.txt, which curl reads and writes, too; what is given or added is such a text.
+    """
+
+    # A client that is never started: a jar belongs to the clients that use it.
+    _client = None
+
+    def __init__(self, text=""):
+        self._client, status, reason = _native.new_client(b"http://localhost/")
+        if status == 0:
+            status = _native.setters["set_cookies"](self._client, 1)
+            reason = _native.last_error(self._client)
+        if status != 0:
+            raise SettingError("cookies", status, reason)
+        self.add(text)
+
+    def __del__(self):
+        if self._client is not None:
+            _native.free(self._client)
+
+    def add(self, text_of_cookies):
+        """Adds the cookies of a text: all of them, or none and a SettingError."""
+        status = _native.setters["add_cookies"](self._client, text(text_of_cookies, "cookies"))
+        if status != 0:
+            raise SettingError("cookies", status, _native.last_error(self._client))
+
+    @property
+    def text(self):
+        return _native.cookies(self._client)
+
+
+def _cookies(value, setting, _client):
+    if not isinstance(value, Cookies):
+        raise TypeError(f"{setting}: Cookies are wanted, not {value!r}")
+    return [("share_cookies", value._client)]
+
+
 def _resolve(value, setting, _client):
     entries = [value] if isinstance(value, str) else _several(value, setting, "a str or a list of them")
     return [("add_resolve", text(entry, setting)) for entry in entries]
@@ -223,6 +263,7 @@ SETTINGS = {
     "headers": _headers,
     "sensitive_headers": _sensitive_headers,
     "basic_auth": _basic_auth,
+    "cookies": _cookies,
     "compression": _one("set_compression", _flag),
     "reconnect_with_get": _one("set_reconnect_with_get", _flag),
     "last_event_id": _one("set_last_event_id", text),

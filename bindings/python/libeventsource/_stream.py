@@ -196,7 +196,7 @@ class Stream:
     when `buffer_size` bytes of events wait to be read, the client is paused.
 
     Options, of which None is the default: name (in the log), method, body, headers, sensitive_headers, basic_auth (user, password),
-    compression, reconnect_with_get, last_event_id, mode ("auto", "keep-alive", "once", "until-end"), reconnect (a mapping of
+    cookies (a Cookies), compression, reconnect_with_get, last_event_id, mode ("auto", "keep-alive", "once", "until-end"), reconnect (a mapping of
     retry_initial, delay, max_delay, factor, jitter, reset_after, max_attempts, min_delay, max_server_delay), connect_timeout,
     response_timeout, read_timeout, event_timeout, max_redirects, max_event_size, end_marker, max_error_body, check_content_type, proxy,
     no_proxy, unix_socket, interface, watch_network, resolve, key_log_file,

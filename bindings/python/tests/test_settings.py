@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 
 import libeventsource
-from libeventsource import EventSourceError, Redirect, SettingError, Stream, StreamError
+from libeventsource import Cookies, EventSourceError, Redirect, SettingError, Stream, StreamError
 from libeventsource._settings import _POLICY, SETTINGS
 
 from .support import ServerTest, serve
@@ -25,6 +25,7 @@ VALUES = {
     "headers": ({"X-A": ["1", "2"], "X-B": "3"}, {}),
     "sensitive_headers": ([("X-A", "1")], {}),
     "basic_auth": (("user", "password"), {("us:er", ""): ":", ("a\0b", ""): "NUL", ("", "a\0b"): "NUL"}),
+    "cookies": (Cookies(), {}),
     "compression": (True, {}),
     "reconnect_with_get": (True, {}),
     "last_event_id": ("7", {"a\nb": ".", "a\0b": "NUL", "\ud800": "Unicode"}),
@@ -119,7 +120,7 @@ class Settings(ServerTest):
 
     def test_what_has_the_wrong_type_or_no_such_name_is_a_type_error(self):
         wrong = {
-            "name": 1, "method": b"GET", "body": 1, "headers": "X: 1", "sensitive_headers": [("X", 1)], "compression": 1,
+            "name": 1, "method": b"GET", "body": 1, "headers": "X: 1", "sensitive_headers": [("X", 1)], "compression": 1, "cookies": "a=b",
             "connect_timeout": "10", "check_content_type": "no", "ca_pem": {}, "reconnect": {"dealy": 1}, "on_open": "x",
             "header": {}, "max_redirects": 1.5, "resolve": [1], "read_timeout": True, "max_event_size": True,
             "buffer_size": 0.5, "on_request": 1,
@@ -184,6 +185,16 @@ class Settings(ServerTest):
         self.assertEqual(header("authorization"), ["Basic " + base64.b64encode("user:päss".encode()).decode()])
         self.assertEqual(header("last-event-id"), ["17"])
         self.assertIn("gzip", header("accept-encoding")[0])
+
+    def test_cookies_are_those_of_the_jar(self):
+        cookie = "127.0.0.1\tFALSE\t/\tFALSE\t0\tkept\tbefore\n"
+        jar = Cookies(cookie)
+        self.assertIn(cookie, jar.text)
+        self.assertIn(["cookie", "kept=before"], self.echo(cookies=jar)["headers"])
+        self.assertNotIn("cookie", dict(self.echo()["headers"]))
+        for bad in ("nonsense", "a\0b", "\ud800"):
+            with self.assertRaises(SettingError):
+                jar.add(bad)
 
     def test_a_secret_stays_at_its_origin_and_out_of_errors(self):
         other = serve()

@@ -45,6 +45,7 @@ pub extern "C" fn eventsource_version_number() -> i32 {
 /// | name | what |
 /// |---|---|
 /// | `"codings"` | the content codings gzip, deflate, br and zstd: `eventsource_set_compression` |
+/// | `"cookies"` | cookies: `eventsource_set_cookies` |
 /// | `"http2"` | HTTP/2. Without, https is HTTP/1.1 |
 /// | `"proxies"` | HTTP and SOCKS proxies: `eventsource_set_proxy`. Without, attempts for which the environment names a proxy fail |
 /// | `"tls"` | https URLs, and all settings for TLS |

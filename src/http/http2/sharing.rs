@@ -69,6 +69,7 @@ impl Key {
             read_timeout: _,
             max_error_body: _,
             max_redirects: _,
+            cookies: _,
             tls,
             network,
             version,

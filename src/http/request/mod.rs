@@ -4,6 +4,7 @@ pub mod header;
 mod urls;
 
 use crate::http::codings;
+use crate::http::cookies::Jar;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::http_url::HttpUrl;
 use crate::http::invalid::{Invalid, InvalidKind};
@@ -13,7 +14,7 @@ use hyper::http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
     CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue,
 };
-use hyper::http::{Method, Uri};
+use hyper::http::{HeaderMap, Method, Uri};
 use std::borrow::Cow;
 use url::Url;
 use urls::{User, connectable, split_user};
@@ -52,6 +53,8 @@ pub struct Request {
     by_default: Option<Box<Field>>,
     /// The value of `Last-Event-ID`, apart from the headers so that it is no reason to copy them.
     last_event_id: Option<HeaderValue>,
+    /// What the jar has for the URL, unless the program has said what is sent. In a box: most clients have no jar.
+    cookies: Option<Box<Cookies>>,
     /// Whether to ask for codings.
     asks_for_compression: bool,
     /// It leads to another origin than the one that its credentials were given for: none of them is left.
@@ -59,6 +62,13 @@ pub struct Request {
     /// How many times it has been made.
     times_made: u32,
     pub(super) body: Bytes,
+}
+
+/// A jar, and what is sent of it.
+#[derive(Clone, Debug)]
+struct Cookies {
+    jar: Jar,
+    value: Option<HeaderValue>,
 }
 
 impl Request {
@@ -82,6 +92,7 @@ impl Request {
             headers: Cow::Borrowed(&DEFAULT_HEADERS),
             by_default: None,
             last_event_id: None,
+            cookies: None,
             asks_for_compression: false,
             is_elsewhere: false,
             times_made: 0,
@@ -143,6 +154,7 @@ impl Request {
         if with_credentials && url.origin() != self.url.origin() {
             self.remove(|field| field.name == HOST);
             self.url = url;
+            self.take_cookies();
         } else {
             self.lead_to(url);
         }
@@ -157,6 +169,27 @@ impl Request {
             self.remove(|field| field.name == HOST || is_credential(field));
         }
         self.url = url;
+        self.take_cookies();
+    }
+
+    /// Sends cookies of a jar, and keeps those that responses set in it. `Cookie` among the headers takes their place.
+    pub fn set_jar(&mut self, jar: Jar) {
+        self.cookies = Some(Box::new(Cookies { jar, value: None }));
+        self.take_cookies();
+    }
+
+    /// Takes what there is for the URL.
+    fn take_cookies(&mut self) {
+        if let Some(cookies) = &mut self.cookies {
+            cookies.value = cookies.jar.header(&self.url);
+        }
+    }
+
+    /// Keeps what a response to this request sets.
+    pub(super) fn keep_cookies(&self, headers: &HeaderMap) {
+        if let Some(cookies) = &self.cookies {
+            cookies.jar.store(&self.url, headers);
+        }
     }
 
     /// Whether it has headers that another origin must not see.
@@ -255,6 +288,9 @@ impl Request {
     pub fn remove_header(&mut self, name: &str) -> Result<(), Invalid> {
         let name = header_name(name)?;
         self.remove(|field| field.name == name);
+        if let (COOKIE, Some(cookies)) = (name, &mut self.cookies) {
+            cookies.value = None;
+        }
         Ok(())
     }
 
@@ -321,8 +357,8 @@ impl Request {
     /// All headers that are sent but for what the connection itself says.
     pub(super) fn fields(&self) -> impl Iterator<Item = Sent<'_>> {
         // Constants, which cannot be lent.
-        static OWN: [HeaderName; 2] = [ACCEPT_ENCODING, LAST_EVENT_ID];
-        let [accept_encoding, last_event_id] = &OWN;
+        static OWN: [HeaderName; 3] = [ACCEPT_ENCODING, COOKIE, LAST_EVENT_ID];
+        let [accept_encoding, cookie, last_event_id] = &OWN;
         let asks = self.asks_for_compression && self.header(accept_encoding).is_none();
         let codings = asks.then_some(Sent {
             name: accept_encoding,
@@ -334,8 +370,16 @@ impl Request {
             spelling: b"Last-Event-ID",
             value: id,
         });
+        let cookies = self.cookies.as_deref();
+        let cookies = cookies.and_then(|cookies| cookies.value.as_ref());
+        let cookies = cookies.filter(|_| self.header(cookie).is_none());
+        let cookies = cookies.map(|value| Sent {
+            name: cookie,
+            spelling: b"Cookie",
+            value,
+        });
         let headers = self.headers.iter().map(Field::to_send);
-        headers.chain(codings).chain(last_event_id)
+        headers.chain(cookies).chain(codings).chain(last_event_id)
     }
 
     /// Removes the headers that are as described.

@@ -125,6 +125,10 @@ static void every_function_refuses_a_client_that_is_null(void) {
     CHECK_STATUS(eventsource_set_max_event_size(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_check_content_type(NULL, 1), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_watch_network(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_set_cookies(NULL, 1), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_share_cookies(NULL, NULL), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_add_cookies(NULL, ""), EVENTSOURCE_ERR_NULL);
+    CHECK_STATUS(eventsource_get_cookies(NULL, NULL, 0, NULL), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_proxy(NULL, "http://proxy"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_no_proxy(NULL, "a"), EVENTSOURCE_ERR_NULL);
     CHECK_STATUS(eventsource_set_unix_socket(NULL, "a"), EVENTSOURCE_ERR_NULL);
@@ -462,6 +466,27 @@ static void a_path_that_no_socket_can_have_is_refused(void) {
     REFUSED(es, eventsource_set_interface(es, "\xFF"), EVENTSOURCE_ERR_UTF8, "UTF-8");
     CHECK_STATUS(eventsource_set_interface(es, NULL), EVENTSOURCE_OK);
     eventsource_free(es);
+}
+
+static void cookies_that_no_server_could_have_set_are_refused_and_need_a_jar(void) {
+    eventsource_t *es = new_client(), *other = new_client();
+    char text[16];
+    REFUSED(es, eventsource_add_cookies(es, ""), EVENTSOURCE_ERR_STATE, "keeps no cookies");
+    REFUSED(es, eventsource_get_cookies(es, text, sizeof text, NULL), EVENTSOURCE_ERR_STATE, "keeps no cookies");
+    REFUSED(es, eventsource_share_cookies(es, other), EVENTSOURCE_ERR_VALUE, "keeps no cookies");
+    REFUSED(es, eventsource_share_cookies(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_set_cookies(es, 2), EVENTSOURCE_ERR_VALUE, "0 or 1");
+    CHECK_STATUS(eventsource_set_cookies(es, 1), EVENTSOURCE_OK);
+    REFUSED(es, eventsource_add_cookies(es, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    REFUSED(es, eventsource_add_cookies(es, "\xFF"), EVENTSOURCE_ERR_UTF8, "UTF-8");
+    REFUSED(es, eventsource_add_cookies(es, "a=b"), EVENTSOURCE_ERR_VALUE, "line 1");
+    REFUSED(es, eventsource_add_cookies(es, "#\ncom\tTRUE\t/\tFALSE\t0\ta\tb\n"), EVENTSOURCE_ERR_VALUE, "line 2");
+    REFUSED(es, eventsource_get_cookies(es, NULL, 1, NULL), EVENTSOURCE_ERR_NULL, "NULL");
+    CHECK_STATUS(eventsource_get_cookies(es, text, sizeof text, NULL), EVENTSOURCE_ERR_BUFFER);
+    CHECK_STATUS(eventsource_share_cookies(other, es), EVENTSOURCE_OK);
+    eventsource_free(es);
+    CHECK_STATUS(eventsource_add_cookies(other, "a.example\tFALSE\t/\tFALSE\t0\ta\tb\n"), EVENTSOURCE_OK);
+    eventsource_free(other);
 }
 
 static void a_zone_that_no_connection_could_heed_is_refused(void) {
@@ -1039,6 +1064,8 @@ static void a_running_client_refuses_settings(void) {
     REFUSED(es, eventsource_set_max_event_size(es, 1), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_check_content_type(es, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_watch_network(es, 0), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_set_cookies(es, 1), EVENTSOURCE_ERR_STATE, "running");
+    REFUSED(es, eventsource_share_cookies(es, es), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_http_version(es, EVENTSOURCE_HTTP_DEFAULT), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_pem(es, NULL, 0), EVENTSOURCE_ERR_STATE, "running");
     REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_STATE, "running");
@@ -1161,6 +1188,7 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(basic_auth_refuses_a_colon_in_the_user_and_control_characters),
            TEST(a_bad_proxy_is_refused_and_its_credentials_are_not_quoted),
            TEST(a_path_that_no_socket_can_have_is_refused),
+           TEST(cookies_that_no_server_could_have_set_are_refused_and_need_a_jar),
            TEST(a_zone_that_no_connection_could_heed_is_refused),
            TEST(a_bad_place_for_a_host_is_refused),
            TEST(an_event_type_that_no_event_has_is_refused),

@@ -17,6 +17,7 @@
     CALL("tls", EVENTSOURCE_ERR_PEM, eventsource_set_client_cert_file(es, "/nowhere", NULL))                  \
     CALL("tls", EVENTSOURCE_ERR_VALUE, eventsource_set_pinned_keys(es, "no pin"))                             \
     CALL("tls", EVENTSOURCE_OK, eventsource_set_min_tls_version(es, EVENTSOURCE_TLS_1_3))                     \
+    CALL("cookies", EVENTSOURCE_OK, eventsource_set_cookies(es, 1))                                           \
     CALL("tls", EVENTSOURCE_OK, eventsource_set_server_name(es, "example.com"))                               \
     CALL("tls", EVENTSOURCE_ERR_VALUE, eventsource_set_key_log_file(es, "/nowhere/keys"))                     \
     CALL("tls", EVENTSOURCE_OK, eventsource_set_insecure_skip_verification(es, 1))

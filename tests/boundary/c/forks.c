@@ -106,6 +106,9 @@ static void check_forked(eventsource_t *es) {
     FORKED(eventsource_remove_resolve(es, "a:80"));
     FORKED(eventsource_set_client_cert_file(es, NULL, NULL));
     FORKED(eventsource_set_last_event_id(es, "a"));
+    FORKED(eventsource_set_cookies(es, 1));
+    FORKED(eventsource_share_cookies(es, es));
+    FORKED(eventsource_add_cookies(es, ""));
     FORKED(eventsource_set_reconnect(es, &policy));
     FORKED(eventsource_set_connect_timeout(es, 1));
     FORKED(eventsource_set_response_timeout(es, 1));
@@ -135,6 +138,7 @@ static void check_forked(eventsource_t *es) {
     FORKED(eventsource_get_stats(es, &stats, sizeof stats));
     FORKED(eventsource_get_reconnect(es, &policy, sizeof policy));
     FORKED(eventsource_get_last_event_id(es, text, sizeof text, &length));
+    FORKED(eventsource_get_cookies(es, text, sizeof text, &length));
     FORKED(eventsource_get_last_error(es, text, sizeof text, &length));
     CHECK(state == 99 && length == 99);
     CHECK_TEXT(text, "untouched");

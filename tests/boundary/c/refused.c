@@ -23,6 +23,11 @@ static void ignore_event(eventsource_t *es, const eventsource_event_t *event, vo
     (void)user;
 }
 
+static int32_t add_cookies(eventsource_t *es, const char *cookies) {
+    CHECK_STATUS(eventsource_set_cookies(es, 1), EVENTSOURCE_OK);
+    return eventsource_add_cookies(es, cookies);
+}
+
 static int32_t set_freed_runtime(eventsource_t *es) {
     eventsource_runtime_t *runtime = eventsource_runtime_new(NULL);
     CHECK_STATUS(eventsource_runtime_check(runtime), EVENTSOURCE_OK);
@@ -65,6 +70,9 @@ static int32_t set_good_url(eventsource_t *es) {
     SETTER(VALUE, eventsource_set_compression(es, 2), eventsource_set_compression(es, 0))                             \
     SETTER(VALUE, eventsource_set_reconnect_with_get(es, 2), eventsource_set_reconnect_with_get(es, 0))                     \
     SETTER(VALUE, eventsource_set_last_event_id(es, "\n"), eventsource_set_last_event_id(es, ""))                     \
+    SETTER(VALUE, eventsource_set_cookies(es, 2), eventsource_set_cookies(es, 0))                                     \
+    SETTER(VALUE, eventsource_share_cookies(es, es), eventsource_set_cookies(es, 1))                                  \
+    SETTER(VALUE, add_cookies(es, "nonsense"), add_cookies(es, ""))                                                  \
     SETTER(VALUE, eventsource_set_mode(es, 99), eventsource_set_mode(es, EVENTSOURCE_MODE_AUTO))                      \
     SETTER(VALUE, set_reconnect(es, 0), set_reconnect(es, 1))                                                         \
     SETTER(VALUE, eventsource_set_connect_timeout(es, -9), eventsource_set_connect_timeout(es, 5000))                 \

@@ -98,6 +98,24 @@ static void check_second_request(int reconnect_with_get, const char *second) {
     recorder_end(r);
 }
 
+static void cookies_that_are_added_are_sent_by_all_clients_that_share_them(void) {
+    static const char COOKIES[] = "127.0.0.1\tFALSE\t/\tFALSE\t0\tkept\tbefore\n";
+    recorder_t *r = recorder_new("/echo"), *sharing = recorder_new("/echo"), *other = recorder_new("/echo");
+    char text[256];
+    size_t length;
+    CHECK_STATUS(eventsource_set_cookies(r->es, 1), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_share_cookies(sharing->es, r->es), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_set_cookies(other->es, 1), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_add_cookies(r->es, COOKIES), EVENTSOURCE_OK);
+    CHECK_STATUS(eventsource_get_cookies(sharing->es, text, sizeof text, &length), EVENTSOURCE_OK);
+    CHECK(strstr(text, COOKIES) != NULL && length == strlen(text));
+    check_echo(r, "[\"cookie\",\"kept=before\"]");
+    check_echo(sharing, "[\"cookie\",\"kept=before\"]");
+    start(other);
+    CHECK(!echoed(other, "cookie"));
+    recorder_end(other);
+}
+
 static void a_stream_is_reconnected_with_get_if_that_is_set(void) {
     check_second_request(1, "GET / HTTP/1.1\r\n");
     check_second_request(0, "POST / HTTP/1.1\r\n");
@@ -609,6 +627,7 @@ int main(int argc, char **argv) {
         TEST(a_body_of_no_bytes_is_none),
         TEST(a_header_is_removed_and_so_is_one_of_the_librarys),
         TEST(compression_asks_for_the_codings),
+        TEST(cookies_that_are_added_are_sent_by_all_clients_that_share_them),
         TEST(a_stream_is_reconnected_with_get_if_that_is_set),
         TEST(a_secret_of_one_attempt_is_sent_and_dropped_on_the_way_to_another_origin),
         TEST(a_proxy_gets_the_request),

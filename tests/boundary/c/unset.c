@@ -32,6 +32,12 @@ static void ok(eventsource_status_t status) { CHECK_STATUS(status, EVENTSOURCE_O
 /* For settings whose two calls do not fit into a line. */
 #define SET(what, ...) eventsource_set_##what(es, __VA_ARGS__)
 
+/* A jar with a cookie for the peer. */
+static eventsource_status_t set_cookie(eventsource_t *es) {
+    ok(eventsource_set_cookies(es, 1));
+    return eventsource_add_cookies(es, "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n");
+}
+
 /* A setting that a request shows: how it is set, and how it is unset. */
 #define SHOWN                                                                                                         \
     SETTING(method, eventsource_set_method(es, "PUT"), eventsource_set_method(es, NULL))                              \
@@ -43,6 +49,7 @@ static void ok(eventsource_status_t status) { CHECK_STATUS(status, EVENTSOURCE_O
     SETTING(basic_auth, eventsource_set_basic_auth(es, "user", ""), eventsource_set_basic_auth(es, NULL, NULL))       \
     SETTING(last_event_id, eventsource_set_last_event_id(es, "7"), eventsource_set_last_event_id(es, NULL))           \
     SETTING(last_event_id_of_no_bytes, eventsource_set_last_event_id(es, "7"), eventsource_set_last_event_id(es, "")) \
+    SETTING(cookies, set_cookie(es), eventsource_set_cookies(es, 0))                                                  \
     SETTING(compression, eventsource_set_compression(es, 1), eventsource_set_compression(es, 0))                      \
     SETTING(http, SET(http_version, EVENTSOURCE_HTTP_2_PRIOR_KNOWLEDGE), SET(http_version, EVENTSOURCE_HTTP_DEFAULT))
 

@@ -47,6 +47,7 @@ void each_call_on_a_client_that_was_moved_from_is_refused() {
         {"pause", [](client &es) { es.pause(); }},
         {"reconnect_now", [](client &es) { es.reconnect_now(); }},
         {"set_last_event_id", [](client &es) { es.set_last_event_id("7"); }},
+        {"add_cookies", [](client &es) { es.add_cookies(""); }},
         {"set_next_delay", [](client &es) { es.set_next_delay(1s); }},
         {"state", [](client &es) { static_cast<void>(es.state()); }},
         {"last_event_id", [](client &es) { static_cast<void>(es.last_event_id()); }},

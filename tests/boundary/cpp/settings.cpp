@@ -90,6 +90,17 @@ void the_request_is_what_was_set() {
     CHECK(!has(echo, "wrong") && !has(echo, "accept-encoding"));
 }
 
+void cookies_are_those_that_were_added_and_shared() {
+    const char cookie[] = "127.0.0.1\tFALSE\t/\tFALSE\t0\tkept\tbefore\n", sent[] = "[\"cookie\",\"kept=before\"]";
+    client own(at("/echo")), sharing(at("/echo")), none(at("/echo"));
+    own.set_cookies(true).add_cookies(cookie);
+    sharing.share_cookies(own);
+    CHECK_HAS(sharing.cookies(), cookie);
+    CHECK_HAS(outcome(own), sent);
+    CHECK_HAS(outcome(sharing), sent);
+    CHECK(!has(outcome(none.share_cookies(own).set_cookies(false)), "cookie"));
+}
+
 void the_url_is_what_was_set_last() {
     client es(at("/status/404"));
     es.set_url(at("/echo?last"));
@@ -558,6 +569,7 @@ void the_log_has_what_its_level_asks_for() {
 int main(int argc, char **argv) {
     static const test_t tests[] = {
         TEST(the_request_is_what_was_set),
+        TEST(cookies_are_those_that_were_added_and_shared),
         TEST(the_url_is_what_was_set_last), TEST(an_empty_body_is_none),
         TEST(a_secret_is_not_sent_to_another_origin),
         TEST(a_secret_of_one_attempt_is_not_sent_to_another_origin),

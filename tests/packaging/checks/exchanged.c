@@ -27,6 +27,7 @@ static void find(const char *name, void *function) {
         find(#name, &next);                                            \
         return next(es, planted(#name ":inverted") ? !on : on);        \
     }
+SWITCH(eventsource_set_cookies)
 SWITCH(eventsource_set_compression)
 SWITCH(eventsource_set_reconnect_with_get)
 SWITCH(eventsource_set_check_content_type)

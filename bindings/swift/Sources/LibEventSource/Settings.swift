@@ -16,6 +16,8 @@ extension EventStream {
         public var reconnectsWithGet = false
         /// Asks for a compressed stream.
         public var compression = false
+        /// Where cookies that servers set are kept; nil for nowhere.
+        public var cookies: EventStream.Cookies?
         /// The request's headers, secrets included: `headers.set("X-Key", key, sensitive: true)`.
         public var headers = Headers()
         /// Sent in `Authorization`.
@@ -184,6 +186,7 @@ extension EventStream.Settings {
         try withCString(method, refusal: EVENTSOURCE_ERR_METHOD) { eventsource_set_method(es, $0) }.check(es)
         try eventsource_set_body(es, body, body.count).check(es)
         try eventsource_set_reconnect_with_get(es, reconnectsWithGet ? 1 : 0).check(es)
+        if let cookies { try eventsource_share_cookies(es, cookies.es).check(es) }
         try eventsource_set_compression(es, compression ? 1 : 0).check(es)
         let writer = EventStream.Headers.Writer(
             set: { eventsource_set_header(es, $0, $1) },

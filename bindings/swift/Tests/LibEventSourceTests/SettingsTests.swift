@@ -95,6 +95,16 @@ final class SettingsTests: XCTestCase {
             ], hasNot: [#"["accept""#, "accept-encoding", "libeventsource"])
     }
 
+    func testCookiesAreThoseOfTheJar() async throws {
+        let cookie = "127.0.0.1\tFALSE\t/\tFALSE\t0\tkept\tbefore\n"
+        let jar = try EventStream.Cookies()
+        try jar.add(cookie)
+        XCTAssertTrue(jar.text.contains(cookie), jar.text)
+        XCTAssertThrowsError(try jar.add("nonsense"))
+        check(await echo(server + "/echo") { $0.cookies = jar }, has: [#"["cookie","kept=before"]"#])
+        check(await echo(server + "/echo") { $0.cookies = nil }, hasNot: ["cookie"])
+    }
+
     func testTheRequestOfOneAttemptIsWhatWasSet() async {
         let url = server + "/echo"
         let request = await echo("http://127.0.0.1:1/") {

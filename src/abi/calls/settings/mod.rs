@@ -1,5 +1,6 @@
 //! Configuration, before a client starts.
 
+mod cookies;
 mod http;
 mod limits;
 mod name;
@@ -9,6 +10,7 @@ mod request;
 mod set;
 mod tls;
 
+pub use cookies::*;
 pub use http::*;
 pub use limits::*;
 pub use name::*;
