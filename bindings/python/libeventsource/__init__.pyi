@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 version: str
 
+def has_feature(name: str) -> bool: ...
 def start_logging(level: int | str = 20) -> None: ...
 def stop_logging() -> None: ...
 
@@ -258,6 +259,7 @@ __all__ = [
     "Stats",
     "Stream",
     "StreamError",
+    "has_feature",
     "metrics",
     "start_logging",
     "stop_logging",
