@@ -248,6 +248,7 @@ class Stream(Iterator[Event], AsyncIterator[Event]):
     def __del__(self) -> None: ...
 
 __all__ = [
+    "Cookies",
     "Document",
     "Event",
     "EventSourceError",
