@@ -8,10 +8,12 @@ if(EVENTSOURCE_UNWINDER)
     string(APPEND EVENTSOURCE_TARBALL "-musl")
 endif()
 set(CPACK_PACKAGE_FILE_NAME "${EVENTSOURCE_TARBALL}")
-set(EVENTSOURCE_PACKAGES TGZ CACHE STRING "CPack's kind of package that this build tree is for: TGZ, TXZ, ZIP, DEB or RPM")
+set(packages_by_default TGZ)
 if(WIN32)
-    set_property(CACHE EVENTSOURCE_PACKAGES PROPERTY VALUE ZIP)
+    set(packages_by_default ZIP)
 endif()
+set(EVENTSOURCE_PACKAGES ${packages_by_default} CACHE STRING
+    "CPack's kind of package that this build tree is for: TGZ, TXZ, ZIP, DEB or RPM")
 set(CPACK_GENERATOR "${EVENTSOURCE_PACKAGES}")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
@@ -137,11 +139,11 @@ set(CPACK_RPM_DOCUMENTATION_PACKAGE_NAME "${PROJECT_NAME}-doc")
 set(CPACK_RPM_DOCUMENTATION_PACKAGE_ARCHITECTURE noarch)
 # rpm itself finds out which libraries each needs.
 set(CPACK_RPM_DEVELOPMENT_PACKAGE_REQUIRES "${CPACK_RPM_RUNTIME_PACKAGE_NAME} = ${PROJECT_VERSION}")
-# What it trusts by default. CPack knows no word that is stronger.
+# What it trusts by default. CPack knows no word that is stronger, and leaves it out with the rpm of Debian.
 set(CPACK_RPM_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
 set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 # Folders that other packages own.
-set(system_folders "${CMAKE_INSTALL_LIBDIR}/cmake" "${CMAKE_INSTALL_LIBDIR}/pkgconfig" share/licenses
+set(system_folders "${CMAKE_INSTALL_LIBDIR}/cmake" "${CMAKE_INSTALL_LIBDIR}/pkgconfig" share/licenses share/man share/man/man1 share/man/man3
     share/bash-completion share/bash-completion/completions share/zsh share/zsh/site-functions
     share/fish share/fish/vendor_completions.d)
 list(TRANSFORM system_folders PREPEND "/usr/" OUTPUT_VARIABLE CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION)
