@@ -1780,10 +1780,18 @@ private:
             }
             scheduled = true;
             lock.unlock();
-            executor([self = this->shared_from_this()] {
-                std::unique_lock<std::mutex> relock(self->mutex);
-                self->go_on(relock);
+            const std::exception_ptr thrown = detail::thrown_by([this] {
+                executor([self = this->shared_from_this()] {
+                    std::unique_lock<std::mutex> relock(self->mutex);
+                    self->go_on(relock);
+                });
             });
+            if (!thrown) return;
+            // It has not been told: the client's end, which the exception brings about, tells it again.
+            lock.lock();
+            scheduled = false;
+            lock.unlock();
+            detail::rethrow(thrown);
         }
         void go_on(std::unique_lock<std::mutex> &lock) {
             const auto self = this->shared_from_this(); // the coroutine may destroy the stream

@@ -401,6 +401,25 @@ void an_executor_resumes_coroutines() {
     task.handle.destroy();
 }
 
+// The exception stops the client, and the executor is told of that end.
+void a_coroutine_whose_executor_has_thrown_is_resumed_at_the_end() {
+    std::string all;
+    bool done = false;
+    int calls = 0;
+    stream source(at("/events?count=1"));
+    source.resume_on([&](const std::function<void()> &resume) {
+        if (calls++ == 0) throw std::runtime_error("thrown on purpose");
+        resume();
+    });
+    const Task task = read_all(source, all, done);
+    CHECK_TEXT(thrown([&] { source->wait(); }).c_str(), "thrown on purpose");
+    CHECK(task.handle.done());
+    CHECK_TEXT(all.c_str(), "1");
+    CHECK_NUMBER(calls, 2);
+    CHECK_TEXT(thrown([&] { std::rethrow_exception(task.handle.promise().exception); }).c_str(), "thrown on purpose");
+    task.handle.destroy();
+}
+
 void a_second_coroutine_at_the_same_stream_is_refused() {
     std::string all;
     bool done = false;
@@ -513,6 +532,7 @@ CHECK_MAIN(TEST(next_gives_one_event_after_another_and_nothing_at_the_end),
            WITH_COROUTINES(TEST(a_coroutine_awaits_events_on_the_thread_that_dispatches),
                            TEST(a_failure_is_thrown_in_the_coroutine),
                            TEST(an_executor_resumes_coroutines),
+                           TEST(a_coroutine_whose_executor_has_thrown_is_resumed_at_the_end),
                            TEST(a_second_coroutine_at_the_same_stream_is_refused),
                            TEST(a_coroutine_may_destroy_its_stream_and_be_destroyed_while_it_awaits), )
            TEST(events_and_headers_are_ranges))
