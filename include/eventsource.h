@@ -2729,7 +2729,8 @@ eventsource_status_t eventsource_set_max_redirects(struct eventsource_t *es, int
 eventsource_status_t eventsource_set_max_event_size(struct eventsource_t *es, size_t bytes);
 
 /**
- * Sets how much of an error response's body `on_error` gets. Default: 4096. What does not arrive within a second is left out.
+ * Sets how much of an error response's body `on_error` gets. Default: 4096. What does not arrive within a second is left out,
+ * and so is what the system has no memory for.
  *
  * @param es the client
  * @param bytes 0 for nothing

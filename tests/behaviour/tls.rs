@@ -10,9 +10,10 @@ use eventsource::http::{
 use eventsource::stream::Decision;
 use ring::digest::{SHA256, digest};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use test_server::{Exchange, Identity, Server};
 
 fn server(identity: &Identity) -> Server {
@@ -921,4 +922,73 @@ fn an_abrupt_end_of_a_tls_stream_is_not_taken_for_its_end() {
     let subject = client(&server.url("/"), &identity, as_it_is);
     assert_eq!(subject.events(1), ["whole"]);
     assert_eq!(subject.error().kind, ErrorKind::Disconnected);
+}
+
+/// Whether there is a record that is encrypted (RFC 8446, section 5.1): a client's first one is the end of its handshake.
+fn has_encrypted(mut records: &[u8]) -> bool {
+    const APPLICATION_DATA: u8 = 23;
+    while let [kind, _, _, high, low, rest @ ..] = records {
+        if *kind == APPLICATION_DATA {
+            return true;
+        }
+        let len = usize::from(u16::from_be_bytes([*high, *low]));
+        records = &rest[len.min(rest.len())..];
+    }
+    false
+}
+
+/// A way to a server, at whose end there is something that is not TLS, together with all that the server sends after the
+/// client's request.
+fn with_nonsense_at_the_end(server: &Server) -> Server {
+    let port = server.port();
+    Server::start_raw(move |mut client| {
+        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server");
+        let has_shaken_hands = Arc::new(AtomicBool::new(false));
+        let (mut to_server, mut of_client) = (
+            server.try_clone().expect("a descriptor"),
+            client.try_clone().expect("a descriptor"),
+        );
+        let seen = has_shaken_hands.clone();
+        let relay = thread::spawn(move || {
+            let mut piece = [0; 16 * 1024];
+            loop {
+                let read = of_client.read(&mut piece).unwrap_or(0);
+                if has_encrypted(&piece[..read]) {
+                    seen.store(true, Ordering::SeqCst);
+                }
+                if read == 0 || to_server.write_all(&piece[..read]).is_err() {
+                    let _ = to_server.shutdown(Shutdown::Both);
+                    return;
+                }
+            }
+        });
+        let (mut piece, mut held) = ([0; 16 * 1024], Vec::new());
+        while let Ok(read @ 1..) = server.read(&mut piece) {
+            if has_shaken_hands.load(Ordering::SeqCst) {
+                held.extend_from_slice(&piece[..read]);
+            } else if client.write_all(&piece[..read]).is_err() {
+                return; // the client that has tried again, in the end
+            }
+        }
+        held.extend_from_slice(b"no TLS");
+        let _ = client.write_all(&held);
+        let _ = relay.join();
+    })
+}
+
+#[test]
+fn what_came_before_tls_broke_counts() {
+    let identity = Identity::generate(&["localhost"]);
+    let server = Server::start_tls(identity.clone(), |exchange| {
+        exchange.head(200, &[("Content-Type", "text/event-stream")]);
+        exchange.send("data: whole\n\ndata: cut");
+        exchange.abort();
+    });
+    let way = with_nonsense_at_the_end(&server);
+    let url = way
+        .url("/")
+        .replace("http://127.0.0.1", "https://localhost");
+    let subject = client(&url, &identity, as_it_is);
+    assert_eq!(subject.events(1), ["whole"]);
+    assert_eq!(subject.error().kind, ErrorKind::Tls);
 }

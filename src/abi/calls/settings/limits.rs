@@ -167,7 +167,8 @@ pub unsafe extern "C" fn eventsource_set_max_event_size(
     }
 }
 
-/// Sets how much of an error response's body `on_error` gets. Default: 4096. What does not arrive within a second is left out.
+/// Sets how much of an error response's body `on_error` gets. Default: 4096. What does not arrive within a second is left out,
+/// and so is what the system has no memory for.
 ///
 /// @param es the client
 /// @param bytes 0 for nothing
