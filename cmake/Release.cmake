@@ -39,6 +39,11 @@ else()
     set(EVENTSOURCE_RELEASE_OPTIONS --config "target.'cfg(all())'.rustflags=['${rust_flags}']")
 endif()
 
+# The smallest code rather than the fastest, where CMake is asked for that.
+if(build_type STREQUAL "minsizerel")
+    list(APPEND EVENTSOURCE_RELEASE_ENVIRONMENT CARGO_PROFILE_RELEASE_OPT_LEVEL=z)
+endif()
+
 if(NOT MSVC)
     list(TRANSFORM map PREPEND "-ffile-prefix-map=" OUTPUT_VARIABLE c_flags)
     list(JOIN c_flags " " c_flags)
