@@ -6,12 +6,12 @@ use crate::http::connect::transport::Transport;
 use crate::http::error::{Error, Failed};
 use crate::http::facts::Facts;
 use crate::http::head::Head;
+use crate::http::http_url::HttpUrl;
 use crate::http::options::Options;
 use crate::http::request::Request;
 use crate::http::way::Route;
 use hyper::Uri;
 use std::task::{Context, Poll};
-use url::Url;
 
 /// What a request can be sent on.
 pub enum Reached {
@@ -25,7 +25,7 @@ pub enum Slot {}
 
 /// Connects. The server has been offered nothing else than HTTP/1.1.
 pub async fn reach(
-    _: &Url,
+    _: &HttpUrl,
     uri: Uri,
     route: &Route,
     options: &Options,
