@@ -3,7 +3,7 @@
 against the goals. Prints a table, and writes it as Markdown and as a plot. README.md tells how it is run and what it
 means.
 
-    bench.py [--rows REGEX] [--runs N] [--quick] [--tables NAME,...]
+    bench.py [--rows REGEX] [--goals] [--runs N] [--quick] [--tables NAME,...]
 
 BENCH_OPTIONS in the environment may hold options, too.
 """
@@ -79,6 +79,10 @@ EXPERIMENTS = {
     "1 KiB": blast("1x1024", "16384", 1_000_000),
     "64 KiB": blast("1x65536", "16384", 16_384),
     "lines": blast("1000x1048", "16384", 1_000),
+    "full": Experiment(
+        lambda bench, client, scale: bench.with_options("--no-tickets").idle(client, streams_of(1_000, scale))
+    ),
+    "resumed": Experiment(lambda bench, client, scale: bench.resumed(client, streams_of(1_000, scale))),
     "idle": Experiment(
         lambda bench, client, scale: bench.idle(client, streams_of(5_000, scale)),
         clients=(*OURS, "reference", "curl", "floor"),
@@ -90,6 +94,21 @@ EXPERIMENTS = {
     "connections": Experiment(
         lambda bench, client, scale: bench.with_streams(100).idle(client, streams_of(5_000, scale)),
         clients=(*OURS, "curl"),
+    ),
+    # HTTP/1.1 as far as the system lets a process open files.
+    "growth": Experiment(
+        lambda bench, client, scale: bench.growth(
+            client,
+            streams_of(1_000, scale),
+            min(streams_of(100_000, scale), MOST_STREAMS if bench.http2 else bench.most_streams()),
+            5,
+        ),
+        runs=3,
+        clients=(*OURS, "reference"),
+    ),
+    "at once": Experiment(lambda bench, client, scale: bench.at_once(client, streams_of(10_000, scale))),
+    "reconnects": Experiment(
+        lambda bench, client, scale: bench.reconnects(client, streams_of(5_000, scale)), clients=(*OURS, "reference")
     ),
     "burst": Experiment(
         lambda bench, client, scale: bench.burst(client, streams_of(1_000, scale), "1x1024", 1_024)
@@ -107,7 +126,7 @@ EXPERIMENTS = {
 
 # Streams that share a connection, which libcurl 7.88 does over TLS alone: to a server that is known to speak HTTP/2, the
 # second stream of a connection ends with an error.
-SHARING = ("idle", "connections", "burst", "round")
+SHARING = ("idle", "connections", "burst", "round", "at once")
 
 
 # ---- what is shown, and the goals -------------------------------------------------------------------------------------
@@ -115,12 +134,14 @@ SHARING = ("idle", "connections", "burst", "round")
 
 TABLES = {
     "http1": "Plain HTTP/1.1",
-    "tls": "TLS, HTTP/1.1 (no goals yet)",
-    "http2": "HTTP/2 without TLS (no goals yet)",
-    "http2-tls": "HTTP/2 over TLS (no goals yet)",
+    "tls": "TLS, HTTP/1.1",
+    "http2": "HTTP/2 without TLS",
+    "http2-tls": "HTTP/2 over TLS",
 }
 # The most streams of a connection: all share one.
 STREAMS = 16_000
+# Of the row with the most.
+MOST_STREAMS = 100_000
 
 
 @dataclasses.dataclass
@@ -137,8 +158,9 @@ class Row:
     work: str
     experiment: str
     figure: str
-    goals: tuple = ()
+    goals: tuple = ()  # of the first table
     tables: tuple = tuple(TABLES)  # those that have it
+    further: dict = dataclasses.field(default_factory=dict)  # the goals of other tables
 
     @property
     def more_is_better(self):
@@ -150,26 +172,44 @@ def versus(bound, peer="reference", mode="isolated"):
 
 
 ROWS = [
-    Row("20-byte events, 16 KiB chunks: events/s", "small", "rate", (versus(5.5), versus(1.5, "curl"))),
+    Row("20-byte events, 16 KiB chunks: events/s", "small", "rate", (versus(5.5), versus(1.5, "curl")),
+        further={"http2-tls": (versus(1.2, "curl"),)}),
     Row("the same: user instructions per event", "small counted", "instructions", (Goal(220),)),
     # A buffer that has grown once more in the longer run is no allocation per event.
     Row("the same: heap allocations per event", "small allocated", "allocations", (Goal(0.001),),
         ("http1", "http2")),
     Row("one 20-byte event per chunk: events/s", "chunks", "rate", (versus(9), versus(1.4, "curl"))),
-    Row("the same: user instructions per event", "chunks counted", "instructions", (Goal(800),)),
+    Row("the same: user instructions per event", "chunks counted", "instructions", (Goal(800),),
+        further={"http2": (versus(1, "curl"),)}),
     Row("5 data lines, event, id: user CPU per event", "fields", "user_ns", (versus(0.28),)),
-    Row("1 KiB events: user CPU per event", "1 KiB", "user_ns", (versus(0.13),)),
-    Row("64 KiB lines: user CPU per event", "64 KiB", "user_ns", (versus(0.15),)),
+    Row("1 KiB events: user CPU per event", "1 KiB", "user_ns", (versus(0.13),), further={"tls": (versus(1, "curl"),)}),
+    Row("64 KiB lines: user CPU per event", "64 KiB", "user_ns", (versus(0.15),),
+        further={"tls": (versus(1, "curl"),), "http2-tls": (versus(1, "curl"),)}),
     Row("1 MiB over 1,000 lines: user CPU per event", "lines", "user_ns", (versus(0.20),)),
-    Row("5,000 idle streams: memory of each", "idle", "memory", (Goal(5_000), Goal(5_000, mode="inline"))),
+    Row("5,000 idle streams: memory of each", "idle", "memory", (Goal(3_000), Goal(3_000, mode="inline")),
+        further={"tls": (Goal(8_000),), "http2": (Goal(3_000),), "http2-tls": (Goal(3_000),)}),
     Row("1,000 streams, idle after 1 MiB each: memory of each", "burst", "memory", (Goal(8_000),)),
-    Row("CPU to establish a stream", "idle", "cpu_ns", (versus(0.65),)),
+    Row("CPU to establish a stream", "idle", "cpu_ns", (versus(0.65),), ("http1", "http2", "http2-tls")),
+    Row("CPU to establish a stream: full handshake", "full", "cpu_ns", tables=("tls",), further={"tls": (versus(0.9),)}),
+    Row("4 at a time, sessions resumed: CPU to establish a stream", "resumed", "cpu_ns", tables=("tls",),
+        further={"tls": (versus(1),)}),
+    Row("the same: share that was resumed", "resumed", "resumed", tables=("tls",)),
+    Row("1,000 to 100,000 streams, or as many as may be open: memory of each, growth", "growth", "memory_times",
+        (Goal(1.1),), ("http1", "http2"), {"http2": (Goal(1.1),)}),
+    Row("the same: CPU per event, growth", "growth", "cpu_times", (Goal(1.1),), ("http1", "http2"), {"http2": (Goal(1.1),)}),
+    Row("10,000 streams started at once: time until all are open", "at once", "wall_s", (versus(1),)),
+    Row("the same: most threads", "at once", "threads", (Goal(os.cpu_count() + 3),)),
+    Row("5,000 reconnects at once: CPU, as times that to establish the streams", "reconnects", "times", (Goal(1),),
+        ("http1", "tls")),
+    # Delays of 1 s and up to half of that more: a fifth of them in each tenth of a second.
+    Row("the same: share within the busiest 0.1 s", "reconnects", "busiest", (Goal(0.25),), ("http1", "tls")),
     Row("each of 500 given roots of its own: memory", "roots", "memory", tables=("tls",)),
     Row("the same: CPU to establish it", "roots", "cpu_ns", tables=("tls",)),
     Row("5,000 idle streams, 100 to a connection: memory of each", "connections", "memory", tables=("http2", "http2-tls")),
     Row("the same: CPU to establish a stream", "connections", "cpu_ns", tables=("http2", "http2-tls")),
     Row("CPU per event, 500 streams in one burst", "round", "cpu_ns", (versus(0.90), versus(0.75, mode="inline"))),
-    Row("CPU per event, one stream ticking", "tick", "cpu_ns", (versus(1.0), versus(0.60, mode="inline"))),
+    Row("CPU per event, one stream ticking", "tick", "cpu_ns", (versus(0.85), versus(0.70, mode="inline")),
+        further={"http2": (versus(0.9),), "tls": (versus(0.85),)}),
     Row("500 streams in one burst: p99, send to callback", "round", "p99_s",
         (versus(0.8), versus(0.65, mode="inline"))),
     Row("one 64 MiB line in 1 KiB chunks: time", "long line", "wall_s", (versus(0.75),)),
@@ -242,14 +282,14 @@ def library_size(library):
         return stripped.stat().st_size
 
 
-def rows_of(table, rows):
-    """A table's rows: over HTTP/2 with its words, and with goals in the first table alone."""
-    chosen = [row for row in rows if table in row.tables]
+def rows_of(table, pattern="", only_goals=False):
+    """A table's rows, with its goals; over HTTP/2 with its words."""
+    chosen = [row for row in ROWS if table in row.tables]
     if table != "http1":
-        chosen = [dataclasses.replace(row, goals=()) for row in chosen]
+        chosen = [dataclasses.replace(row, goals=row.further.get(table, ())) for row in chosen]
     if "http2" in table:
         chosen = [dataclasses.replace(row, work=row.work.replace("chunk", "frame")) for row in chosen]
-    return chosen
+    return [row for row in chosen if re.search(pattern, row.work) and (row.goals or not only_goals)]
 
 
 class Tls:
@@ -257,9 +297,10 @@ class Tls:
 
     def __init__(self, folder):
         self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
+        names = ",".join(f"IP:127.0.0.{1 + number}" for number in range(measure.ADDRESSES))
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-subj", "/CN=bench", "-days", "2", "-addext", "subjectAltName=IP:127.0.0.1",
+             "-subj", "/CN=bench", "-days", "2", "-addext", f"subjectAltName={names}",
              "-addext", "basicConstraints=critical,CA:FALSE", "-out", self.certificate, "-keyout", self.key],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -277,6 +318,7 @@ def main():
     path("--reference", SOURCE / "target" / "bench" / "release" / "bench-reference", "the reference's client")
     path("--output", build / "bench", "where bench.md and bench.svg are put")
     options.add_argument("--rows", default="", help="only rows whose text matches this regular expression")
+    options.add_argument("--goals", action="store_true", help="only rows that have a goal")
     options.add_argument("--runs", type=int, default=7, help="how often each figure is taken (default: 7)")
     options.add_argument("--quick", action="store_true", help="one run, a tenth of the work: to try the benchmark")
     options.add_argument("--tables", default=",".join(TABLES), help="which, of these (default: %(default)s)")
@@ -296,9 +338,8 @@ def main():
             clients.append(measure.Client(name, [program], has_roots=name == "curl"))
         else:
             absent.append(f"{name}: its client has not been built")
-    rows = [row for row in ROWS if re.search(given.rows, row.work)]
-    if not shutil.which("valgrind"):
-        rows = [row for row in rows if row.figure not in ("instructions", "allocations")]
+    has_valgrind = shutil.which("valgrind")
+    if not has_valgrind:
         absent.append("instructions and allocations: no valgrind")
 
     tables = []
@@ -313,7 +354,9 @@ def main():
             except (OSError, subprocess.CalledProcessError, measure.Failed) as reason:
                 absent.append(f"{TABLES[name]}: {reason}")
                 continue
-            chosen = rows_of(name, rows)
+            chosen = rows_of(name, given.rows, given.goals)
+            if not has_valgrind:
+                chosen = [row for row in chosen if row.figure not in ("instructions", "allocations")]
             # The floor knows nothing of TLS and HTTP/2.
             able = [client for client in clients if client.name != "floor" or name == "http1"]
             figures = measure_all(bench, able, chosen, runs, scale)

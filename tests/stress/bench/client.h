@@ -1,12 +1,14 @@
 /* What the clients in C have in common: the command line, what is counted, and what is reported.
  *
- *     client [--inline] [--stay] [--stamped] [--http2] [--streams N] [--events N]
- *            [--ca FILE] URL
+ *     client [--inline] [--stay] [--stamped] [--http2] [--reconnect] [--streams N] [--events N]
+ *            [--step N] [--addresses N] [--ca FILE] URL
  *
  * It opens so many streams of the URL, some at a time, and prints a line of JSON when all are open, and another when it is
  * done: when all have ended, or, with --stay, when each has had so many events; then it stays until it is killed. It ends
  * with an error if any stream had more or fewer events than --events says. --stamped: data is the time at which it was
- * sent. --http2: HTTP/2 is spoken, without asking the server first. --inline means something to libeventsource only. */
+ * sent. --http2: HTTP/2 is spoken, without asking the server first. --step: how many connections may be under way.
+ * --addresses: streams go by turns to so many addresses, from the URL's 127.0.0.1 on. --reconnect: a third line when all
+ * streams have been lost and are open again. --inline means something to libeventsource only. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
@@ -17,20 +19,19 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* How many connections may be under way: fewer than a listener's queue holds, or the system's retries are measured. */
-enum { STEP = 250 };
-
 static struct {
-    int is_inline, is_http2, stay, stamped;
-    int64_t streams, events;
+    int is_inline, is_http2, stay, stamped, reconnect;
+    int64_t streams, events, addresses;
+    int64_t step; /* fewer than a listener's queue holds, or the system's retries are measured */
     char *ca; /* PEM, or NULL */
     const char *wish; /* what is to be on, or NULL; of ours.c alone */
     const char *url;
-} options = {.streams = 1};
+} options = {.streams = 1, .addresses = 1, .step = 250};
 
 typedef struct {
     int64_t events, bytes;
     int64_t *delays; /* of the events, in nanoseconds; NULL if not stamped */
+    int64_t lost_ns, reopened_ns; /* when, if it was; 0: not yet */
 } stream_t;
 
 static stream_t *streams; /* options.streams of them */
@@ -80,6 +81,8 @@ static inline void parse_options(char **arguments) {
             options.stay = 1;
         } else if (strcmp(name, "--stamped") == 0) {
             options.stamped = 1;
+        } else if (strcmp(name, "--reconnect") == 0) {
+            options.reconnect = 1;
         } else {
             const char *value = *++arguments;
             if (!value) fail("an option has no value");
@@ -89,6 +92,10 @@ static inline void parse_options(char **arguments) {
                 options.events = strtoll(value, NULL, 10);
             } else if (strcmp(name, "--wish") == 0) {
                 options.wish = value;
+            } else if (strcmp(name, "--step") == 0) {
+                options.step = strtoll(value, NULL, 10);
+            } else if (strcmp(name, "--addresses") == 0) {
+                options.addresses = strtoll(value, NULL, 10);
             } else if (strcmp(name, "--ca") == 0) {
                 options.ca = contents(value);
             } else {
@@ -104,6 +111,18 @@ static inline void parse_options(char **arguments) {
         streams[i].delays = calloc((size_t)options.events, sizeof *streams[i].delays);
         if (!streams[i].delays) fail("no memory");
     }
+}
+
+/* The URL of a stream; until the next call. */
+static inline const char *url_of(int64_t stream) {
+    static const char FIRST[] = "://127.0.0.1:";
+    static char url[1024];
+    const char *host = strstr(options.url, FIRST);
+    if (options.addresses < 2) return options.url;
+    if (!host) fail("not the address that others follow");
+    snprintf(url, sizeof url, "%.*s://127.0.0.%d:%s", (int)(host - options.url), options.url,
+             (int)(1 + stream % options.addresses), host + sizeof FIRST - 1);
+    return url;
 }
 
 /* ---- Counting ---------------------------------------------------------------------------------------------------- */
@@ -154,6 +173,31 @@ static inline void report_done(usage_t used) {
         free(all);
     }
     report("done", used, more);
+}
+
+/* All streams were lost and are open again: how long the first of them and the last took, and which share of all came in
+ * the tenth of a second that had most. */
+static inline void report_reopened(usage_t used) {
+    enum { WINDOW_NS = 100000000 };
+    char more[256];
+    int64_t first = INT64_MAX, last = 0, busiest = 0;
+    int64_t *at = malloc((size_t)options.streams * sizeof *at);
+    if (!at) fail("no memory");
+    for (int64_t i = 0; i < options.streams; i++) {
+        int64_t wait = streams[i].reopened_ns - streams[i].lost_ns;
+        at[i] = streams[i].reopened_ns;
+        if (wait < first) first = wait;
+        if (wait > last) last = wait;
+    }
+    qsort(at, (size_t)options.streams, sizeof *at, ascending);
+    for (int64_t from = 0, to = 0; to < options.streams; to++) {
+        while (at[to] - at[from] >= WINDOW_NS) from++;
+        if (to - from + 1 > busiest) busiest = to - from + 1;
+    }
+    free(at);
+    snprintf(more, sizeof more, ", \"first_ns\": %" PRId64 ", \"last_ns\": %" PRId64 ", \"busiest\": %.4f", first, last,
+             (double)busiest / (double)options.streams);
+    report("reopened", used, more);
 }
 
 #endif

@@ -125,10 +125,10 @@ static size_t on_header(char *line, size_t one, size_t length, void *unused) {
     return length;
 }
 
-static void begin(CURLM *multi, parser_t *parser) {
+static void begin(CURLM *multi, parser_t *parser, const char *url) {
     CURL *easy = curl_easy_init();
     if (!easy) fail("no memory");
-    curl_easy_setopt(easy, CURLOPT_URL, options.url);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
     if (options.is_http2) {
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
         curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* for a connection that others are opening */
@@ -172,8 +172,8 @@ int main(int argc, char **argv) {
     curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)INT16_MAX); /* or its own limit of 100 holds */
     for (int64_t i = 0; i < options.streams; i++) {
         parsers[i].stream = &streams[i];
-        begin(multi, &parsers[i]);
-        if ((i + 1) % STEP == 0) drive(multi, &opened, i + 1);
+        begin(multi, &parsers[i], url_of(i));
+        if ((i + 1) % options.step == 0) drive(multi, &opened, i + 1);
     }
     drive(multi, &opened, options.streams);
     report("open", opened_at, "");

@@ -17,6 +17,9 @@ import time
 LIMIT_S = 120  # for a run; under valgrind, too
 # Memory is looked at when it has been the same for so long: longer than a thread waits for work before it goes.
 CALM_S, CALM_MOST_S = 2, 15
+# Where there are more streams than the ports of one address, or more at once than a listener's queue holds.
+ADDRESSES = 8
+FURTHER_FILES = 64
 
 CALLGRIND = {"tool": ["--tool=callgrind", "--callgrind-out-file=/dev/null"], "found": r"Collected : (\d+)"}
 MEMCHECK = {
@@ -94,10 +97,11 @@ class Bench:
     """The server's program, over TLS or not, over HTTP/2 with so many streams to a connection or over HTTP/1.1, and the
     measurements. Each answers a dict of figures."""
 
-    def __init__(self, server, tls=None, http2=None):
+    def __init__(self, server, tls=None, http2=None, more=()):
         self.server = server
         self.tls = tls
         self.http2 = http2
+        self.more = more  # further options of the server
         self.alone = {}  # by the client's name: what `_opened` answers for one stream
         # The programs inherit it: they open more files than many systems allow at first.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -107,17 +111,22 @@ class Bench:
         """The same, with so many streams to a connection."""
         return Bench(self.server, self.tls, streams)
 
+    def with_options(self, *more):
+        """The same, with further options of the server."""
+        return Bench(self.server, self.tls, self.http2, more)
+
     @contextlib.contextmanager
     def run(self, client, path, *arguments, prefix=()):
         """A client and a server; the client's process and the server's commands, as a function."""
         version = ["--http2", self.http2] if self.http2 else []
         keys = [self.tls.certificate, self.tls.key] if self.tls else []
-        with running([self.server, *version, *keys]) as server:
+        with running([self.server, *version, *self.more, *keys]) as server:
 
             def command(line):
                 server.stdin.write(line + "\n")
                 server.stdin.flush()
 
+            command.answer = lambda: read_line(server)
             url = read_line(server) + path
             arguments = [*version[:1], *arguments]
             with client.start(url, arguments, prefix, self.tls) as process:
@@ -250,6 +259,72 @@ class Bench:
             "threads": threads,
         }
 
+    def resumed(self, client, streams):
+        """CPU time to establish a further stream of TLS, few at a time, so that each finds a session to resume; and the share
+        of the streams that did."""
+
+        def used_by(streams):
+            with self.run(client, "/open", "--stay", "--streams", streams, "--step", 4) as (process, command):
+                used = cpu_us(json.loads(read_line(process)))
+                command("resumed")
+                return used, int(command.answer())
+
+        (used_first, _), (used, resumed) = used_by(1), used_by(streams)
+        return {"cpu_ns": (used - used_first) / (streams - 1) * 1000, "resumed": resumed / streams}
+
+    def at_once(self, client, streams):
+        """From the start of a process to its last stream's head, when all streams start at once, and the most threads."""
+        spread = self.with_options("--addresses", ADDRESSES)
+        arguments = ["--stay", "--streams", streams, "--step", streams, "--addresses", ADDRESSES]
+        with spread.run(client, "/open", *arguments) as (process, _), most_threads(process.pid) as threads:
+            opened = json.loads(read_line(process))
+            return {
+                "wall_s": (opened["at_ns"] - process.began_ns) / 1e9,
+                "cpu_ns": cpu_us(opened) / streams * 1000,
+                "threads": max(threads),
+            }
+
+    def reconnects(self, client, streams):
+        """All streams are lost at once. CPU time of a reconnect, and as times what it took to establish the stream; the share
+        of them that came in the tenth of a second that had most."""
+        spread = self.with_options("--addresses", ADDRESSES)
+        arguments = ["--stay", "--reconnect", "--streams", streams, "--addresses", ADDRESSES]
+        with spread.run(client, "/open", *arguments) as (process, command):
+            opened = json.loads(read_line(process))
+            command("drop")
+            reopened = json.loads(read_line(process))
+        used = cpu_us(reopened) - cpu_us(opened)
+        figures = {"cpu_ns": used / streams * 1000, "times": used / cpu_us(opened)}
+        if "busiest" in reopened:
+            figures["busiest"] = reopened["busiest"]
+        return figures
+
+    def growth(self, client, few, many, rounds):
+        """Memory of a stream, and CPU time of an event, among many streams, and as times what they are among few."""
+        spread = self.with_options("--addresses", ADDRESSES)
+
+        def among(streams):
+            arguments = ["--stay", "--stamped", "--streams", streams, "--events", rounds, "--addresses", ADDRESSES]
+            with spread.run(client, "/open", *arguments) as (process, command):
+                opened = json.loads(read_line(process))
+                memory = calm_memory(process.pid)
+                command(f"stamp {rounds} 20000")
+                done = json.loads(read_line(process))
+            return memory, (cpu_us(done) - cpu_us(opened)) / (streams * rounds) * 1000
+
+        (one, _), (memory_few, cpu_few), (memory_many, cpu_many) = (among(streams) for streams in (1, few, many))
+        few_each, many_each = (memory_few - one) / (few - 1), (memory_many - one) / (many - 1)
+        return {
+            "memory": many_each,
+            "memory_times": many_each / few_each,
+            "cpu_ns": cpu_many,
+            "cpu_times": cpu_many / cpu_few,
+        }
+
+    def most_streams(self):
+        """As many as the process may have, each with a socket of its own."""
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FURTHER_FILES
+
     def burst(self, client, streams, shape, count):
         """Memory of a stream that is idle again after so many events, at once, on each."""
         _, memory_first, _ = self._opened_one(client)
@@ -272,6 +347,25 @@ class Bench:
             "p99_s": done["p99_ns"] / 1e9,
             "cpu_ns": (cpu_us(done) - cpu_us(opened)) / (streams * rounds) * 1000,
         }
+
+
+@contextlib.contextmanager
+def most_threads(pid):
+    """How many threads a process has, looked at again and again."""
+    seen, over = [status(pid, "Threads")], threading.Event()
+
+    def look():
+        with contextlib.suppress(OSError, TypeError):
+            while not over.wait(0.005):
+                seen.append(status(pid, "Threads"))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
 
 
 def cpu_us(report):

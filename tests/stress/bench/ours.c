@@ -68,7 +68,9 @@ static void keep(const char *data) {
 #endif
 
 static void on_open(eventsource_t *es, const eventsource_response_t *response, void *user) {
-    (void)es, (void)response, (void)user;
+    (void)es, (void)response;
+    stream_t *stream = user;
+    if (stream->lost_ns) stream->reopened_ns = now_ns();
     take_memory_and_a_thread();
     advance(&opened);
 }
@@ -86,7 +88,11 @@ static void on_stamped_event(eventsource_t *es, const eventsource_event_t *event
 }
 
 static eventsource_decision_t on_error(eventsource_t *es, const eventsource_error_t *error, void *user) {
-    (void)es, (void)user;
+    (void)es;
+    if (options.reconnect && atomic_load(&opened.count) >= options.streams) {
+        ((stream_t *)user)->lost_ns = now_ns();
+        return EVENTSOURCE_DECISION_DEFAULT;
+    }
     if (error->code != EVENTSOURCE_ERR_END_OF_STREAM || options.stay) fail(error->message);
     advance(&finished);
     return EVENTSOURCE_DECISION_CLOSE;
@@ -132,11 +138,11 @@ int main(int argc, char **argv) {
         must(eventsource_runtime_check(runtime));
     }
     for (int64_t i = 0; i < options.streams; i++) {
-        if (i % STEP == 0) {
+        if (i % options.step == 0) {
             if (i > 0) await(&opened);
-            atomic_store(&opened.wanted, options.streams - i < STEP ? options.streams : i + STEP);
+            atomic_store(&opened.wanted, options.streams - i < options.step ? options.streams : i + options.step);
         }
-        clients[i] = eventsource_new(options.url);
+        clients[i] = eventsource_new(url_of(i));
         must(eventsource_check(clients[i]));
         if (runtime) must(eventsource_set_runtime(clients[i], runtime));
         if (options.ca) must(eventsource_set_ca_pem(clients[i], options.ca, strlen(options.ca)));
@@ -150,7 +156,12 @@ int main(int argc, char **argv) {
         must(eventsource_start(clients[i]));
     }
     await(&opened);
+    if (options.reconnect) atomic_store(&opened.wanted, 2 * options.streams);
     report("open", opened.used, "");
+    if (options.reconnect) {
+        await(&opened);
+        report_reopened(opened.used);
+    }
 
     await(&finished);
     report_done(finished.used);

@@ -71,6 +71,7 @@ def scaled(value, units):
 
 TIMES = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 BYTES = ((2**20, "MiB"), (1000, "KB"), (1, "B"))
+SHARES = ("times", "memory_times", "cpu_times", "busiest", "resumed")
 COUNTS = ((1e6, "M"), (1e3, "k"), (1, ""))
 
 
@@ -87,6 +88,8 @@ def shown(figure, value):
         return scaled(value, COUNTS) + "/s"
     if figure == "allocations":
         return f"{abs(value):.2f}"
+    if figure in SHARES:
+        return f"{value:.2f}"
     return f"{value:,.0f}"
 
 
@@ -109,7 +112,7 @@ def goals_cell(row):
 
 def ours_cell(row, figures, mode):
     value = shown(row.figure, figures.get(row, mode))
-    ratio = figures.ratio(row, mode, "reference") if row.figure != "allocations" else None
+    ratio = figures.ratio(row, mode, "reference") if row.figure not in ("allocations", *SHARES) else None
     return f"{value} ({ratio:.3g}×)" if ratio is not None else value
 
 

@@ -1,11 +1,14 @@
-/* bench-server [--http2 STREAMS] [CERTIFICATE KEY]: sends event streams as fast as the system takes them, over TLS if it is
+/* bench-server [--http2 STREAMS] [--addresses N] [--no-tickets] [CERTIFICATE KEY]: sends event streams as fast as the system takes them, over TLS if it is
  * given PEM files for that; over HTTP/2, with so many streams to a connection, if it is told so, and otherwise over HTTP/1.1.
+ * --addresses: it listens at so many of them, from 127.0.0.1 on, at one port. --no-tickets: no session is resumed.
  * It prints its URL, obeys the commands on its standard input, and ends where that ends.
  *
  *     GET /SHAPE/FRAMING/COUNT   so many events, and the end of the stream
  *     GET /open                  the head; events come on command
  *
  *     send SHAPE FRAMING COUNT   so many events to each open stream, one stream after the other
+ *     drop                       ends all connections with open streams
+ *     resumed                    prints how many sessions were resumed
  *     stamp ROUNDS PAUSE_US      in each round, to each open stream one event whose data is the time (CLOCK_MONOTONIC, ns)
  *
  * SHAPE: LINESxBYTES, the data of an event; LINESxBYTES+ has an event type and an id, too; `comments` are empty ones, of
@@ -25,6 +28,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +60,7 @@ void begin_thread(void *(*body)(void *), void *argument) {
 #ifdef BENCH_TLS
 
 static SSL_CTX *tls_context;
+static atomic_int resumed;
 
 /* Over HTTP/2, a client that does not offer it is refused. */
 static int choose_http2(SSL *tls, const unsigned char **chosen, unsigned char *length, const unsigned char *offered,
@@ -66,12 +71,17 @@ static int choose_http2(SSL *tls, const unsigned char **chosen, unsigned char *l
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static void tls_load(const char *certificate, const char *key) {
+static void tls_load(const char *certificate, const char *key, int tickets) {
     tls_context = SSL_CTX_new(TLS_server_method());
     if (!tls_context || SSL_CTX_use_certificate_chain_file(tls_context, certificate) != 1 ||
         SSL_CTX_use_PrivateKey_file(tls_context, key, SSL_FILETYPE_PEM) != 1) {
         fprintf(stderr, "no usable certificate and key in %s and %s\n", certificate, key);
         exit(1);
+    }
+    if (!tickets) {
+        SSL_CTX_set_num_tickets(tls_context, 0);
+        SSL_CTX_set_options(tls_context, SSL_OP_NO_TICKET);
+        SSL_CTX_set_session_cache_mode(tls_context, SSL_SESS_CACHE_OFF);
     }
     if (http2_streams > 0) SSL_CTX_set_alpn_select_cb(tls_context, choose_http2, NULL);
 }
@@ -79,7 +89,13 @@ static void tls_load(const char *certificate, const char *key) {
 static int tls_accept(peer_t *peer) {
     if (!tls_context) return 1;
     peer->tls = SSL_new(tls_context);
-    return SSL_set_fd(peer->tls, peer->fd) == 1 && SSL_accept(peer->tls) == 1;
+    if (SSL_set_fd(peer->tls, peer->fd) != 1 || SSL_accept(peer->tls) != 1) return 0;
+    if (SSL_session_reused(peer->tls)) atomic_fetch_add(&resumed, 1);
+    return 1;
+}
+
+static int tls_resumed(void) {
+    return atomic_load(&resumed);
 }
 
 static ssize_t tls_read(SSL *tls, void *bytes, size_t length) {
@@ -98,8 +114,8 @@ static void tls_close(peer_t *peer) {
 
 #else
 
-static void tls_load(const char *certificate, const char *key) {
-    (void)certificate, (void)key;
+static void tls_load(const char *certificate, const char *key, int tickets) {
+    (void)certificate, (void)key, (void)tickets;
     fputs("built without OpenSSL\n", stderr);
     exit(1);
 }
@@ -107,6 +123,10 @@ static void tls_load(const char *certificate, const char *key) {
 static int tls_accept(peer_t *peer) {
     (void)peer;
     return 1;
+}
+
+static int tls_resumed(void) {
+    return 0;
 }
 
 static ssize_t tls_read(SSL *tls, void *bytes, size_t length) {
@@ -357,6 +377,15 @@ static void send_all(const char *shape, const char *framing, int64_t count) {
     free(event.text);
 }
 
+static void drop_all(void) {
+    for (int i = 0; i < opened.count; i++) {
+        /* One of HTTP/2 is still read by its thread, which then leaves it. */
+        shutdown(opened.streams[i].peer.fd, SHUT_RDWR);
+        if (!opened.streams[i].connection) close(opened.streams[i].peer.fd);
+    }
+    opened.count = 0;
+}
+
 static void send_stamp(int stream) {
     char text[STAMP_BYTES + 1], chunk[64];
     http2_t *connection = opened.streams[stream].connection;
@@ -380,42 +409,69 @@ static void stamp_all(int64_t rounds, int64_t pause_us) {
     }
 }
 
-int main(int argc, char **argv) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    char command[128], shape[32], framing[32];
-    int64_t count, pause_us;
+static int listen_at(int number, int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)number)};
     pthread_t thread;
-    if (argc >= 3 && strcmp(argv[1], "--http2") == 0) {
-        http2_streams = (uint32_t)strtoul(argv[2], NULL, 10);
-        argv += 2;
-        argc -= 2;
-    }
-    if (argc != 1 && argc != 3) {
-        fputs("Usage: bench-server [--http2 STREAMS] [CERTIFICATE KEY]\n", stderr);
-        return 2;
-    }
-    if (argc == 3) tls_load(argv[1], argv[2]);
-    signal(SIGPIPE, SIG_IGN);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t length = sizeof address;
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &length) != 0 || listen(listener, SOMAXCONN) != 0) {
         fail("listen");
     }
     if (pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)listener) != 0) fail("thread");
-    printf("%s://127.0.0.1:%d\n", argc == 3 ? "https" : "http", ntohs(address.sin_port));
+    return ntohs(address.sin_port);
+}
+
+/* Whether it is one. */
+static int obey(const char *command) {
+    char shape[32], framing[32];
+    int64_t count, pause_us;
+    if (sscanf(command, "send %31s %31s %" SCNd64, shape, framing, &count) == 3) {
+        send_all(shape, framing, count);
+    } else if (sscanf(command, "stamp %" SCNd64 " %" SCNd64, &count, &pause_us) == 2) {
+        stamp_all(count, pause_us);
+    } else if (strcmp(command, "drop\n") == 0) {
+        drop_all();
+    } else if (strcmp(command, "resumed\n") == 0) {
+        printf("%d\n", tls_resumed());
+        fflush(stdout);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    char command[128];
+    int addresses = 1, tickets = 1;
+    while (*++argv && strncmp(*argv, "--", 2) == 0) {
+        if (strcmp(*argv, "--no-tickets") == 0) tickets = 0;
+        else if (argv[1] && strcmp(*argv, "--http2") == 0) http2_streams = (uint32_t)strtoul(*++argv, NULL, 10);
+        else if (argv[1] && strcmp(*argv, "--addresses") == 0) addresses = atoi(*++argv);
+        else break;
+    }
+    int is_tls = argv[0] && argv[1];
+    (void)argc;
+    if ((argv[0] && !is_tls) || (is_tls && argv[2])) {
+        fputs("Usage: bench-server [--http2 STREAMS] [--addresses N] [--no-tickets] [CERTIFICATE KEY]\n", stderr);
+        return 2;
+    }
+    if (is_tls) tls_load(argv[0], argv[1], tickets);
+    signal(SIGPIPE, SIG_IGN);
+    int port = listen_at(0, 0);
+    for (int number = 1; number < addresses; number++) listen_at(number, port);
+    printf("%s://127.0.0.1:%d\n", is_tls ? "https" : "http", port);
     fflush(stdout);
     while (fgets(command, sizeof command, stdin)) {
         pthread_mutex_lock(&opened.mutex);
-        if (sscanf(command, "send %31s %31s %" SCNd64, shape, framing, &count) == 3) {
-            send_all(shape, framing, count);
-        } else if (sscanf(command, "stamp %" SCNd64 " %" SCNd64, &count, &pause_us) == 2) {
-            stamp_all(count, pause_us);
-        } else {
+        int is_known = obey(command);
+        pthread_mutex_unlock(&opened.mutex);
+        if (!is_known) {
             fprintf(stderr, "no such command: %s", command);
             return 2;
         }
-        pthread_mutex_unlock(&opened.mutex);
     }
     return 0;
 }

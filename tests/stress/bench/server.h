@@ -11,7 +11,7 @@
 typedef struct ssl_st SSL;
 #endif
 
-enum { BLOCK_BYTES = 512 * 1024, STREAMS_MOST = 16384, STACK_BYTES = 256 * 1024, STAMP_BYTES = 27 };
+enum { BLOCK_BYTES = 512 * 1024, STREAMS_MOST = 131072, STACK_BYTES = 256 * 1024, STAMP_BYTES = 27 };
 
 _Noreturn void fail(const char *what);
 /* A thread that nobody waits for. */

@@ -19,9 +19,6 @@ use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-/// How many connections may be under way.
-const STEP: u64 = 250;
-
 fn fail(what: impl Display) -> ! {
     eprintln!("{what}");
     exit(1);
@@ -32,9 +29,21 @@ struct Options {
     http2: bool,
     stay: bool,
     stamped: bool,
+    reconnect: bool,
     streams: u64,
     events: u64,
+    /// How many connections may be under way.
+    step: u64,
+    addresses: u64,
     url: String,
+}
+
+impl Options {
+    /// The URL of a stream.
+    fn url_of(&self, stream: u64) -> String {
+        let address = format!("://127.0.0.{}:", 1 + stream % self.addresses);
+        self.url.replacen("://127.0.0.1:", &address, 1)
+    }
 }
 
 fn parse_options() -> Options {
@@ -44,6 +53,8 @@ fn parse_options() -> Options {
     }
     let mut options = Options {
         streams: 1,
+        step: 250,
+        addresses: 1,
         ..Options::default()
     };
     let mut arguments = env::args().skip(1);
@@ -54,6 +65,9 @@ fn parse_options() -> Options {
             "--http2" => options.http2 = true,
             "--stay" => options.stay = true,
             "--stamped" => options.stamped = true,
+            "--reconnect" => options.reconnect = true,
+            "--step" => options.step = value(&mut arguments),
+            "--addresses" => options.addresses = value(&mut arguments),
             "--streams" => options.streams = value(&mut arguments),
             "--events" => options.events = value(&mut arguments),
             // SSL_CERT_FILE in the environment says it to rustls.
@@ -135,10 +149,10 @@ struct Run {
     delays: Cell<Vec<i64>>,
 }
 
-async fn receive<T: HttpTransport>(run: Rc<Run>, transport: T) {
-    let builder = ClientBuilder::for_url(&run.options.url).unwrap_or_else(|error| fail(error));
+async fn receive<T: HttpTransport>(run: Rc<Run>, stream: u64, transport: T) {
+    let builder = ClientBuilder::for_url(&run.options.url_of(stream)).unwrap_or_else(|error| fail(error));
     let client = builder
-        .reconnect(ReconnectOptions::reconnect(false).build())
+        .reconnect(ReconnectOptions::reconnect(run.options.reconnect).build())
         .build_with_transport(transport);
     let mut stream = client.stream();
     let (mut events, mut bytes) = (0, 0);
@@ -157,6 +171,7 @@ async fn receive<T: HttpTransport>(run: Rc<Run>, transport: T) {
             }
             Some(Ok(SSE::Connected(_))) => run.opened.advance(),
             Some(Ok(SSE::Comment(_))) => {}
+            Some(Err(_)) if run.options.reconnect => {}
             Some(Err(Error::Eof)) if !run.options.stay => break events == run.options.events,
             Some(Err(error)) => fail(error),
             None => break false,
@@ -185,18 +200,26 @@ async fn run_all<T: HttpTransport + Clone>(options: Options, transport: T) {
         events,
         stay,
         stamped,
+        reconnect,
+        step,
         ..
     } = run.options;
     run.finished.wanted.set(streams);
-    for first in (0..streams).step_by(STEP as usize) {
-        let end = streams.min(first + STEP);
+    for first in (0..streams).step_by(step as usize) {
+        let end = streams.min(first + step);
         run.opened.wanted.set(end);
-        for _ in first..end {
-            tokio::task::spawn_local(receive(run.clone(), transport.clone()));
+        for stream in first..end {
+            tokio::task::spawn_local(receive(run.clone(), stream, transport.clone()));
         }
         run.opened.reached.notified().await;
     }
-    report("open", run.opened.used.get(), "");
+    let opened = run.opened.used.get();
+    run.opened.wanted.set(2 * streams);
+    report("open", opened, "");
+    if reconnect {
+        run.opened.reached.notified().await;
+        report("reopened", run.opened.used.get(), "");
+    }
 
     run.finished.reached.notified().await;
     let count = streams * events;
