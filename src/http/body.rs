@@ -25,7 +25,8 @@ pub struct Body {
     content: Content,
     /// None where nothing is encoded, or in a way that is not decoded.
     decoder: Option<Box<Decoder>>,
-    silence: Option<Patience>,
+    /// In a box: most streams have none.
+    silence: Option<Box<Patience>>,
     /// For events, which only whoever reads can tell from all else. In a box: few streams have it.
     eventless: Option<Box<Patience>>,
     /// The network has changed, and the connection is verified.
@@ -53,7 +54,7 @@ impl Body {
         Body {
             content,
             decoder: Decoder::of(headers),
-            silence: read_timeout.map(Patience::new),
+            silence: read_timeout.map(|limit| Box::new(Patience::new(limit))),
             eventless: None,
             doubt: None,
             is_behind: false,

@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt. Pure: time and chance are passed in.
 
-use super::settings::ReconnectPolicy;
+use super::settings::SharedPolicy;
 use std::time::Duration;
 
 /// The largest share that jitter adds to a delay that is longer than the program's maximum because the server asked for it:
@@ -10,7 +10,7 @@ const JITTER_OF_SERVERS: f64 = 0.1;
 /// The delays of one run.
 #[derive(Debug)]
 pub struct Backoff {
-    policy: ReconnectPolicy,
+    policy: SharedPolicy,
     /// The delay that growth starts from, if the server has asked for one: its `retry`.
     asked: Option<Duration>,
     /// Delays handed out since growth last started.
@@ -32,9 +32,9 @@ pub struct Health {
 
 impl Backoff {
     /// The delays of a run that begins.
-    pub fn new(policy: ReconnectPolicy) -> Backoff {
+    pub fn new(policy: impl Into<SharedPolicy>) -> Backoff {
         Backoff {
-            policy,
+            policy: policy.into(),
             asked: None,
             steps: 0,
             waited: Duration::ZERO,
@@ -70,7 +70,7 @@ impl Backoff {
         requests: u32,
         chance: f64,
     ) -> Duration {
-        let policy = self.policy;
+        let policy = &self.policy;
         let floor = self.floor();
         let base = self.asked.map_or(policy.delay, |asked| {
             asked.min(policy.max_server_delay).max(floor)
@@ -132,6 +132,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::settings::ReconnectPolicy;
 
     const S: Duration = Duration::from_secs(1);
     const MS: Duration = Duration::from_millis(1);

@@ -58,7 +58,7 @@ pub fn run(
     parser.set_last_event_id(&shared.last_event_id());
     let mut run = Run {
         parser,
-        backoff: Backoff::new(settings.reconnect),
+        backoff: Backoff::new(settings.reconnect.clone()),
         attempts_before: shared.counters.attempts(),
         totals,
         final_failure: None,
@@ -284,9 +284,13 @@ impl Run {
     async fn attempt(&mut self, cause: Option<Cause>) -> ControlFlow<Close, Cause> {
         self.shared.set_state(State::Connecting);
         // What is not needed while a stream is open has boxes of its own: an open stream is to be small.
-        let (error, was_open) = match Box::pin(self.open(cause)).await {
-            Ok(ControlFlow::Continue(body)) => (self.stream(body).await, true),
+        let opened = match Box::pin(self.open(cause)).await {
+            Ok(ControlFlow::Continue(body)) => Ok(body),
             Ok(ControlFlow::Break(close)) => return ControlFlow::Break(close),
+            Err(error) => Err(error),
+        };
+        let (error, was_open) = match opened {
+            Ok(body) => (self.stream(body).await, true),
             Err(error) => (error, false),
         };
         // With an end marker, an end without it is a loss.
@@ -495,7 +499,7 @@ impl Run {
                 false if mem::take(&mut is_verified) => {}
                 false => body.listen(),
             }
-            let events = self.shared.counters.events();
+            let events_before = self.shared.counters.events();
             // A pause ends the wait for bytes, and with it the read timeout. `live` has polled for interrupts by the time
             // that this is polled, so that the task is woken.
             let paused = poll_fn(|_| match control.is_paused() {
@@ -515,22 +519,7 @@ impl Run {
                 }
                 read = self.read(&mut body) => read,
             };
-            // What came before an error counts.
-            let delivered = self.deliver_held().await;
-            let in_time = if self.shared.counters.events() != events {
-                body.brought_event();
-                Ok(())
-            } else {
-                body.brought_no_event().await
-            };
-            let ended = match read.and_then(|more| delivered.and(in_time).map(|()| more)) {
-                Ok(true) => None,
-                Ok(false) => Some(self.end_of_stream()),
-                Err(error) => Some(error),
-            };
-            if let Some(error) = ended {
-                // It came with events, and one of their callbacks has asked for a pause.
-                self.unpaused().await;
+            if let Err(error) = self.follow_up(&mut body, read, events_before).await {
                 break error;
             }
             reads += 1;
@@ -543,6 +532,33 @@ impl Run {
         self.parser.reset();
         self.parser.shrink();
         error
+    }
+
+    /// Deals with what a read has brought. Apart, so that what it holds takes no room while a stream waits for bytes. Returns
+    /// the stream's end as an error.
+    async fn follow_up(
+        &mut self,
+        body: &mut Body,
+        read: Result<bool, Error>,
+        events_before: u64,
+    ) -> Result<(), Error> {
+        self.heed_interrupt().await;
+        // What came before an error counts.
+        let delivered = self.deliver_held().await;
+        let in_time = if self.shared.counters.events() != events_before {
+            body.brought_event();
+            Ok(())
+        } else {
+            body.brought_no_event().await
+        };
+        let ended = match read.and_then(|more| delivered.and(in_time).map(|()| more)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => self.end_of_stream(),
+            Err(error) => error,
+        };
+        // It came with events, and one of their callbacks has asked for a pause.
+        self.unpaused().await;
+        Err(ended)
     }
 
     /// Waits until the network has changed.
@@ -599,21 +615,21 @@ impl Run {
             false => usize::MAX,
         };
         let mut is_first = true;
-        let mut delivered = Ok(());
+        // In a box: an idle stream waits here.
+        let mut refused: Option<Box<Error>> = None;
         let read = body.read(limit, |body| {
             if mem::take(&mut is_first) {
                 self.shared.counters.read();
             }
             self.shared.counters.bytes(body.len());
             self.bytes_used += body.len();
-            if delivered.is_ok() {
-                delivered = self.receive(body);
+            if refused.is_none() {
+                refused = self.receive(body).err().map(Box::new);
             }
         });
         let read = read.await;
         self.handler.deliver_collected();
-        self.heed_interrupt().await;
-        delivered.and(read)
+        refused.map_or(read, |error| Err(*error))
     }
 
     /// Delivers what has come of the body, and holds what cannot be delivered now.

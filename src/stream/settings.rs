@@ -1,7 +1,9 @@
 //! What a client is told before it starts.
 
 use crate::http::{self, Invalid, InvalidKind, Request};
+use crate::sync::PerProcess;
 use std::num::NonZeroU32;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ pub struct Settings {
     /// Whether to try again.
     pub mode: Mode,
     /// When to try again.
-    pub reconnect: ReconnectPolicy,
+    pub reconnect: SharedPolicy,
     /// Whether only a run's first stream is asked for with the request's own method and body.
     pub reconnect_with_get: bool,
     /// For silence between events, whatever else comes; `None` for no limit.
@@ -74,6 +76,37 @@ pub struct ReconnectPolicy {
     pub max_server_delay: Duration,
 }
 
+/// A policy that copies share until one of them changes: a client is to be small, and most say nothing of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedPolicy(Arc<ReconnectPolicy>);
+
+impl Default for SharedPolicy {
+    fn default() -> SharedPolicy {
+        static DEFAULT: PerProcess<Arc<ReconnectPolicy>> = PerProcess::new();
+        SharedPolicy(DEFAULT.get().clone())
+    }
+}
+
+impl From<ReconnectPolicy> for SharedPolicy {
+    fn from(policy: ReconnectPolicy) -> SharedPolicy {
+        SharedPolicy(Arc::new(policy))
+    }
+}
+
+impl Deref for SharedPolicy {
+    type Target = ReconnectPolicy;
+
+    fn deref(&self) -> &ReconnectPolicy {
+        &self.0
+    }
+}
+
+impl DerefMut for SharedPolicy {
+    fn deref_mut(&mut self) -> &mut ReconnectPolicy {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
 impl Default for ReconnectPolicy {
     fn default() -> ReconnectPolicy {
         ReconnectPolicy {
@@ -107,7 +140,7 @@ impl Settings {
             request,
             http: http::Options::default(),
             mode: Mode::default(),
-            reconnect: ReconnectPolicy::default(),
+            reconnect: SharedPolicy::default(),
             reconnect_with_get: false,
             event_timeout: None,
             watch_network: true,
@@ -161,7 +194,7 @@ impl Settings {
         if !(0.0..=1.0).contains(&policy.jitter) {
             return refuse("the jitter must be from 0 to 1");
         }
-        self.reconnect = policy;
+        self.reconnect = policy.into();
         Ok(())
     }
 

@@ -371,7 +371,7 @@ fn each_callback_type_has_its_parameters_and_its_threads() {
 #[test]
 fn the_defaults_are_those_of_the_library() {
     let settings = eventsource::stream::Settings::new("http://localhost/").expect("a URL");
-    let reconnect = settings.reconnect;
+    let reconnect = &settings.reconnect;
     let ms = |time: std::time::Duration| time.as_millis().to_string();
     let limit = |time: Option<_>| time.map_or_else(|| "EVENTSOURCE_NO_LIMIT".to_owned(), ms);
     let flag = |on: bool| i32::from(on).to_string();

@@ -24,12 +24,12 @@ use std::time::Duration;
 /// may double its room as it grows, and in the copy with a NUL.
 const COPIES: usize = 9;
 
-/// One run's way to its callbacks. They cannot change while it runs, so it has a copy that needs no lock; its
+/// One run's way to its callbacks. They cannot change while it runs, so they are shared without a lock; its
 /// reference keeps the client alive until the last of them has returned.
 pub struct CallbackHandler {
     object: Arc<ClientObject>,
     es: *mut eventsource_t,
-    callbacks: Callbacks,
+    callbacks: Arc<Callbacks>,
     user: *mut c_void,
     batch: Batch,
     /// Where the stream comes from, for each of its events.

@@ -15,8 +15,8 @@ use crate::log;
 use crate::stream::{Client, End, Handler, Refused};
 use crate::sync::lock;
 use std::ffi::c_void;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The clients of the process.
 pub static CLIENTS: Handles<eventsource_t, ClientObject> = Handles::new();
@@ -26,7 +26,8 @@ pub static CLIENTS: Handles<eventsource_t, ClientObject> = Handles::new();
 /// What is the caller's is given back by the last who has to do with it: not by the last reference, which may be that of a
 /// call in any thread.
 pub struct ClientObject {
-    callbacks: Mutex<Callbacks>,
+    /// Shared with the run; a change makes a copy only while an old run still has them.
+    callbacks: Mutex<Arc<Callbacks>>,
     user_data: UserDataCell,
     client: Client,
     process: Process,
@@ -110,7 +111,7 @@ impl ClientObject {
     }
 
     /// The callbacks as they are.
-    pub fn callbacks(&self) -> Callbacks {
+    pub fn callbacks(&self) -> Arc<Callbacks> {
         lock(&self.callbacks).clone()
     }
 
@@ -118,7 +119,7 @@ impl ClientObject {
     pub fn configure_callbacks(&self, change: impl FnOnce(&mut Callbacks)) -> Result<(), Refusal> {
         Ok(self
             .client
-            .while_stopped(|| change(&mut lock(&self.callbacks)))?)
+            .while_stopped(|| change(Arc::make_mut(&mut lock(&self.callbacks))))?)
     }
 
     /// The caller's pointer.

@@ -52,7 +52,7 @@ pub struct Request {
     /// `Authorization` by the URL's user and password: what there is while no other is set.
     by_default: Option<Box<Field>>,
     /// The value of `Last-Event-ID`, apart from the headers so that it is no reason to copy them.
-    last_event_id: Option<HeaderValue>,
+    last_event_id: Option<Box<HeaderValue>>,
     /// What the jar has for the URL, unless the program has said what is sent. In a box: most clients have no jar.
     cookies: Option<Box<Cookies>>,
     /// Whether to ask for codings.
@@ -328,7 +328,7 @@ impl Request {
         }
         match HeaderValue::from_bytes(id.as_bytes()) {
             Ok(value) => {
-                self.last_event_id = Some(value).filter(|value| !value.is_empty());
+                self.last_event_id = Some(value).filter(|value| !value.is_empty()).map(Box::new);
                 Ok(())
             }
             Err(_) => refuse("HTTP has no way to send its control characters".into()),

@@ -19,6 +19,7 @@ pub use android::init as init_android;
 use super::error::{Error, ErrorKind};
 use super::invalid::{Invalid, InvalidKind};
 use super::versions::{Alpn, MinVersion};
+use crate::sync::{PerProcess, lock};
 use client_cert::ClientCert;
 pub use key_log::KeyLog;
 use pins::Pins;
@@ -26,14 +27,28 @@ use policy::{Configured, Policy};
 use rustls::ClientConfig;
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use text::bad_pem;
 use trusted::ExtraRoots;
 
 /// A TLS policy. All that say the same share what it costs: the configuration with its roots, and the sessions that can be
 /// resumed, is made once, at the first connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tls(Arc<Shared>);
+
+/// The policy of clients that say nothing of TLS, while there is one.
+static DEFAULT: PerProcess<Mutex<Weak<Shared>>> = PerProcess::new();
+
+impl Default for Tls {
+    fn default() -> Tls {
+        let mut default = lock(DEFAULT.get());
+        Tls(default.upgrade().unwrap_or_else(|| {
+            let shared = Arc::default();
+            *default = Arc::downgrade(&shared);
+            shared
+        }))
+    }
+}
 
 #[derive(Debug, Default)]
 struct Shared {

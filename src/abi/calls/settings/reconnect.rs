@@ -188,7 +188,7 @@ pub unsafe extern "C" fn eventsource_get_reconnect(
             sized_write(
                 policy,
                 size,
-                es.client().settings().reconnect.into(),
+                (*es.client().settings().reconnect).into(),
                 "the policy",
             )
         })
