@@ -1302,8 +1302,8 @@ typedef struct eventsource_error_t {
      */
     size_t header_count;
     /**
-     * The first bytes of the error response's body, at most as many as `eventsource_set_max_error_body` says, decoded if their content coding is known; bytes that are
-     * not UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
+     * The first bytes of the error response's body, at most as many as `eventsource_set_max_error_body` says, decoded if their
+     * content coding is known; bytes that are not UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
      */
     const char *body;
     /**
@@ -2264,8 +2264,8 @@ eventsource_status_t eventsource_set_name(struct eventsource_t *es,
  * Sets the URL, in place of the one that `eventsource_new` was given.
  *
  * A URL with which no attempt could succeed is refused: one that has no scheme or another than http and https, no host or one
- * of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be. `eventsource_get_last_error` says
- * what is wrong with it, and what would be right.
+ * of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be.
+ * `eventsource_get_last_error` says what is wrong with it, and what would be right.
  *
  * A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it: `http://[fe80::1%25eth0]/`. The
  * zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin and of the URL as callbacks see
@@ -2278,8 +2278,8 @@ eventsource_status_t eventsource_set_name(struct eventsource_t *es,
  * @param es the client
  * @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
  *        dropped
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS, `ERR_HEADER` when there is no room for the user and password among
- *         the headers, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS,
+ *         `ERR_HEADER` when there is no room for the user and password among the headers, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2790,13 +2790,13 @@ eventsource_status_t eventsource_set_check_content_type(struct eventsource_t *es
  *
  * @param es the client
  * @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a scheme.
- *        The port is 443 for `https`, else 1080, unless given. The host may have a zone, as for `eventsource_set_url`. For `socks5` this machine resolves the server's name, else the
- *        proxy does. TLS with an `https` proxy trusts the authorities that are set for the server, in the same versions; no
- *        other TLS setting applies to it, and it is verified even if the server is not. Empty for no proxy, whatever the
- *        environment says; NULL for what it says.
+ *        The port is 443 for `https`, else 1080, unless given. The host may have a zone, as for `eventsource_set_url`. For
+ *        `socks5` this machine resolves the server's name, else the proxy does. TLS with an `https` proxy trusts the
+ *        authorities that are set for the server, in the same versions; no other TLS setting applies to it, and it is verified
+ *        even if the server is not. Empty for no proxy, whatever the environment says; NULL for what it says.
  * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_URL`, also for a user or password that the
- *         protocol has no room for, `ERR_UNSUPPORTED` in a build without proxies, and for an https proxy in one without TLS, `ERR_STATE`
- *         while the client runs
+ *         protocol has no room for, `ERR_UNSUPPORTED` in a build without proxies, and for an https proxy in one without TLS,
+ *         `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -2897,7 +2897,8 @@ eventsource_status_t eventsource_set_interface(struct eventsource_t *es,
  *
  * @param es the client
  * @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
- *        be in brackets, and a link-local one have a zone, as RFC 4007 writes it: `fe80::1%eth0`; no more than 16. The host may be `*`, for all that have no entry
+ *        be in brackets, and a link-local one have a zone, as RFC 4007 writes it: `fe80::1%eth0`; no more than 16. The host
+ *        may be `*`, for all that have no entry
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
@@ -3085,7 +3086,8 @@ eventsource_status_t eventsource_set_client_cert_file(struct eventsource_t *es,
  * @param es the client
  * @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
  *        are separated by `;`. NULL for any key
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while
+ *         the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -3114,7 +3116,8 @@ eventsource_status_t eventsource_set_min_tls_version(struct eventsource_t *es,
  *
  * @param es the client
  * @param name a DNS name or an IP address; NULL for the URL's host
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while
+ *         the client runs
  *
  * Any thread, while the client does not run.
  *

@@ -84,8 +84,8 @@ impl<T: Default + Sync> PerProcess<T> {
     }
 }
 
-/// A one-shot channel: hands one value from one thread to another. The standard library's channels do this, too, but register the waiting
-/// thread, which may be the program's, for the rest of its life.
+/// A one-shot channel: hands one value from one thread to another. The standard library's channels do this, too, but register
+/// the waiting thread, which may be the program's, for the rest of its life.
 #[derive(Debug)]
 pub struct OneShot<T> {
     value: Mutex<Option<T>>,

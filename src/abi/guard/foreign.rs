@@ -13,8 +13,8 @@ pub fn foreign<T>(run: impl FnOnce() -> T) -> T {
     callers_code(|| foreign_of_read(run))
 }
 
-/// Calls a function of the caller's where the thread has said for a whole read that it does. An exception that leaves it, or a thread that it ends, ends the process here, before
-/// anything else of the library or of the program runs.
+/// Calls a function of the caller's where the thread has said for a whole read that it does. An exception that leaves it, or a
+/// thread that it ends, ends the process here, before anything else of the library or of the program runs.
 ///
 /// That takes function types with the ABI "C-unwind", too: to a call by the ABI "C" the compiler gives no way to unwind,
 /// and what unwinds nevertheless may skip every frame of the library, as if nothing had to be put in order there.

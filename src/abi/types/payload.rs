@@ -175,8 +175,8 @@ pub struct eventsource_error_t {
     pub headers: *const eventsource_header_t,
     /// Entries of `headers`.
     pub header_count: usize,
-    /// The first bytes of the error response's body, at most as many as `eventsource_set_max_error_body` says, decoded if their content coding is known; bytes that are
-    /// not UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
+    /// The first bytes of the error response's body, at most as many as `eventsource_set_max_error_body` says, decoded if their
+    /// content coding is known; bytes that are not UTF-8 appear as U+FFFD. Never NULL, NUL-terminated.
     pub body: *const c_char,
     /// Bytes of `body`, without the NUL.
     pub body_len: usize,

@@ -48,7 +48,8 @@ impl Reached {
     }
 }
 
-/// What a connection is known by: all that can make it another one. It belongs to a runtime, too: that of whoever opened it drives it.
+/// What a connection is known by: all that can make it another one. It belongs to a runtime, too: that of whoever opened it
+/// drives it.
 #[derive(Debug, PartialEq)]
 struct Key {
     runtime: tokio::runtime::Id,

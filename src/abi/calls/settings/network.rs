@@ -23,13 +23,13 @@ use std::ffi::c_char;
 ///
 /// @param es the client
 /// @param url `"http://user:password@proxy.example:3128"`, or with `https`, `socks5` or `socks5h`; `http` without a scheme.
-///        The port is 443 for `https`, else 1080, unless given. The host may have a zone, as for `eventsource_set_url`. For `socks5` this machine resolves the server's name, else the
-///        proxy does. TLS with an `https` proxy trusts the authorities that are set for the server, in the same versions; no
-///        other TLS setting applies to it, and it is verified even if the server is not. Empty for no proxy, whatever the
-///        environment says; NULL for what it says.
+///        The port is 443 for `https`, else 1080, unless given. The host may have a zone, as for `eventsource_set_url`. For
+///        `socks5` this machine resolves the server's name, else the proxy does. TLS with an `https` proxy trusts the
+///        authorities that are set for the server, in the same versions; no other TLS setting applies to it, and it is verified
+///        even if the server is not. Empty for no proxy, whatever the environment says; NULL for what it says.
 /// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_URL`, also for a user or password that the
-///         protocol has no room for, `ERR_UNSUPPORTED` in a build without proxies, and for an https proxy in one without TLS, `ERR_STATE`
-///         while the client runs
+///         protocol has no room for, `ERR_UNSUPPORTED` in a build without proxies, and for an https proxy in one without TLS,
+///         `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -202,7 +202,8 @@ unsafe fn resolve(
 ///
 /// @param es the client
 /// @param entry `"host:port:address"`, as curl's `--resolve`, copied; more addresses follow after commas, those of IPv6 may
-///        be in brackets, and a link-local one have a zone, as RFC 4007 writes it: `fe80::1%eth0`; no more than 16. The host may be `*`, for all that have no entry
+///        be in brackets, and a link-local one have a zone, as RFC 4007 writes it: `fe80::1%eth0`; no more than 16. The host
+///        may be `*`, for all that have no entry
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.

@@ -34,8 +34,8 @@ unsafe fn header(
 /// Sets the URL, in place of the one that `eventsource_new` was given.
 ///
 /// A URL with which no attempt could succeed is refused: one that has no scheme or another than http and https, no host or one
-/// of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be. `eventsource_get_last_error` says
-/// what is wrong with it, and what would be right.
+/// of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be.
+/// `eventsource_get_last_error` says what is wrong with it, and what would be right.
 ///
 /// A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it: `http://[fe80::1%25eth0]/`. The
 /// zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin and of the URL as callbacks see
@@ -48,8 +48,8 @@ unsafe fn header(
 /// @param es the client
 /// @param url an absolute http or https URL; a user and password in it become basic authentication, a fragment is
 ///        dropped
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS, `ERR_HEADER` when there is no room for the user and password among
-///         the headers, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_URL`, `ERR_UNSUPPORTED` for https in a build without TLS,
+///         `ERR_HEADER` when there is no room for the user and password among the headers, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///

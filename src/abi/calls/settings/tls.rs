@@ -230,7 +230,8 @@ pub unsafe extern "C" fn eventsource_set_client_cert_file(
 /// @param es the client
 /// @param pins as curl has them: `sha256//` and the SHA-256 of the key (its SubjectPublicKeyInfo in DER) in base64; several
 ///        are separated by `;`. NULL for any key
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while
+///         the client runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -285,7 +286,8 @@ pub unsafe extern "C" fn eventsource_set_min_tls_version(
 ///
 /// @param es the client
 /// @param name a DNS name or an IP address; NULL for the URL's host
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while
+///         the client runs
 ///
 /// Any thread, while the client does not run.
 ///
