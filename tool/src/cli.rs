@@ -141,6 +141,9 @@ pub struct Tail {
     /// Continue after this event
     #[arg(long, value_name = "ID", help_heading = "Request")]
     pub last_event_id: Option<String>,
+    /// Keep cookies in FILE, in the format of curl's cookies.txt, and send those that are in it
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub cookies: Option<PathBuf>,
     /// Ask for a compressed stream
     #[arg(long, help_heading = "Request")]
     pub compressed: bool,

@@ -68,6 +68,14 @@ impl Stream {
         // SAFETY: the handle lives as long as its callbacks.
         unsafe { sys::eventsource_stop(self.0) };
     }
+
+    /// All that the client keeps; nothing if it keeps none.
+    pub fn cookies(self) -> String {
+        // SAFETY: likewise, and the library writes no more than the buffer has.
+        copied(|buffer, capacity, length| unsafe {
+            sys::eventsource_get_cookies(self.0, buffer, capacity, length)
+        })
+    }
 }
 
 /// Owns a handle of the library.

@@ -257,6 +257,14 @@ unsafe extern "C" {
         user: *const c_char,
         password: *const c_char,
     ) -> Status;
+    pub fn eventsource_set_cookies(es: Es, on: i32) -> Status;
+    pub fn eventsource_add_cookies(es: Es, cookies: *const c_char) -> Status;
+    pub fn eventsource_get_cookies(
+        es: Es,
+        buffer: *mut c_char,
+        capacity: usize,
+        len: *mut usize,
+    ) -> Status;
     pub fn eventsource_set_compression(es: Es, compress: i32) -> Status;
     pub fn eventsource_set_last_event_id(es: Es, id: *const c_char) -> Status;
     pub fn eventsource_set_mode(es: Es, mode: i32) -> Status;

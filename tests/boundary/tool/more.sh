@@ -71,6 +71,37 @@ for id in 'a\tb' 'a\001b' "$(printf '%05000d' 7)"; do
 done >"$scratch/said"
 verdict '' "$(cat "$scratch/said")"
 
+# ---- --cookies ----
+
+# sent ARGUMENTS...: the cookies that the request for /echo has.
+sent() {
+    run --once --data-only "$@" 2>/dev/null | sed -n 's/.*\["cookie","\([^"]*\)"\].*/\1/p'
+}
+login="$url/status/302?header=Location:/echo&header=Set-Cookie:login%3Dtoken;Path%3D/"
+check 'without --cookies none is kept'
+verdict '' "$(sent "$login")"
+check '--cookies FILE keeps those of a redirect, and sends them to where it leads'
+verdict 'login=token' "$(sent --cookies "$scratch/jar" "$login")"
+check 'and the next run sends them'
+verdict 'login=token' "$(sent --cookies "$scratch/jar" "$url/echo")"
+check 'those of an error are kept, too, and one that has expired is not'
+run --cookies "$scratch/jar" "$url/status/404?header=Set-Cookie:last%3Dseen;Path%3D/&header=Set-Cookie:login%3D;Path%3D/;Max-Age%3D0" >/dev/null 2>&1
+verdict 'last=seen' "$(sent --cookies "$scratch/jar" "$url/echo")"
+check 'the file is for its owner alone, and nothing is left beside it'
+(umask 0 && chmod 644 "$scratch/jar" && sent --cookies "$scratch/jar" "$login") >/dev/null
+verdict '-rw------- jar' "$(ls -l "$scratch/jar" | cut -c 1-10) $(cd "$scratch" && echo jar*)"
+check 'it is written after each attempt, so that it is right also if the program is killed'
+run --once --cookies "$scratch/early" --exec "cat >/dev/null; cp '$scratch/early' '$scratch/copy'" "$login" >/dev/null 2>&1
+verdict 'login=token' "$(sent --cookies "$scratch/copy" "$url/echo")"
+check 'a file of curl is read'
+printf '# Netscape HTTP Cookie File\n\n#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t0\tby\tcurl\nother.example\tFALSE\t/\tFALSE\t0\tno\tno\n' >"$scratch/jar"
+verdict 'by=curl' "$(sent --cookies "$scratch/jar" "$url/echo")"
+check 'and a line stays for a server that was not asked'
+verdict 1 "$(grep -c '^other.example' "$scratch/jar")"
+check 'a file that cannot be written ends the program with 1'
+run --cookies "$scratch/none/jar" "$url/events" >/dev/null 2>"$scratch/stderr"
+verdict "1 --cookies: cannot write $scratch/none/jar: " "$? $(grep -o "^--cookies: .*jar: " "$scratch/stderr")"
+
 # ---- --exec ----
 
 check '--exec COMMAND gets the data on standard input, type and id in its environment; one command at a time'

@@ -250,7 +250,7 @@ missing=
 for option in -H -X -d -u --last-event-id --compressed --connect-timeout --response-timeout --read-timeout --delay --max-delay --reconnect --no-reconnect \
     --retry-initial --max-redirects --max-event-size --proxy --noproxy --unix-socket --resolve --cacert --cert --key \
     --pinnedpubkey --tlsv1.2 --tlsv1.3 --insecure --http1.1 --http2-prior-knowledge --count --json --help \
-    --state --once --type --data-only --exec --stats --verbose --trace; do
+    --state --cookies --once --type --data-only --exec --stats --verbose --trace; do
     case $help in
     *'Usage: eventsource tail [OPTIONS] <URL>'*" $option"[\ .,'
 ']*'exit 0') ;;

@@ -125,6 +125,10 @@ for option in -H -d -u; do
     refuses "$option: cannot read $scratch/none: *" "$option" "@$scratch/none" "$url"
 done
 refuses "--state: cannot read $scratch: *" --state "$scratch" "$url"
+refuses "--cookies: cannot read $scratch: *" --cookies "$scratch" "$url"
+printf 'secret=token' >"$scratch/jar"
+refuses "--cookies: $scratch/jar: line 1 of the cookies: it does not have seven fields with TABs between them" \
+    --cookies "$scratch/jar" "$url"
 refuses "the argument '--once' cannot be used with '--count <N>'" --once --count 1 "$url"
 refuses "the argument '--data-only' cannot be used with '--json'" --data-only --json "$url"
 refuses "the argument '--state <FILE>' cannot be used with '--last-event-id <ID>'" --state x --last-event-id 1 "$url"

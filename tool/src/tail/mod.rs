@@ -3,7 +3,9 @@
 //! Threads: the library calls the handler on its own threads, one call at a time. The main thread waits for the end, and redraws
 //! the status line meanwhile. A third one waits for signals.
 
+mod cookies;
 mod exec;
+mod file;
 mod json;
 mod output;
 mod state;
@@ -26,6 +28,7 @@ use crate::client::{self, Client, Error, Event, Handler, Headers, Request, Respo
 use crate::request::{BadOption, Checked, Given, OfOption, limit};
 use crate::sys;
 use crate::text::{MASK, is_secret, quoted, quoted_line, without_secrets};
+use cookies::Cookies;
 use output::{Output, Paint};
 use summary::Summary;
 
@@ -48,6 +51,10 @@ pub fn run(options: cli::Tail) -> Result<ExitCode, BadOption> {
                 .of("--state")?;
             Some((path.clone(), id.into_bytes()))
         }
+        None => None,
+    };
+    let cookies = match &options.cookies {
+        Some(path) => Some(Cookies::load(path, &client)?),
         None => None,
     };
 
@@ -89,6 +96,7 @@ pub fn run(options: cli::Tail) -> Result<ExitCode, BadOption> {
         },
         exec: options.exec.clone().map(exec::Command::new),
         state,
+        cookies,
     });
 
     if options.trace {
@@ -209,6 +217,7 @@ struct Tail {
     exec: Option<exec::Command>,
     /// The file, and the id that is in it.
     state: Option<(PathBuf, Vec<u8>)>,
+    cookies: Option<Cookies>,
 }
 
 impl Tail {
@@ -271,9 +280,19 @@ impl Tail {
             return;
         }
         *kept = id.to_vec();
-        if let Err(error) = state::save(path, id) {
-            let problem = format!("--state: cannot write {}: {error}", path.display());
-            self.fail(stream, &problem);
+        if let Err(problem) = state::save(path, id) {
+            self.fail(stream, &format!("--state: {problem}"));
+        }
+    }
+
+    /// After each attempt: a response may have set some, also one that is an error or a redirect.
+    fn keep_cookies(&mut self, stream: Stream) {
+        if let Some(cookies) = &mut self.cookies
+            && let Err(problem) = cookies.save(stream)
+        {
+            // Once is enough: stopping ends in another call.
+            self.cookies = None;
+            self.fail(stream, &format!("--cookies: {problem}"));
         }
     }
 }
@@ -285,6 +304,7 @@ impl Handler for Tail {
 
     fn open(&mut self, stream: Stream, response: &Response) {
         self.shared.output().progress.what = "open";
+        self.keep_cookies(stream);
         self.note_trace(|trace| trace.response(response));
         if self.json {
             self.print(stream, &json::open(response));
@@ -327,6 +347,7 @@ impl Handler for Tail {
         } else {
             "failed"
         };
+        self.keep_cookies(stream);
         if error.http_status > 0 {
             let line = error.http_status.to_string();
             self.note_trace(|trace| trace.head("<", &line, &error.headers));
@@ -352,6 +373,7 @@ impl Handler for Tail {
 
     fn close(&mut self, stream: Stream, reason: i32) {
         self.shared.output().progress.what = "closed";
+        self.keep_cookies(stream);
         if reason != sys::CLOSE_STOPPED {
             self.shared.failed.store(true, Ordering::Relaxed);
         }
