@@ -25,7 +25,7 @@ readme_program("${BINDING}/README.md" python "${WORK}/readme.py")
 run_program("${python}" "${WORK}/readme.py")
 
 # What the file is called is true: by auditwheel, it loads with the oldest glibc that the name tells.
-fetch("${python}" -m pip install --quiet pytest mypy httpx auditwheel)
+fetch("${python}" -m pip install --quiet pytest==9.2.0 mypy==2.4.1 httpx==0.28.1 auditwheel==6.8.2)
 execute_process(COMMAND "${python}" -m auditwheel show "${wheel}" OUTPUT_VARIABLE shown COMMAND_ECHO STDOUT ECHO_OUTPUT_VARIABLE
     COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCH "manylinux_[0-9]+_[0-9]+_[a-z0-9_]+" tag "${wheel}")
