@@ -18,7 +18,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -93,23 +93,37 @@ impl fmt::Debug for Configured {
 impl Configured {
     /// The configuration, with the certificates as they are now, if they may be other than they were.
     pub fn config(&self) -> Arc<ClientConfig> {
-        self.current().config.clone()
+        self.current(|current| current.config.clone())
     }
 
     /// Tells the configuration as it is now from those that were before.
     pub fn generation(&self) -> u64 {
-        self.current().generation
+        self.current(|current| current.generation)
     }
 
-    fn current(&self) -> MutexGuard<'_, Current> {
+    fn current<T>(&self, part: impl FnOnce(&Current) -> T) -> T {
         let mut current = lock(&self.current);
         let mut files = current.files.iter();
         let is_due = files.any(Snapshot::may_have_changed)
             || self.has_failed.load(Ordering::Relaxed) && current.may_be_read_again();
-        if is_due {
-            self.renew(&mut current);
+        let renewed = is_due.then(|| self.renew(&mut current));
+        let part = part(&current);
+        // The log's callback may block, which must not hold up others that connect.
+        drop(current);
+        match renewed {
+            Some(Ok(true)) => {
+                let line =
+                    format_args!("the certificates have changed, and are used as they are now");
+                log::write(Level::Info, Kind::Tls, line);
+            }
+            Some(Err(error)) => log::write(
+                Level::Warning,
+                Kind::Tls,
+                format_args!("the certificates stay as they were: {error}"),
+            ),
+            Some(Ok(false)) | None => {}
         }
-        current
+        part
     }
 
     /// A server's certificate was not trusted. It may be that its authority has come since.
@@ -117,37 +131,21 @@ impl Configured {
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
-    fn renew(&self, current: &mut Current) {
+    /// Reads anew. Returns whether something has changed. If this fails, what was read before, which was whole, stays, and the
+    /// next attempt tries again.
+    fn renew(&self, current: &mut Current) -> Result<bool, Error> {
         current.read_anew = Some(Instant::now());
-        let renewed = self.policy.materials(true).and_then(|materials| {
-            let (made_of, files) = (materials.contents(), materials.files.clone());
-            let config = match made_of == current.made_of {
-                // That all is as it was keeps the sessions.
-                true => None,
-                false => Some(Arc::new(self.policy.build(materials)?)),
-            };
-            Ok((config, made_of, files))
-        });
-        match renewed {
-            Ok((config, made_of, files)) => {
-                self.has_failed.store(false, Ordering::Relaxed);
-                (current.made_of, current.files) = (made_of, files);
-                let Some(config) = config else {
-                    return;
-                };
-                current.config = config;
-                current.generation += 1;
-                let line =
-                    format_args!("the certificates have changed, and are used as they are now");
-                log::write(Level::Info, Kind::Tls, line);
-            }
-            // What was read before was whole. This is tried again.
-            Err(error) => log::write(
-                Level::Warning,
-                Kind::Tls,
-                format_args!("the certificates stay as they were: {error}"),
-            ),
+        let materials = self.policy.materials(true)?;
+        let (made_of, files) = (materials.contents(), materials.files.clone());
+        let has_changed = made_of != current.made_of;
+        // That all is as it was keeps the sessions.
+        if has_changed {
+            current.config = Arc::new(self.policy.build(materials)?);
+            current.generation += 1;
         }
+        (current.made_of, current.files) = (made_of, files);
+        self.has_failed.store(false, Ordering::Relaxed);
+        Ok(has_changed)
     }
 }
 
