@@ -16,7 +16,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use url::Url;
 
-/// The longest `Set-Cookie`: 4096 bytes of name and value, as RFC 6265 asks for at least, and its attributes.
+/// The longest `Set-Cookie`: 4096 bytes of name and value, as RFC 6265 asks for at least, and its attributes. Also the longest
+/// cookie with the domain and the path that it gets from the URL: a redirect can lead to a URL of any length.
 const LONGEST: usize = 4096 + 1024;
 
 /// How many cookies of one domain are kept, as RFC 6265 asks for at least.
@@ -51,11 +52,9 @@ impl Jar {
         if lines.peek().is_none() || url.zone().is_some() {
             return;
         }
-        let mut store = lock(&self.0);
         for line in lines.take(MOST_OF_DOMAIN) {
-            let kept = read(line.as_bytes(), url.url())
-                .and_then(|cookie| put(&mut store, cookie, url.url()));
-            if let Err(why) = kept {
+            // The lock is free again when the log is told: its callback may ask for the cookies.
+            if let Err(why) = self.keep(line.as_bytes(), url.url()) {
                 log::write(
                     Level::Debug,
                     Kind::Http,
@@ -63,6 +62,13 @@ impl Jar {
                 );
             }
         }
+    }
+
+    fn keep(&self, line: &[u8], url: &Url) -> Result<(), &'static str> {
+        let cookie = read(line, url)?;
+        let mut store = lock(&self.0);
+        spare_secure(&store, &cookie, url)?;
+        put(&mut store, cookie, url)
     }
 
     /// `Cookie` for a request to this URL. A host in a zone gets none: to the rules of cookies it would be the same host as one
@@ -115,10 +121,12 @@ impl Jar {
     }
 }
 
+const TOO_LONG: &str = "it is longer than 5120 bytes";
+
 /// Reads a `Set-Cookie`.
 fn read(line: &[u8], url: &Url) -> Result<Cookie<'static>, &'static str> {
     if line.len() > LONGEST {
-        return Err("it is longer than 5120 bytes");
+        return Err(TOO_LONG);
     }
     let line = str::from_utf8(line).map_err(|_| "it is not UTF-8")?;
     let cookie = Cookie::parse(line.to_owned(), url);
@@ -140,8 +148,31 @@ fn put(
     }
 }
 
+/// Leaves secure cookies alone, as RFC 6265bis says: without TLS, whoever is on the way could put others in their place.
+fn spare_secure(store: &CookieStore, cookie: &Cookie<'_>, url: &Url) -> Result<(), &'static str> {
+    let is_in_its_place = |known: &Cookie<'_>| {
+        known.secure() == Some(true)
+            && known.name() == cookie.name()
+            && known.domain.matches(url)
+            && !known.is_expired()
+    };
+    match url.scheme() != "https" && store.iter_any().any(is_in_its_place) {
+        true => Err("a secure one has its name, and the connection is not secure"),
+        false => Ok(()),
+    }
+}
+
 /// The rules of RFC 6265bis, section 5.7, that the crate leaves to its callers.
 fn check(cookie: &mut Cookie<'_>, url: &Url) -> Result<(), &'static str> {
+    let domain = cookie.domain.as_cow().unwrap_or_default();
+    let texts = [cookie.name(), cookie.value(), &domain, &cookie.path];
+    if texts.iter().map(|text| text.len()).sum::<usize>() > LONGEST {
+        return Err(TOO_LONG);
+    }
+    // TABs, too, as in curl: they could not be told from those between the fields of a text.
+    if texts.iter().any(|text| text.contains(char::is_control)) {
+        return Err("it has control characters");
+    }
     let is_secure = cookie.secure() == Some(true);
     if let CookieDomain::Suffix(domain) = &cookie.domain
         && !domain.contains('.')
@@ -168,14 +199,14 @@ fn check(cookie: &mut Cookie<'_>, url: &Url) -> Result<(), &'static str> {
 }
 
 fn make_room(store: &mut CookieStore, cookie: &Cookie<'_>) -> Result<(), &'static str> {
-    let domain = String::from(&cookie.domain);
+    let domain = cookie.domain.as_cow().unwrap_or_default();
     if store.contains_any(&domain, &cookie.path, cookie.name()) {
         return Ok(());
     }
     let is_full = |store: &CookieStore| {
         let of_domain = store
             .iter_any()
-            .filter(|known| String::from(&known.domain) == domain);
+            .filter(|known| known.domain.as_cow().as_ref() == Some(&domain));
         of_domain.count() >= MOST_OF_DOMAIN || store.iter_any().count() >= MOST
     };
     if is_full(store) {
@@ -342,6 +373,19 @@ mod tests {
                 false,
             ),
             ("http://a.example/", "=v", "http://a.example/", false),
+            ("http://a.example/", "n=v\tw", "http://a.example/", false),
+            (
+                "http://a.example/",
+                "n=v\u{85}w",
+                "http://a.example/",
+                false,
+            ),
+            (
+                "http://a.example/x",
+                "n=v; Path=/\tx",
+                "http://a.example/x",
+                false,
+            ),
             (
                 "http://[fe80::1%257]/",
                 "n=v",
@@ -396,6 +440,49 @@ mod tests {
                 .count(),
             1000
         );
+    }
+
+    #[test]
+    fn no_redirect_makes_a_cookie_longer_than_the_limit() {
+        for (len, is_kept) in [(LONGEST / 2, true), (LONGEST, false)] {
+            let far = format!("http://a.example/{}/", "x".repeat(len));
+            assert_eq!(!sent(&jar(&[(&far, "n=v")]), &far).is_empty(), is_kept);
+        }
+        let long = "v".repeat(LONGEST);
+        let line = format!("a.example\tFALSE\t/\tFALSE\t0\tn\t{long}");
+        assert!(Jar::new().expect("a jar").add(&line).is_err());
+    }
+
+    #[test]
+    fn without_tls_no_secure_cookie_gets_another_value() {
+        let secure = ("https://a.example/", "n=v; Secure; Domain=a.example");
+        for from in ["http://a.example/", "http://b.a.example/"] {
+            for line in ["n=w", "n=w; Domain=a.example", "n=w; Max-Age=0"] {
+                let jar = jar(&[secure, (from, line)]);
+                assert_eq!(sent(&jar, &from.replace("http:", "https:")), "n=v");
+            }
+        }
+        let jar = jar(&[secure, ("http://a.example/", "m=w")]);
+        assert_eq!(sent(&jar, "http://a.example/"), "m=w");
+    }
+
+    #[test]
+    fn the_log_is_told_when_the_jar_can_be_read_again() {
+        let jar = Jar::new().expect("a jar");
+        let (of_log, (told, tells)) = (jar.clone(), std::sync::mpsc::channel());
+        let this_thread = std::thread::current().id();
+        let callback = move |_: &log::Record<'_>| {
+            // Other tests write records, too.
+            if std::thread::current().id() == this_thread {
+                let _ = told.send(of_log.0.try_lock().is_ok());
+            }
+        };
+        log::set(|| Some((Level::Debug, Box::new(callback)))).expect("no callback");
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_static("n=v; Secure"));
+        jar.store(&url("http://a.example/"), &headers);
+        log::set(|| None).expect("no callback");
+        assert_eq!(tells.iter().collect::<Vec<_>>(), [true]);
     }
 
     #[test]
