@@ -1976,7 +1976,8 @@ eventsource_status_t eventsource_stop(struct eventsource_t *es);
  * @return `EVENTSOURCE_OK` when the client ended as it should or has been freed; the final error's status (32 or more, or
  *         `ERR_PANIC`) when it failed; what `eventsource_start` returned when it refused; `ERR_STATE` when the client has
  *         never been started, and for `EVENTSOURCE_NO_LIMIT` with manual dispatch, because nothing dispatches meanwhile;
- *         `ERR_NULL`, `ERR_VALUE`; `ERR_TIMEOUT` while the client runs; `ERR_IN_CALLBACK` inside any callback of the library
+ *         `ERR_NULL`, `ERR_VALUE`; `ERR_TIMEOUT` while the client runs: the text stays as it is; `ERR_IN_CALLBACK` inside
+ *         any callback of the library
  *
  * Any thread but the library's.
  *
@@ -3198,14 +3199,14 @@ eventsource_status_t eventsource_get_last_event_id(const struct eventsource_t *e
 
 /**
  * Copies the text of what went wrong last: a refused call's reason, or the message of the last `on_error`. Kept until
- * something else goes wrong; empty when nothing has.
+ * something else goes wrong; empty when nothing has. A wait whose time runs out (`ERR_TIMEOUT`) and a text that does not fit
+ * (`ERR_BUFFER`) leave it as it is.
  *
  * @param es the client
  * @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
  * @param capacity bytes of `buffer`
  * @param len receives the text's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: it is cut at a character.
- *         `ERR_BUFFER` does not become the new text
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: it is cut at a character
  *
  * Any thread, any time.
  *

@@ -145,7 +145,8 @@ pub unsafe extern "C" fn eventsource_stop(es: *mut eventsource_t) -> eventsource
 /// @return `EVENTSOURCE_OK` when the client ended as it should or has been freed; the final error's status (32 or more, or
 ///         `ERR_PANIC`) when it failed; what `eventsource_start` returned when it refused; `ERR_STATE` when the client has
 ///         never been started, and for `EVENTSOURCE_NO_LIMIT` with manual dispatch, because nothing dispatches meanwhile;
-///         `ERR_NULL`, `ERR_VALUE`; `ERR_TIMEOUT` while the client runs; `ERR_IN_CALLBACK` inside any callback of the library
+///         `ERR_NULL`, `ERR_VALUE`; `ERR_TIMEOUT` while the client runs: the text stays as it is; `ERR_IN_CALLBACK` inside
+///         any callback of the library
 ///
 /// Any thread but the library's.
 ///
@@ -181,13 +182,11 @@ fn may_wait_for(object: &ClientObject, timeout: Option<Duration>) -> Result<(), 
     Ok(())
 }
 
-/// Waits, and returns how the client has ended. That is no refusal of the wait: the log has told of it.
+/// Waits, and returns how the client has ended, or that it has not. That is no refusal of the wait: the log has told of an end,
+/// and a thread that looks whether there is one must not overwrite the text of what another thread is about to read.
 fn wait(object: &ClientObject, timeout: Option<Duration>) -> Result<eventsource_status_t, Refusal> {
     if !object.client().wait(timeout) {
-        return Err(Refusal::new(
-            EVENTSOURCE_ERR_TIMEOUT,
-            "the client is still running",
-        ));
+        return Ok(EVENTSOURCE_ERR_TIMEOUT);
     }
     if object.is_freed() {
         return Ok(EVENTSOURCE_OK);

@@ -88,14 +88,14 @@ pub unsafe extern "C" fn eventsource_get_last_event_id(
 }
 
 /// Copies the text of what went wrong last: a refused call's reason, or the message of the last `on_error`. Kept until
-/// something else goes wrong; empty when nothing has.
+/// something else goes wrong; empty when nothing has. A wait whose time runs out (`ERR_TIMEOUT`) and a text that does not fit
+/// (`ERR_BUFFER`) leave it as it is.
 ///
 /// @param es the client
 /// @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
 /// @param capacity bytes of `buffer`
 /// @param len receives the text's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: it is cut at a character.
-///         `ERR_BUFFER` does not become the new text
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: it is cut at a character
 ///
 /// Any thread, any time.
 ///

@@ -324,7 +324,11 @@ unsafe fn parser_call(
             Some(refusal) => Err(refusal.clone()),
             None => body(this),
         });
-        outcome.inspect_err(|refusal| *lock(&this.last_error) = refusal.message.clone())
+        outcome.inspect_err(|refusal| {
+            if refusal.is_failure() {
+                *lock(&this.last_error) = refusal.message.clone();
+            }
+        })
     })
 }
 

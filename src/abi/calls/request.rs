@@ -4,6 +4,7 @@ use super::header::{lend_header, put_header};
 use crate::abi::guard::arguments::{bytes, out, text, text_out};
 use crate::abi::guard::call::call;
 use crate::abi::guard::refusal::Refusal;
+use crate::abi::objects::client::remember;
 use crate::abi::types::handles::eventsource_request_t;
 use crate::abi::types::payload::eventsource_header_t;
 use crate::abi::types::status::eventsource_status_t;
@@ -28,7 +29,7 @@ unsafe fn request_call(
                 .ok_or_else(|| Refusal::null("the request"))?;
             (&mut *parts.attempt, &*parts.client)
         };
-        body(attempt).inspect_err(|refusal| client.set_last_error(&refusal.message))
+        body(attempt).inspect_err(|refusal| remember(client, refusal))
     })
 }
 
@@ -152,7 +153,7 @@ unsafe fn look_call(
                 .ok_or_else(|| Refusal::null("the request"))?;
             (request, &*request.attempt, &*request.client)
         };
-        body(request, attempt).inspect_err(|refusal| client.set_last_error(&refusal.message))
+        body(request, attempt).inspect_err(|refusal| remember(client, refusal))
     })
 }
 

@@ -20,6 +20,12 @@ impl Refusal {
         }
     }
 
+    /// Whether something went wrong. If a text does not fit, nothing has: that is how a program asks for its length, while
+    /// another thread may be about to read what did go wrong.
+    pub fn is_failure(&self) -> bool {
+        self.status != EVENTSOURCE_ERR_BUFFER
+    }
+
     pub fn null(what: &str) -> Refusal {
         Refusal::new(EVENTSOURCE_ERR_NULL, format!("{what} is NULL"))
     }

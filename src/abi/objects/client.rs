@@ -48,7 +48,7 @@ impl ClientObject {
             Ok(client) => (client, Ok(())),
             Err(refusal) => {
                 let client = Client::without_url();
-                client.set_last_error(&refusal.message);
+                remember(&client, &refusal);
                 log_refusal(&refusal, whose(&client).as_ref());
                 (client, Err(refusal))
             }
@@ -269,7 +269,14 @@ pub unsafe fn removing_call(
 }
 
 fn remembered(es: &Entered<'static, ClientObject>, body: Body<'_>) -> Result<(), Refusal> {
-    contained(|| body(es)).inspect_err(|refusal| es.client().set_last_error(&refusal.message))
+    contained(|| body(es)).inspect_err(|refusal| remember(es.client(), refusal))
+}
+
+/// Keeps the text of what went wrong.
+pub fn remember(client: &Client, refusal: &Refusal) {
+    if refusal.is_failure() {
+        client.set_last_error(&refusal.message);
+    }
 }
 
 /// The same, for a call that has nothing to do where the client is gone.

@@ -1009,6 +1009,8 @@ static void the_parser_copies_its_last_event_id_likewise(void) {
     CHECK_STATUS(eventsource_parser_get_last_event_id(parser, NULL, 0, &len), EVENTSOURCE_ERR_BUFFER);
     CHECK_NUMBER((int64_t)len, 3);
     CHECK_STATUS(eventsource_parser_get_last_event_id(parser, buffer, 3, NULL), EVENTSOURCE_ERR_BUFFER);
+    CHECK_STATUS(eventsource_parser_get_last_error(parser, buffer, sizeof buffer, NULL), EVENTSOURCE_OK);
+    CHECK_TEXT(buffer, ""); /* a length was asked for: nothing went wrong */
     CHECK_STATUS(eventsource_parser_get_last_event_id(parser, buffer, 4, &len), EVENTSOURCE_OK);
     CHECK_TEXT(buffer, "abc");
     eventsource_parser_free(parser);

@@ -260,6 +260,33 @@ static void wait_in_any_callback_is_refused_instead_of_a_deadlock(void) {
     recorder_end(other);
 }
 
+static int32_t ask_for_a_length_and_block_at_the_end(recorder_t *r, kind_t kind, const void *payload) {
+    (void)payload;
+    /* That of the second attempt comes after the first one's error. */
+    if (kind == ON_REQUEST) CHECK_STATUS(eventsource_request_get_url(r->request, NULL, 0, NULL), EVENTSOURCE_ERR_BUFFER);
+    if (kind == ON_CLOSE) gate_pass(r->pointer);
+    return EVENTSOURCE_DECISION_DEFAULT;
+}
+
+static void what_asks_how_a_client_is_leaves_the_text_of_what_went_wrong(void) {
+    char text[256] = "";
+    gate_t gate = GATE_CLOSED;
+    recorder_t *r = recorder_new("/events?count=1&retry=10&then=204");
+    CHECK_STATUS(eventsource_on_request(r->es, record_request), EVENTSOURCE_OK);
+    r->then = ask_for_a_length_and_block_at_the_end;
+    r->pointer = &gate;
+    start(r);
+    gate_wait(&gate, 1);
+    CHECK_STATUS(eventsource_wait(r->es, 0), EVENTSOURCE_ERR_TIMEOUT);
+    CHECK_STATUS(eventsource_wait(r->es, 1), EVENTSOURCE_ERR_TIMEOUT);
+    CHECK_STATUS(eventsource_get_last_event_id(r->es, NULL, 0, NULL), EVENTSOURCE_ERR_BUFFER);
+    CHECK_STATUS(eventsource_get_last_error(r->es, text, sizeof text, NULL), EVENTSOURCE_OK);
+    CHECK_TEXT(text, "the server ended the stream");
+    gate_open(&gate);
+    wait_closed(r);
+    recorder_end(r);
+}
+
 static void wait_gives_up_after_its_time_and_does_not_stop_the_client(void) {
     recorder_t *r = recorder_new("/hang-body");
     start(r);
@@ -488,6 +515,7 @@ CHECK_MAIN(TEST(on_close_comes_once_and_last_after_stop),
            TEST(free_in_any_callback_takes_effect_when_it_returns),
            TEST(a_callback_may_free_another_client),
            TEST(wait_in_any_callback_is_refused_instead_of_a_deadlock),
+           TEST(what_asks_how_a_client_is_leaves_the_text_of_what_went_wrong),
            TEST(wait_gives_up_after_its_time_and_does_not_stop_the_client),
            TEST(any_number_of_threads_may_wait),
            TEST(stop_is_fine_when_nothing_runs),

@@ -71,6 +71,20 @@ void next_throws_what_ended_the_client_after_the_last_event() {
 #endif
 }
 
+// What a thread that looks after the client asks it meanwhile, in on_error, comes before the end's text is taken.
+void what_another_thread_asks_changes_nothing_of_what_next_throws() {
+    stream source(at("/status/401"));
+    source->set_last_event_id("7");
+    source->on_error([&] {
+        std::thread([&] {
+            CHECK(!source->wait_for(0ms) && !source->wait_for(1ms));
+            CHECK_TEXT(source->last_event_id().c_str(), "7");
+        }).join();
+        return EVENTSOURCE_DECISION_DEFAULT;
+    });
+    CHECK(thrown([&] { source.next(); }).find("the server answered 401") == 0);
+}
+
 void next_is_refused_where_it_would_wait_for_ever() {
     eventsource_status_t in_callback = EVENTSOURCE_OK;
     stream inner(at("/hang-body"));
@@ -519,6 +533,7 @@ void events_and_headers_are_ranges() {}
 CHECK_MAIN(TEST(next_gives_one_event_after_another_and_nothing_at_the_end),
            TEST(a_stream_is_a_range_of_its_events),
            TEST(next_throws_what_ended_the_client_after_the_last_event),
+           TEST(what_another_thread_asks_changes_nothing_of_what_next_throws),
            TEST(next_is_refused_where_it_would_wait_for_ever),
            TEST(the_queue_is_bounded_and_loses_nothing),
            TEST(unread_streams_neither_delay_one_that_is_read_nor_cost_threads),
