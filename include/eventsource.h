@@ -21,10 +21,10 @@
  * the same. What is for people to read (eventsource_get_last_error and its like, eventsource_log_format) is cut at a
  * character. Of other texts (ids, URLs, methods) nothing is copied.
  * A refused setting keeps the client from starting until the same setting is set well or taken back: by NULL, by 0 bytes, or
- * by the function that removes it. Headers are told apart by their names. A refusal cannot be taken back if such a name was NULL
- * or not UTF-8, or if 16 others are kept already: then another client has to be made. Only EVENTSOURCE_ERR_STATE is not kept,
- * because it says nothing about the setting. So a program may ignore what setters return, and check eventsource_run alone.
- * Compilers warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
+ * by the function that removes it. Headers are told apart by their names. A refusal cannot be taken back if such a name was
+ * NULL or not UTF-8, or if 16 others are kept already: then another client has to be made. Only EVENTSOURCE_ERR_STATE is not
+ * kept, because it says nothing about the setting. So a program may ignore what setters return, and check eventsource_run
+ * alone. Compilers warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
  *
  * POINTERS. A string is UTF-8 and ends at its first NUL. A binding for a language whose strings may contain a NUL should refuse
  * such strings. The library copies all its inputs; user data is the only caller pointer that it keeps. NULL is refused with
@@ -32,9 +32,9 @@
  * Clients and runtimes may be freed while other threads call functions on them, or are about to: a call that comes too late
  * does nothing and returns EVENTSOURCE_ERR_FREED.
  * A struct that begins with `size` grows at its end in later versions. Before a program passes such a struct to the library, it
- * calls the struct's _init function, which sets `size` and the defaults. If the library fills the struct, the program passes its
- * sizeof. The library writes no more than that. If the program is newer than the library, the members that the library does not
- * know are set to zero.
+ * calls the struct's _init function, which sets `size` and the defaults. If the library fills the struct, the program passes
+ * its sizeof. The library writes no more than that. If the program is newer than the library, the members that the library does
+ * not know are set to zero.
  *
  * UNSET. NULL unsets a string, 0 bytes unset a blob, EVENTSOURCE_NO_LIMIT removes a limit of time or number. An unset string
  * or blob has its default. 0 is a value like others, or is refused: the description says which.
@@ -42,18 +42,18 @@
  * UNITS. Durations are milliseconds in int64_t, or microseconds if the name ends in _us; sizes are bytes in size_t;
  * enumerations and switches are int32_t.
  *
- * CALLBACKS. After eventsource_start, callbacks run on the library's threads, or where eventsource_dispatch_t says. The callbacks
- * of one client run one at a time, in the order of the stream, not always on the same thread. Callbacks of different clients run
- * at the same time. A payload and the text in it are valid until the callback returns. A callback may block. It then delays
- * its own stream (the server has to wait, through TCP). It delays no other stream, unless dispatch is inline or 1024 threads are
- * blocked.
+ * CALLBACKS. After eventsource_start, callbacks run on the library's threads, or where eventsource_dispatch_t says. The
+ * callbacks of one client run one at a time, in the order of the stream, not always on the same thread. Callbacks of different
+ * clients run at the same time. A payload and the text in it are valid until the callback returns. A callback may block. It
+ * then delays its own stream (the server has to wait, through TCP). It delays no other stream, unless dispatch is inline or
+ * 1024 threads are blocked.
  * A callback may call any function of the library. Functions that would wait (eventsource_run, eventsource_wait,
  * eventsource_runtime_dispatch) return EVENTSOURCE_ERR_IN_CALLBACK there. eventsource_free takes effect when the callback
  * returns. A callback may switch to another stack and call the library there. On the library's threads, a callback's stack has
  * 2 MiB.
- * A callback must return. If an exception leaves it, the process is aborted. Never longjmp out of a callback: the library counts
- * the callback as still running. Its thread then counts as inside a callback for ever. Its client or parser makes no more
- * callbacks and is never released. A thread that waits for the client's end hangs. If it was a log callback, a thread that
+ * A callback must return. If an exception leaves it, the process is aborted. Never longjmp out of a callback: the library
+ * counts the callback as still running. Its thread then counts as inside a callback for ever. Its client or parser makes no
+ * more callbacks and is never released. A thread that waits for the client's end hangs. If it was a log callback, a thread that
  * replaces it hangs. Everything else goes on, and the process can exit. longjmp to another thread, or to a function that has
  * returned, is undefined behaviour in C.
  *
@@ -128,7 +128,8 @@
  *     runtime_dispatch                                               yes      yes      waits     forked
  *     runtime_check, runtime_get_*                                   yes      yes      yes       forked
  *     parser_*                                                       yes      yes      yes       yes
- *     log_*, status_*, version, version_number, android_init         yes      yes      yes       yes
+ *     log_*, status_*, version, version_number, has_feature          yes      yes      yes       yes
+ *     android_init                                                   yes      yes      yes       yes
  *
  * DEFAULTS. What a new client has. Times are in milliseconds, sizes in bytes.
  *
@@ -498,8 +499,8 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
     /**
-     * A redirect has no usable `Location` or two different ones, or leads from https to http; or `on_redirect` refused it; or it
-     * would take the request's body to another origin, and `on_redirect` did not say so.
+     * A redirect has no usable `Location` or two different ones, or leads from https to http; or `on_redirect` refused it; or
+     * it would take the request's body to another origin, and `on_redirect` did not say so.
      */
     EVENTSOURCE_ERR_REDIRECT = 43,
     /**
@@ -515,7 +516,8 @@ enum eventsource_status_t
      */
     EVENTSOURCE_ERR_PROXY = 46,
     /**
-     * The server's certificate is not trusted. For example, it has expired, has another name, or comes from an unknown authority.
+     * The server's certificate is not trusted. For example, it has expired, has another name, or comes from an unknown
+     * authority.
      */
     EVENTSOURCE_ERR_CERTIFICATE = 47,
     /**
@@ -961,8 +963,8 @@ enum eventsource_log_kind_t
      */
     EVENTSOURCE_LOG_KIND_FAULT = 11,
     /**
-     * An address or the default route has changed, or the system has been suspended. Such a record is about the process: it has
-     * no client.
+     * An address or the default route has changed, or the system has been suspended. Such a record is about the process: it
+     * has no client.
      */
     EVENTSOURCE_LOG_KIND_NETWORK = 12,
 };
@@ -1361,8 +1363,8 @@ typedef struct eventsource_redirect_t {
      */
     int32_t drops_credentials;
     /**
-     * 1 if the redirect leads to another origin and keeps the request's body, which `EVENTSOURCE_REDIRECT_FOLLOW` does not send
-     * there. Else 0.
+     * 1 if the redirect leads to another origin and keeps the request's body, which `EVENTSOURCE_REDIRECT_FOLLOW` does not
+     * send there. Else 0.
      */
     int32_t drops_body;
     /**
@@ -1611,8 +1613,8 @@ typedef struct eventsource_runtime_options_t {
      */
     eventsource_destroy_fn destroy;
     /**
-     * 1: measure how long each event takes from the read to its callback, for `latency_counts` of `eventsource_metrics_t`. It costs
-     * a look at the clock for each event. 0, the default: do not.
+     * 1: measure how long each event takes from the read to its callback, for `latency_counts` of `eventsource_metrics_t`. It
+     * costs a look at the clock for each event. 0, the default: do not.
      */
     int32_t measure_latency;
 } eventsource_runtime_options_t;
@@ -1714,10 +1716,10 @@ typedef struct eventsource_metrics_t {
     uint64_t latency_sum_ns;
     /**
      * How many events had which latency: the time from the read that completed the event until the library handed it to the
-     * client's callback. Callbacks that take long, pauses, and turns that wait to be dispatched make it long. `latency_counts[i]`
-     * counts those of at most 4 to the power of i microseconds that no bucket before has; the last bucket counts all others.
-     * With `on_events`, the time ends when the event is added to its batch. Zeros unless the runtime's options have
-     * `measure_latency`.
+     * client's callback. Callbacks that take long, pauses, and turns that wait to be dispatched make it long.
+     * `latency_counts[i]` counts those of at most 4 to the power of i microseconds that no bucket before has; the last bucket
+     * counts all others. With `on_events`, the time ends when the event is added to its batch. Zeros unless the runtime's
+     * options have `measure_latency`.
      */
     uint64_t latency_counts[EVENTSOURCE_LATENCY_BUCKETS];
 } eventsource_metrics_t;
@@ -1803,8 +1805,8 @@ typedef struct eventsource_log_record_t {
      */
     eventsource_log_kind_t kind;
     /**
-     * The number of the client that the record is about, as `eventsource_get_number` gives it. A refused call on something else
-     * is about the client in whose callback it was made. 0 if the record is about none.
+     * The number of the client that the record is about, as `eventsource_get_number` gives it. A refused call on something
+     * else is about the client in whose callback it was made. 0 if the record is about none.
      */
     uint64_t client;
     /**
@@ -1816,12 +1818,13 @@ typedef struct eventsource_log_record_t {
      */
     size_t name_len;
     /**
-     * The client's attempt, counted from 1 since the client was made, as `eventsource_stats_t` counts them; 0 before the first.
+     * The client's attempt, counted from 1 since the client was made, as `eventsource_stats_t` counts them; 0 before the
+     * first.
      */
     uint64_t attempt;
     /**
-     * The origin of the client's URL: scheme, host, and the port if it is not the scheme's own. Empty if there is no client, or
-     * if its URL was refused.
+     * The origin of the client's URL: scheme, host, and the port if it is not the scheme's own. Empty if there is no client,
+     * or if its URL was refused.
      */
     const char *origin;
     /**
@@ -1883,8 +1886,8 @@ const char *eventsource_status_text(eventsource_status_t status);
  * Makes a client for a URL. Nothing is connected until `eventsource_start`.
  *
  * A URL that is refused is a refused setting, like any other: the client is made, but does not start until
- * `eventsource_set_url` sets a URL that is accepted. `eventsource_check` and `eventsource_start` return why it was refused, and
- * `eventsource_get_last_error` has the text. So a program need not look at what this function returns: if it is NULL, all
+ * `eventsource_set_url` sets a URL that is accepted. `eventsource_check` and `eventsource_start` return why it was refused,
+ * and `eventsource_get_last_error` has the text. So a program need not look at what this function returns: if it is NULL, all
  * calls on it are refused with `ERR_NULL`.
  *
  * @param url as for `eventsource_set_url`
@@ -1995,8 +1998,8 @@ eventsource_status_t eventsource_wait(struct eventsource_t *es,
  * client is another one, on its own time, and then `destroy`; for a client that does not run, `destroy` comes before this
  * returns. The client stays valid until its `on_close` has returned.
  *
- * So never call it, outside callbacks, while holding a lock that one of the client's callbacks or `destroy` takes: the two would
- * wait for each other for ever. Take the client out of the data that the lock protects, release the lock, then free.
+ * So never call it, outside callbacks, while holding a lock that one of the client's callbacks or `destroy` takes: the two
+ * would wait for each other for ever. Take the client out of the data that the lock protects, release the lock, then free.
  *
  * Other threads may be in any call on the client meanwhile; all of them that are in `eventsource_wait` return when
  * `on_close` has returned, with `EVENTSOURCE_OK`.
@@ -2169,10 +2172,10 @@ eventsource_status_t eventsource_on_open(struct eventsource_t *es, eventsource_o
  * Sets the callback for documents: responses that are not event streams, but whose status would open one. With it set, such a
  * response is a result and not `EVENTSOURCE_ERR_CONTENT_TYPE`. NULL removes it.
  *
- * Servers that answer either with an event stream or with JSON are meant, such as those of MCP's streamable HTTP. The response is
- * read to its end; the callback is called once with all of it, and `on_open` is not. Then the client closes with
- * `EVENTSOURCE_CLOSE_END_OF_STREAM`, in every mode. A document that is cut short is an error like a lost stream, and one
- * that is larger than the event limit is `EVENTSOURCE_ERR_EVENT_TOO_LARGE`. Responses with an error status remain errors:
+ * Servers that answer either with an event stream or with JSON are meant, such as those of MCP's streamable HTTP. The response
+ * is read to its end; the callback is called once with all of it, and `on_open` is not. Then the client closes with
+ * `EVENTSOURCE_CLOSE_END_OF_STREAM`, in every mode. A document that is cut short is an error like a lost stream, and one that
+ * is larger than the event limit is `EVENTSOURCE_ERR_EVENT_TOO_LARGE`. Responses with an error status remain errors:
  * `eventsource_set_max_error_body`. No response is a document if `eventsource_set_check_content_type` is 0.
  *
  * @param es the client
@@ -2268,10 +2271,11 @@ eventsource_status_t eventsource_set_name(struct eventsource_t *es,
  * of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be.
  * `eventsource_get_last_error` says what is wrong with it, and what would be right.
  *
- * A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it: `http://[fe80::1%25eth0]/`. The
- * zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin and of the URL as callbacks see
- * it; it is never sent. A redirect to a link-local address stays in the zone; one that names a zone is an error. Such a
- * host is not reached through a proxy: unless it is excepted (`eventsource_set_no_proxy`), the attempt fails with `ERR_PROXY`.
+ * A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it:
+ * `http://[fe80::1%25eth0]/`. The zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin
+ * and of the URL as callbacks see it; it is never sent. A redirect to a link-local address stays in the zone; one that names a
+ * zone is an error. Such a host is not reached through a proxy: unless it is excepted (`eventsource_set_no_proxy`), the
+ * attempt fails with `ERR_PROXY`.
  *
  * If its origin differs from that of the URL before, what was set for that origin is removed, as for a redirect: headers that
  * hold secrets, `Authorization`, `Cookie`, and `Host`. So set the URL first.
@@ -2375,7 +2379,8 @@ eventsource_status_t eventsource_set_sensitive_header(struct eventsource_t *es,
 
 /**
  * Removes the request headers of a name, those that the library sends by itself included, such as `Accept`. There need not be
- * any. It also takes back an `eventsource_set_header` of that name that was refused. A refusal of this call itself is not kept.
+ * any. It also takes back an `eventsource_set_header` of that name that was refused. A refusal of this call itself is not
+ * kept.
  *
  * @param es the client
  * @param name an HTTP field name
@@ -2435,8 +2440,8 @@ eventsource_status_t eventsource_set_compression(struct eventsource_t *es,
                                                  int32_t on);
 
 /**
- * Sets how the client reconnects to a stream that a POST or another method opened. Default: 0, every attempt sends the method and
- * the body that were set, and unless `eventsource_set_mode` says otherwise there is only one.
+ * Sets how the client reconnects to a stream that a POST or another method opened. Default: 0, every attempt sends the method
+ * and the body that were set, and unless `eventsource_set_mode` says otherwise there is only one.
  *
  * With 1 that holds until the stream has been open once since the start; each later attempt is a GET of the same URL, with
  * `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not
@@ -2475,13 +2480,13 @@ eventsource_status_t eventsource_set_last_event_id(struct eventsource_t *es,
 /**
  * Sets whether the client keeps the cookies that servers set, and sends them back by the rules of RFC 6265. Default: 0.
  *
- * Every response counts, also a redirect, such as that of a login, and an error. Cookies go by domain, path and `Secure`, not by
- * origin: to another host only if the server has said so with `Domain`. A domain of one label, such as `com`, is refused; the
- * library has no list of public suffixes, so a server of `a.co.uk` can set cookies for all of `co.uk`. Share no jar among
+ * Every response counts, also a redirect, such as that of a login, and an error. Cookies go by domain, path and `Secure`, not
+ * by origin: to another host only if the server has said so with `Domain`. A domain of one label, such as `com`, is refused;
+ * the library has no list of public suffixes, so a server of `a.co.uk` can set cookies for all of `co.uk`. Share no jar among
  * clients that do not trust each other's servers. A host with a zone (`eventsource_set_url`) gets no cookies.
  *
- * `on_request` sees the header `Cookie` that is about to be sent. A header `Cookie` that the program sets is sent in its place;
- * to remove the header in `on_request` sends none.
+ * `on_request` sees the header `Cookie` that is about to be sent. A header `Cookie` that the program sets is sent in its
+ * place. If `on_request` removes the header, none is sent to that URL; redirects get theirs.
  *
  * A jar is in memory only: `eventsource_get_cookies` and `eventsource_add_cookies` read and fill it. It holds 1000 cookies, 50
  * of each domain, of at most 5120 bytes with their attributes; what comes beyond that is dropped, and the log says so at
@@ -2505,7 +2510,8 @@ eventsource_status_t eventsource_set_cookies(struct eventsource_t *es,
  *
  * @param es the client
  * @param other a client that keeps cookies; it may run, and be freed before this one
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` if the other keeps no cookies, `ERR_STATE` while the client runs, `ERR_FREED`
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` if the other keeps no cookies, `ERR_STATE` while the client runs,
+ *         `ERR_FREED`
  *
  * Any thread, while the client does not run.
  *
@@ -2520,8 +2526,8 @@ eventsource_status_t eventsource_share_cookies(struct eventsource_t *es,
  *
  * @param es the client, which keeps cookies
  * @param cookies as `eventsource_get_cookies` writes them, copied
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a text that has another format, holds a cookie that no server
- *         could have set, or is too much for the jar, `ERR_STATE` if the client keeps no cookies
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a text that has another format, holds a cookie that no
+ *         server could have set, or is too much for the jar, `ERR_STATE` if the client keeps no cookies
  *
  * Any thread, any time, also while the client runs.
  *
@@ -2535,15 +2541,15 @@ eventsource_status_t eventsource_add_cookies(struct eventsource_t *es,
  * secrets.
  *
  * The format is that of Netscape's `cookies.txt`, which curl reads and writes, too: a line for each cookie, of seven fields
- * with TABs between them. They are the domain, `TRUE` if hosts below it get the cookie, the path, `TRUE` if it is sent over TLS
- * only, the time at which it expires in seconds since 1970 or 0, the name and the value.
+ * with TABs between them. They are the domain, `TRUE` if hosts below it get the cookie, the path, `TRUE` if it is sent over
+ * TLS only, the time at which it expires in seconds since 1970 or 0, the name and the value.
  *
  * @param es the client, which keeps cookies
  * @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
  * @param capacity bytes of `buffer`
  * @param len receives the text's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: nothing is copied, `ERR_STATE` if the
- *         client keeps no cookies
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: nothing is copied, `ERR_STATE` if
+ *         the client keeps no cookies
  *
  * Any thread, any time.
  *
@@ -2683,8 +2689,8 @@ eventsource_status_t eventsource_set_read_timeout(struct eventsource_t *es,
 /**
  * Sets how long the stream may go without an event. The stream fails with `EVENTSOURCE_ERR_EVENT_TIMEOUT`, which is retried,
  * if no event is complete for this long, counted from `on_open`, and from the last event on. Comments, heartbeats and events
- * without data do not count as events: set it for a server that keeps sending those after it has lost its source. Time in which
- * the client is paused does not count, nor does the time of a callback for events. Default: `EVENTSOURCE_NO_LIMIT`.
+ * without data do not count as events: set it for a server that keeps sending those after it has lost its source. Time in
+ * which the client is paused does not count, nor does the time of a callback for events. Default: `EVENTSOURCE_NO_LIMIT`.
  *
  * @param es the client
  * @param timeout_ms milliseconds, at least 1; `EVENTSOURCE_NO_LIMIT` for no limit
@@ -2748,8 +2754,8 @@ eventsource_status_t eventsource_set_max_error_body(struct eventsource_t *es,
  * Sets the event that ends the stream, by its data: `"[DONE]"` for most language models. When it comes, the client closes with
  * `EVENTSOURCE_CLOSE_END_OF_STREAM`, in every mode, whatever the server does next; the event itself is not delivered.
  *
- * This tells a complete stream from one that was cut: an end without the marker is `EVENTSOURCE_ERR_END_OF_STREAM`, also if the
- * server ended the response as HTTP wants it. It is final or retried as the mode says. Default: none.
+ * This tells a complete stream from one that was cut: an end without the marker is `EVENTSOURCE_ERR_END_OF_STREAM`, also if
+ * the server ended the response as HTTP wants it. It is final or retried as the mode says. Default: none.
  *
  * @param es the client
  * @param data the whole data of the event, copied; not empty, without CR. NULL for none
@@ -2871,8 +2877,8 @@ eventsource_status_t eventsource_set_watch_network(struct eventsource_t *es,
 
 /**
  * Makes every connection through one network interface or from one local address, as curl's `--interface`; those to a proxy,
- * too. Default: what the system's routes say. It does not apply to Unix sockets. With an interface, a URL may have a link-local
- * IPv6 address without a zone, `http://[fe80::1]/`; `eventsource_set_url` says how a URL has one.
+ * too. Default: what the system's routes say. It does not apply to Unix sockets. With an interface, a URL may have a
+ * link-local IPv6 address without a zone, `http://[fe80::1]/`; `eventsource_set_url` says how a URL has one.
  *
  * If there is no such interface or address when the client connects, or the server has no address of the local address's
  * family, the attempt fails with `ERR_CONNECT` and is retried as others are.
@@ -2954,8 +2960,8 @@ eventsource_status_t eventsource_remove_resolve(struct eventsource_t *es, const 
  *
  * @param es the client
  * @param version the version
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_UNSUPPORTED` for HTTP/2 in a build without
- *         it, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_UNSUPPORTED` for HTTP/2 in a build
+ *         without it, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -3020,9 +3026,10 @@ eventsource_status_t eventsource_set_ca_file(struct eventsource_t *es,
  * trusted. Default: 0.
  *
  * @param es the client
- * @param exclusive 1: trust only the authorities that are set here; without any, no server is trusted. 0: trust them in addition to
- *        the operating system's
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+ * @param exclusive 1: trust only the authorities that are set here; without any, no server is trusted. 0: trust them in
+ *        addition to the operating system's
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client
+ *         runs
  *
  * Any thread, while the client does not run.
  *
@@ -3102,7 +3109,8 @@ eventsource_status_t eventsource_set_pinned_keys(struct eventsource_t *es,
  *
  * @param es the client
  * @param version the version
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client
+ *         runs
  *
  * Any thread, while the client does not run.
  *
@@ -3133,7 +3141,8 @@ eventsource_status_t eventsource_set_server_name(struct eventsource_t *es,
  *
  * @param es the client
  * @param skip 1: verify nothing; 0: verify (default)
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client
+ *         runs
  *
  * Any thread, while the client does not run.
  *
@@ -3143,19 +3152,20 @@ eventsource_status_t eventsource_set_insecure_skip_verification(struct eventsour
                                                                 int32_t skip);
 
 /**
- * Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has captured
- * of them: one line for each secret, in the format of NSS. Whoever reads the file can read these connections, credentials
- * included: for debugging only. Default: none. The library does not look at the environment variable `SSLKEYLOGFILE`; a program
- * that wants to passes its value.
+ * Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has
+ * captured of them: one line for each secret, in the format of NSS. Whoever reads the file can read these connections,
+ * credentials included: for debugging only. Default: none. The library does not look at the environment variable
+ * `SSLKEYLOGFILE`; a program that wants to heed it passes its value.
  *
- * Connections to servers and to https proxies write. They are shared only among clients with the same file. The file is opened now,
- * to append to it, and stays open until no client has it. A line that cannot be written is missing; the log has a warning.
+ * Connections to servers and to https proxies write. They are shared only among clients with the same file. The file is opened
+ * now, to append to it, and stays open until no client has it. A line that cannot be written is missing; the log has a
+ * warning.
  *
  * @param es the client
- * @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user whom
- *        the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
- * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use it,
- *         `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+ * @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user
+ *        whom the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
+ * @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use
+ *         it, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
  *
  * Any thread, while the client does not run.
  *
@@ -3250,8 +3260,8 @@ eventsource_status_t eventsource_get_user_data(const struct eventsource_t *es, v
  * @param es the client
  * @param result is written
  * @param size `sizeof *result`: no more than that is written, and members that only a newer library knows are zero
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_STATE` when the client has not ended
- *         yet
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_STATE` when the client has not
+ *         ended yet
  *
  * Any thread, any time.
  *
@@ -3579,8 +3589,8 @@ eventsource_status_t eventsource_runtime_options_init(struct eventsource_runtime
  * Makes a runtime and its threads. `eventsource_set_runtime` puts a client on it.
  *
  * If the options are refused, or the system refuses threads, the handle is made all the same. `eventsource_runtime_check`, all
- * other calls on it and `eventsource_set_runtime` return why, and `eventsource_runtime_get_last_error` has the text. It is freed
- * like any other.
+ * other calls on it and `eventsource_set_runtime` return why, and `eventsource_runtime_get_last_error` has the text. It is
+ * freed like any other.
  *
  * @param options copied; filled by `eventsource_runtime_options_init`, and changed. NULL for the defaults
  * @return the runtime, which the caller owns and gives to `eventsource_runtime_free`; NULL only if there is no memory for it
@@ -3629,9 +3639,9 @@ eventsource_status_t eventsource_runtime_get_last_error(const struct eventsource
 /**
  * Stops all clients of the runtime, ends its threads and releases it. NULL is fine.
  *
- * Outside callbacks it waits until each client's `on_close` has returned (with manual dispatch it calls them) and the runtime's
- * threads have ended, `on_thread_stop` included. So never call it, outside callbacks, while holding a lock that a callback of
- * any client of the runtime, a thread hook or a `destroy` takes: the two would wait for each other for ever.
+ * Outside callbacks it waits until each client's `on_close` has returned (with manual dispatch it calls them) and the
+ * runtime's threads have ended, `on_thread_stop` included. So never call it, outside callbacks, while holding a lock that a
+ * callback of any client of the runtime, a thread hook or a `destroy` takes: the two would wait for each other for ever.
  *
  * Inside a callback it returns at once, and the same happens later. With manual dispatch that is before the
  * `eventsource_runtime_dispatch` that called the callback returns or, if the callback is another runtime's, in each client's
@@ -3682,9 +3692,9 @@ eventsource_status_t eventsource_runtime_dispatch(struct eventsource_runtime_t *
  * Tells which file descriptor is readable while callbacks are due, for `poll` and event loops. Only for manual dispatch.
  *
  * On Windows it is a SOCKET. `WSAPoll` and `select` wait for it as `poll` does. A loop that waits for handles, as with
- * `WaitForMultipleObjects` or `MsgWaitForMultipleObjects`, ties it to an event object once: `WSAEventSelect(fd, event, FD_READ)`.
- * When the event is signalled, reset it with `WSAEnumNetworkEvents` and then call `eventsource_runtime_dispatch` until it has
- * run nothing: Windows signals the event anew only when callbacks become due after none was.
+ * `WaitForMultipleObjects` or `MsgWaitForMultipleObjects`, ties it to an event object once: `WSAEventSelect(fd, event,
+ * FD_READ)`. When the event is signalled, reset it with `WSAEnumNetworkEvents` and then call `eventsource_runtime_dispatch`
+ * until it has run nothing: Windows signals the event anew only when callbacks become due after none was.
  *
  * @param runtime the runtime
  * @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
@@ -3699,11 +3709,11 @@ eventsource_status_t eventsource_runtime_get_fd(const struct eventsource_runtime
                                                 eventsource_fd_t *fd);
 
 /**
- * Tells what a runtime is doing, and what its clients have done, for monitoring: `examples-c/metrics.c` writes it as OpenMetrics
- * text. Each number is exact, but they are read one after another, so they may be of slightly different moments.
+ * Tells what a runtime is doing, and what its clients have done, for monitoring: `examples-c/metrics.c` writes it as
+ * OpenMetrics text. Each number is exact, but they are read one after another, so they may be of slightly different moments.
  *
- * @param runtime the runtime; NULL for the one that the clients of the process share. That is made when a client starts, and goes
- *        with the last one: all numbers are 0 while there is none, and begin at 0 with the next
+ * @param runtime the runtime; NULL for the one that the clients of the process share. That is made when a client starts, and
+ *        goes with the last one: all numbers are 0 while there is none, and begin at 0 with the next
  * @param metrics is written
  * @param size `sizeof *metrics`: no more than that is written, and members that only a newer library knows are zero
  * @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_FORKED`, `ERR_FREED`
@@ -3733,8 +3743,8 @@ eventsource_status_t eventsource_parser_options_init(struct eventsource_parser_o
 /**
  * Makes a parser.
  *
- * If the options are refused, the handle is made all the same. `eventsource_parser_check` and all other calls on it return why,
- * and `eventsource_parser_get_last_error` has the text. It is freed like any other.
+ * If the options are refused, the handle is made all the same. `eventsource_parser_check` and all other calls on it return
+ * why, and `eventsource_parser_get_last_error` has the text. It is freed like any other.
  *
  * @param options copied; filled by `eventsource_parser_options_init`, and changed
  * @return the parser, which the caller owns and gives to `eventsource_parser_free`; NULL only if there is no memory for it
@@ -3853,9 +3863,9 @@ void eventsource_parser_free(struct eventsource_parser_t *parser);
  * @param level the most detailed level wanted
  * @param fn the callback; NULL to log nowhere
  * @param user passed to `fn` as it is; the library never reads what it points to
- * @param destroy called exactly once with `user`: when the callback is replaced; before this returns if `fn` is NULL or `level` is
- *        `EVENTSOURCE_LOG_OFF`. It may call any function of the library. May be NULL. A callback that is never replaced is never
- *        destroyed.
+ * @param destroy called exactly once with `user`: when the callback is replaced; before this returns if `fn` is NULL or
+ *        `level` is `EVENTSOURCE_LOG_OFF`. It may call any function of the library. May be NULL. A callback that is never
+ *        replaced is never destroyed.
  * @return `EVENTSOURCE_OK`; `ERR_VALUE` for a level that does not exist; `ERR_IN_CALLBACK` inside a log callback. If it is
  *         refused, nothing changes and `user` stays the caller's.
  *
@@ -3950,13 +3960,14 @@ int32_t eventsource_has_feature(const char *name);
  * The app needs the class `org.rustls.platformverifier.CertificateVerifier`, from the Android library of the crate
  * rustls-platform-verifier. docs/platforms.md says how the app gets it.
  *
- * The library keeps references to the Java virtual machine, to the context and to its class loader for the life of the process.
+ * The library keeps references to the Java virtual machine, to the context and to its class loader for the life of the
+ * process.
  *
  * @param env the calling thread's `JNIEnv *`; no Java exception may be pending
- * @param context a local or global reference (`jobject`) to an `android.content.Context`, best the application's, because it is
- *        kept
- * @return `EVENTSOURCE_OK`; `ERR_NULL`, or `ERR_TLS` if the class is missing or Java throws an exception, which is cleared. The
- *         log tells why
+ * @param context a local or global reference (`jobject`) to an `android.content.Context`, best the application's, because it
+ *        is kept
+ * @return `EVENTSOURCE_OK`; `ERR_NULL`, or `ERR_TLS` if the class is missing or Java throws an exception, which is cleared.
+ *         The log tells why
  *
  * Any thread that is attached to the Java virtual machine.
  *

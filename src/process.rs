@@ -90,7 +90,8 @@ mod page {
         const NONSENSE: i32 = -1;
         let is_accepted = |advice| {
             let page = (&raw const PAGE).cast_mut().cast();
-            // SAFETY: the page is whole, and nothing else is in it; in a child it then holds zeros, as it does in the beginning.
+            // SAFETY: the page is whole, and nothing else is in it; in a child it then holds zeros, as it does in the
+            // beginning.
             unsafe { libc::madvise(page, SIZE, advice) == 0 }
         };
         // SAFETY: no pointers.

@@ -21,10 +21,10 @@
  * the same. What is for people to read (eventsource_get_last_error and its like, eventsource_log_format) is cut at a
  * character. Of other texts (ids, URLs, methods) nothing is copied.
  * A refused setting keeps the client from starting until the same setting is set well or taken back: by NULL, by 0 bytes, or
- * by the function that removes it. Headers are told apart by their names. A refusal cannot be taken back if such a name was NULL
- * or not UTF-8, or if 16 others are kept already: then another client has to be made. Only EVENTSOURCE_ERR_STATE is not kept,
- * because it says nothing about the setting. So a program may ignore what setters return, and check eventsource_run alone.
- * Compilers warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
+ * by the function that removes it. Headers are told apart by their names. A refusal cannot be taken back if such a name was
+ * NULL or not UTF-8, or if 16 others are kept already: then another client has to be made. Only EVENTSOURCE_ERR_STATE is not
+ * kept, because it says nothing about the setting. So a program may ignore what setters return, and check eventsource_run
+ * alone. Compilers warn if a program ignores what another function returns: see EVENTSOURCE_NODISCARD.
  *
  * POINTERS. A string is UTF-8 and ends at its first NUL. A binding for a language whose strings may contain a NUL should refuse
  * such strings. The library copies all its inputs; user data is the only caller pointer that it keeps. NULL is refused with
@@ -32,9 +32,9 @@
  * Clients and runtimes may be freed while other threads call functions on them, or are about to: a call that comes too late
  * does nothing and returns EVENTSOURCE_ERR_FREED.
  * A struct that begins with `size` grows at its end in later versions. Before a program passes such a struct to the library, it
- * calls the struct's _init function, which sets `size` and the defaults. If the library fills the struct, the program passes its
- * sizeof. The library writes no more than that. If the program is newer than the library, the members that the library does not
- * know are set to zero.
+ * calls the struct's _init function, which sets `size` and the defaults. If the library fills the struct, the program passes
+ * its sizeof. The library writes no more than that. If the program is newer than the library, the members that the library does
+ * not know are set to zero.
  *
  * UNSET. NULL unsets a string, 0 bytes unset a blob, EVENTSOURCE_NO_LIMIT removes a limit of time or number. An unset string
  * or blob has its default. 0 is a value like others, or is refused: the description says which.
@@ -42,18 +42,18 @@
  * UNITS. Durations are milliseconds in int64_t, or microseconds if the name ends in _us; sizes are bytes in size_t;
  * enumerations and switches are int32_t.
  *
- * CALLBACKS. After eventsource_start, callbacks run on the library's threads, or where eventsource_dispatch_t says. The callbacks
- * of one client run one at a time, in the order of the stream, not always on the same thread. Callbacks of different clients run
- * at the same time. A payload and the text in it are valid until the callback returns. A callback may block. It then delays
- * its own stream (the server has to wait, through TCP). It delays no other stream, unless dispatch is inline or 1024 threads are
- * blocked.
+ * CALLBACKS. After eventsource_start, callbacks run on the library's threads, or where eventsource_dispatch_t says. The
+ * callbacks of one client run one at a time, in the order of the stream, not always on the same thread. Callbacks of different
+ * clients run at the same time. A payload and the text in it are valid until the callback returns. A callback may block. It
+ * then delays its own stream (the server has to wait, through TCP). It delays no other stream, unless dispatch is inline or
+ * 1024 threads are blocked.
  * A callback may call any function of the library. Functions that would wait (eventsource_run, eventsource_wait,
  * eventsource_runtime_dispatch) return EVENTSOURCE_ERR_IN_CALLBACK there. eventsource_free takes effect when the callback
  * returns. A callback may switch to another stack and call the library there. On the library's threads, a callback's stack has
  * 2 MiB.
- * A callback must return. If an exception leaves it, the process is aborted. Never longjmp out of a callback: the library counts
- * the callback as still running. Its thread then counts as inside a callback for ever. Its client or parser makes no more
- * callbacks and is never released. A thread that waits for the client's end hangs. If it was a log callback, a thread that
+ * A callback must return. If an exception leaves it, the process is aborted. Never longjmp out of a callback: the library
+ * counts the callback as still running. Its thread then counts as inside a callback for ever. Its client or parser makes no
+ * more callbacks and is never released. A thread that waits for the client's end hangs. If it was a log callback, a thread that
  * replaces it hangs. Everything else goes on, and the process can exit. longjmp to another thread, or to a function that has
  * returned, is undefined behaviour in C.
  *
@@ -128,7 +128,8 @@
  *     runtime_dispatch                                               yes      yes      waits     forked
  *     runtime_check, runtime_get_*                                   yes      yes      yes       forked
  *     parser_*                                                       yes      yes      yes       yes
- *     log_*, status_*, version, version_number, android_init         yes      yes      yes       yes
+ *     log_*, status_*, version, version_number, has_feature          yes      yes      yes       yes
+ *     android_init                                                   yes      yes      yes       yes
  *
  * DEFAULTS. What a new client has. Times are in milliseconds, sizes in bytes.
  *

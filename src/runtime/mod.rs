@@ -1,8 +1,8 @@
 //! The owned runtime: threads that run clients and nothing else, made when the first client starts and gone with the last
 //! reference.
 //!
-//! A run of a client is one future, callbacks included. The [`scheduler`] says which thread polls it and which one drives tokio's
-//! reactor meanwhile; this module has the threads that do so. Three ways of dispatch are one mechanism:
+//! A run of a client is one future, callbacks included. The [`scheduler`] says which thread polls it and which one drives
+//! tokio's reactor meanwhile; this module has the threads that do so. Three ways of dispatch are one mechanism:
 //!
 //! - isolated: a [`watchdog`] calls more threads in when callbacks block those that there are;
 //! - inline: it does not;

@@ -183,8 +183,8 @@ pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Join
     start(name, run)
 }
 
-/// Keeps the library's code in memory after dlclose, since threads may still be on their way out. Apple's linker has no flag for
-/// that; elsewhere build.rs sets it.
+/// Keeps the library's code in memory after dlclose, since threads may still be on their way out. Apple's linker has no flag
+/// for that; elsewhere build.rs sets it.
 #[cfg(target_vendor = "apple")]
 fn stay() {
     static ONCE: std::sync::Once = std::sync::Once::new();

@@ -23,13 +23,14 @@ use std::ffi::c_void;
 /// The app needs the class `org.rustls.platformverifier.CertificateVerifier`, from the Android library of the crate
 /// rustls-platform-verifier. docs/platforms.md says how the app gets it.
 ///
-/// The library keeps references to the Java virtual machine, to the context and to its class loader for the life of the process.
+/// The library keeps references to the Java virtual machine, to the context and to its class loader for the life of the
+/// process.
 ///
 /// @param env the calling thread's `JNIEnv *`; no Java exception may be pending
-/// @param context a local or global reference (`jobject`) to an `android.content.Context`, best the application's, because it is
-///        kept
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, or `ERR_TLS` if the class is missing or Java throws an exception, which is cleared. The
-///         log tells why
+/// @param context a local or global reference (`jobject`) to an `android.content.Context`, best the application's, because it
+///        is kept
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, or `ERR_TLS` if the class is missing or Java throws an exception, which is cleared.
+///         The log tells why
 ///
 /// Any thread that is attached to the Java virtual machine.
 ///

@@ -164,10 +164,10 @@ pub unsafe extern "C" fn eventsource_on_open(
 /// Sets the callback for documents: responses that are not event streams, but whose status would open one. With it set, such a
 /// response is a result and not `EVENTSOURCE_ERR_CONTENT_TYPE`. NULL removes it.
 ///
-/// Servers that answer either with an event stream or with JSON are meant, such as those of MCP's streamable HTTP. The response is
-/// read to its end; the callback is called once with all of it, and `on_open` is not. Then the client closes with
-/// `EVENTSOURCE_CLOSE_END_OF_STREAM`, in every mode. A document that is cut short is an error like a lost stream, and one
-/// that is larger than the event limit is `EVENTSOURCE_ERR_EVENT_TOO_LARGE`. Responses with an error status remain errors:
+/// Servers that answer either with an event stream or with JSON are meant, such as those of MCP's streamable HTTP. The response
+/// is read to its end; the callback is called once with all of it, and `on_open` is not. Then the client closes with
+/// `EVENTSOURCE_CLOSE_END_OF_STREAM`, in every mode. A document that is cut short is an error like a lost stream, and one that
+/// is larger than the event limit is `EVENTSOURCE_ERR_EVENT_TOO_LARGE`. Responses with an error status remain errors:
 /// `eventsource_set_max_error_body`. No response is a document if `eventsource_set_check_content_type` is 0.
 ///
 /// @param es the client

@@ -19,8 +19,8 @@ use std::time::Duration;
 /// Makes a client for a URL. Nothing is connected until `eventsource_start`.
 ///
 /// A URL that is refused is a refused setting, like any other: the client is made, but does not start until
-/// `eventsource_set_url` sets a URL that is accepted. `eventsource_check` and `eventsource_start` return why it was refused, and
-/// `eventsource_get_last_error` has the text. So a program need not look at what this function returns: if it is NULL, all
+/// `eventsource_set_url` sets a URL that is accepted. `eventsource_check` and `eventsource_start` return why it was refused,
+/// and `eventsource_get_last_error` has the text. So a program need not look at what this function returns: if it is NULL, all
 /// calls on it are refused with `ERR_NULL`.
 ///
 /// @param url as for `eventsource_set_url`
@@ -214,8 +214,8 @@ fn ended(status: eventsource_status_t, end: eventsource_status_t) -> eventsource
 /// client is another one, on its own time, and then `destroy`; for a client that does not run, `destroy` comes before this
 /// returns. The client stays valid until its `on_close` has returned.
 ///
-/// So never call it, outside callbacks, while holding a lock that one of the client's callbacks or `destroy` takes: the two would
-/// wait for each other for ever. Take the client out of the data that the lock protects, release the lock, then free.
+/// So never call it, outside callbacks, while holding a lock that one of the client's callbacks or `destroy` takes: the two
+/// would wait for each other for ever. Take the client out of the data that the lock protects, release the lock, then free.
 ///
 /// Other threads may be in any call on the client meanwhile; all of them that are in `eventsource_wait` return when
 /// `on_close` has returned, with `EVENTSOURCE_OK`.

@@ -202,8 +202,8 @@ impl From<End> for eventsource_result_t {
 /// @param es the client
 /// @param result is written
 /// @param size `sizeof *result`: no more than that is written, and members that only a newer library knows are zero
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_STATE` when the client has not ended
-///         yet
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_STATE` when the client has not
+///         ended yet
 ///
 /// Any thread, any time.
 ///

@@ -85,8 +85,8 @@ pub enum eventsource_log_kind_t {
     EVENTSOURCE_LOG_KIND_THREAD = 10,
     /// A bug of the library, caught.
     EVENTSOURCE_LOG_KIND_FAULT = 11,
-    /// An address or the default route has changed, or the system has been suspended. Such a record is about the process: it has
-    /// no client.
+    /// An address or the default route has changed, or the system has been suspended. Such a record is about the process: it
+    /// has no client.
     EVENTSOURCE_LOG_KIND_NETWORK = 12,
 }
 
@@ -103,17 +103,18 @@ pub struct eventsource_log_record_t {
     pub level: MaybeUninit<eventsource_log_level_t>,
     /// What happened.
     pub kind: MaybeUninit<eventsource_log_kind_t>,
-    /// The number of the client that the record is about, as `eventsource_get_number` gives it. A refused call on something else
-    /// is about the client in whose callback it was made. 0 if the record is about none.
+    /// The number of the client that the record is about, as `eventsource_get_number` gives it. A refused call on something
+    /// else is about the client in whose callback it was made. 0 if the record is about none.
     pub client: u64,
     /// The client's name, as `eventsource_set_name` gave it; empty if it has none.
     pub name: *const c_char,
     /// Bytes of `name`, without the NUL.
     pub name_len: usize,
-    /// The client's attempt, counted from 1 since the client was made, as `eventsource_stats_t` counts them; 0 before the first.
+    /// The client's attempt, counted from 1 since the client was made, as `eventsource_stats_t` counts them; 0 before the
+    /// first.
     pub attempt: u64,
-    /// The origin of the client's URL: scheme, host, and the port if it is not the scheme's own. Empty if there is no client, or
-    /// if its URL was refused.
+    /// The origin of the client's URL: scheme, host, and the port if it is not the scheme's own. Empty if there is no client,
+    /// or if its URL was refused.
     pub origin: *const c_char,
     /// Bytes of `origin`, without the NUL.
     pub origin_len: usize,
@@ -144,9 +145,9 @@ pub type eventsource_log_fn =
 /// @param level the most detailed level wanted
 /// @param fn the callback; NULL to log nowhere
 /// @param user passed to `fn` as it is; the library never reads what it points to
-/// @param destroy called exactly once with `user`: when the callback is replaced; before this returns if `fn` is NULL or `level` is
-///        `EVENTSOURCE_LOG_OFF`. It may call any function of the library. May be NULL. A callback that is never replaced is never
-///        destroyed.
+/// @param destroy called exactly once with `user`: when the callback is replaced; before this returns if `fn` is NULL or
+///        `level` is `EVENTSOURCE_LOG_OFF`. It may call any function of the library. May be NULL. A callback that is never
+///        replaced is never destroyed.
 /// @return `EVENTSOURCE_OK`; `ERR_VALUE` for a level that does not exist; `ERR_IN_CALLBACK` inside a log callback. If it is
 ///         refused, nothing changes and `user` stays the caller's.
 ///

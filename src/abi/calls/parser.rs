@@ -121,8 +121,8 @@ pub unsafe extern "C" fn eventsource_parser_options_init(
 
 /// Makes a parser.
 ///
-/// If the options are refused, the handle is made all the same. `eventsource_parser_check` and all other calls on it return why,
-/// and `eventsource_parser_get_last_error` has the text. It is freed like any other.
+/// If the options are refused, the handle is made all the same. `eventsource_parser_check` and all other calls on it return
+/// why, and `eventsource_parser_get_last_error` has the text. It is freed like any other.
 ///
 /// @param options copied; filled by `eventsource_parser_options_init`, and changed
 /// @return the parser, which the caller owns and gives to `eventsource_parser_free`; NULL only if there is no memory for it

@@ -71,8 +71,8 @@ pub struct eventsource_runtime_options_t {
     /// called if `eventsource_runtime_new` returns NULL, or refuses the options for their `size` or for members that it does
     /// not know: then `user` stays the caller's. May be NULL.
     pub destroy: eventsource_destroy_fn,
-    /// 1: measure how long each event takes from the read to its callback, for `latency_counts` of `eventsource_metrics_t`. It costs
-    /// a look at the clock for each event. 0, the default: do not.
+    /// 1: measure how long each event takes from the read to its callback, for `latency_counts` of `eventsource_metrics_t`. It
+    /// costs a look at the clock for each event. 0, the default: do not.
     pub measure_latency: i32,
 }
 
@@ -114,8 +114,8 @@ pub unsafe extern "C" fn eventsource_runtime_options_init(
 /// Makes a runtime and its threads. `eventsource_set_runtime` puts a client on it.
 ///
 /// If the options are refused, or the system refuses threads, the handle is made all the same. `eventsource_runtime_check`, all
-/// other calls on it and `eventsource_set_runtime` return why, and `eventsource_runtime_get_last_error` has the text. It is freed
-/// like any other.
+/// other calls on it and `eventsource_set_runtime` return why, and `eventsource_runtime_get_last_error` has the text. It is
+/// freed like any other.
 ///
 /// @param options copied; filled by `eventsource_runtime_options_init`, and changed. NULL for the defaults
 /// @return the runtime, which the caller owns and gives to `eventsource_runtime_free`; NULL only if there is no memory for it
@@ -246,9 +246,9 @@ unsafe fn read_options(
 
 /// Stops all clients of the runtime, ends its threads and releases it. NULL is fine.
 ///
-/// Outside callbacks it waits until each client's `on_close` has returned (with manual dispatch it calls them) and the runtime's
-/// threads have ended, `on_thread_stop` included. So never call it, outside callbacks, while holding a lock that a callback of
-/// any client of the runtime, a thread hook or a `destroy` takes: the two would wait for each other for ever.
+/// Outside callbacks it waits until each client's `on_close` has returned (with manual dispatch it calls them) and the
+/// runtime's threads have ended, `on_thread_stop` included. So never call it, outside callbacks, while holding a lock that a
+/// callback of any client of the runtime, a thread hook or a `destroy` takes: the two would wait for each other for ever.
 ///
 /// Inside a callback it returns at once, and the same happens later. With manual dispatch that is before the
 /// `eventsource_runtime_dispatch` that called the callback returns or, if the callback is another runtime's, in each client's
@@ -340,9 +340,9 @@ fn most_turns(max: i64) -> Result<NonZeroUsize, Refusal> {
 /// Tells which file descriptor is readable while callbacks are due, for `poll` and event loops. Only for manual dispatch.
 ///
 /// On Windows it is a SOCKET. `WSAPoll` and `select` wait for it as `poll` does. A loop that waits for handles, as with
-/// `WaitForMultipleObjects` or `MsgWaitForMultipleObjects`, ties it to an event object once: `WSAEventSelect(fd, event, FD_READ)`.
-/// When the event is signalled, reset it with `WSAEnumNetworkEvents` and then call `eventsource_runtime_dispatch` until it has
-/// run nothing: Windows signals the event anew only when callbacks become due after none was.
+/// `WaitForMultipleObjects` or `MsgWaitForMultipleObjects`, ties it to an event object once: `WSAEventSelect(fd, event,
+/// FD_READ)`. When the event is signalled, reset it with `WSAEnumNetworkEvents` and then call `eventsource_runtime_dispatch`
+/// until it has run nothing: Windows signals the event anew only when callbacks become due after none was.
 ///
 /// @param runtime the runtime
 /// @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
@@ -432,10 +432,10 @@ pub struct eventsource_metrics_t {
     /// The sum of all latencies, in nanoseconds; 0 unless the runtime's options have `measure_latency`.
     pub latency_sum_ns: u64,
     /// How many events had which latency: the time from the read that completed the event until the library handed it to the
-    /// client's callback. Callbacks that take long, pauses, and turns that wait to be dispatched make it long. `latency_counts[i]`
-    /// counts those of at most 4 to the power of i microseconds that no bucket before has; the last bucket counts all others.
-    /// With `on_events`, the time ends when the event is added to its batch. Zeros unless the runtime's options have
-    /// `measure_latency`.
+    /// client's callback. Callbacks that take long, pauses, and turns that wait to be dispatched make it long.
+    /// `latency_counts[i]` counts those of at most 4 to the power of i microseconds that no bucket before has; the last bucket
+    /// counts all others. With `on_events`, the time ends when the event is added to its batch. Zeros unless the runtime's
+    /// options have `measure_latency`.
     pub latency_counts: [u64; EVENTSOURCE_LATENCY_BUCKETS],
 }
 
@@ -470,11 +470,11 @@ impl From<Metrics> for eventsource_metrics_t {
     }
 }
 
-/// Tells what a runtime is doing, and what its clients have done, for monitoring: `examples-c/metrics.c` writes it as OpenMetrics
-/// text. Each number is exact, but they are read one after another, so they may be of slightly different moments.
+/// Tells what a runtime is doing, and what its clients have done, for monitoring: `examples-c/metrics.c` writes it as
+/// OpenMetrics text. Each number is exact, but they are read one after another, so they may be of slightly different moments.
 ///
-/// @param runtime the runtime; NULL for the one that the clients of the process share. That is made when a client starts, and goes
-///        with the last one: all numbers are 0 while there is none, and begin at 0 with the next
+/// @param runtime the runtime; NULL for the one that the clients of the process share. That is made when a client starts, and
+///        goes with the last one: all numbers are 0 while there is none, and begin at 0 with the next
 /// @param metrics is written
 /// @param size `sizeof *metrics`: no more than that is written, and members that only a newer library knows are zero
 /// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a `size` that no version has, `ERR_FORKED`, `ERR_FREED`

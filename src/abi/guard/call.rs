@@ -13,8 +13,8 @@ pub fn call(body: impl FnOnce() -> Result<(), Refusal>) -> eventsource_status_t 
     call_about(|_| body())
 }
 
-/// Runs the body of a call that may be on a client. If it refuses, it says on which, for the log, which is told when the body has
-/// let go of the client.
+/// Runs the body of a call that may be on a client. If it refuses, it says on which, for the log, which is told when the body
+/// has let go of the client.
 pub fn call_about(
     body: impl FnOnce(&mut Option<log::Client>) -> Result<(), Refusal>,
 ) -> eventsource_status_t {

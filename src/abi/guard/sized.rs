@@ -49,8 +49,8 @@ pub unsafe fn sized_read<T: Filled>(from: *const T, what: &str) -> Result<T, Ref
     }
 }
 
-/// Writes a struct of which the caller has so many bytes: as much as there is room for, and never more. What a newer caller's has
-/// beyond this version's becomes zero.
+/// Writes a struct of which the caller has so many bytes: as much as there is room for, and never more. What a newer caller's
+/// has beyond this version's becomes zero.
 ///
 /// # Safety
 /// `to` is NULL or points at `size` writable bytes.

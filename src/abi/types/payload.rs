@@ -248,8 +248,8 @@ pub struct eventsource_redirect_t {
     /// 1 if the redirect leads to another origin and the request has something that `EVENTSOURCE_REDIRECT_FOLLOW` does not send
     /// there: `Authorization`, `Cookie`, the URL's user and password, headers that hold secrets, a client certificate. Else 0.
     pub drops_credentials: i32,
-    /// 1 if the redirect leads to another origin and keeps the request's body, which `EVENTSOURCE_REDIRECT_FOLLOW` does not send
-    /// there. Else 0.
+    /// 1 if the redirect leads to another origin and keeps the request's body, which `EVENTSOURCE_REDIRECT_FOLLOW` does not
+    /// send there. Else 0.
     pub drops_body: i32,
     /// The URL that was requested, without user information and fragment. NUL-terminated.
     pub from: *const c_char,

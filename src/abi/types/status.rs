@@ -73,8 +73,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_CONTENT_TYPE = 41,
     /// The response has more than two content codings, or one in a build without codings.
     EVENTSOURCE_ERR_CONTENT_ENCODING = 42,
-    /// A redirect has no usable `Location` or two different ones, or leads from https to http; or `on_redirect` refused it; or it
-    /// would take the request's body to another origin, and `on_redirect` did not say so.
+    /// A redirect has no usable `Location` or two different ones, or leads from https to http; or `on_redirect` refused it; or
+    /// it would take the request's body to another origin, and `on_redirect` did not say so.
     EVENTSOURCE_ERR_REDIRECT = 43,
     /// More redirects than allowed.
     EVENTSOURCE_ERR_TOO_MANY_REDIRECTS = 44,
@@ -82,7 +82,8 @@ pub enum eventsource_status_t {
     EVENTSOURCE_ERR_EVENT_TOO_LARGE = 45,
     /// The proxy cannot be reached, or refuses, or does not speak its protocol.
     EVENTSOURCE_ERR_PROXY = 46,
-    /// The server's certificate is not trusted. For example, it has expired, has another name, or comes from an unknown authority.
+    /// The server's certificate is not trusted. For example, it has expired, has another name, or comes from an unknown
+    /// authority.
     EVENTSOURCE_ERR_CERTIFICATE = 47,
     /// The response's content does not follow its content coding, or decodes to far more bytes than it has.
     EVENTSOURCE_ERR_DECODING = 48,

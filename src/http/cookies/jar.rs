@@ -515,7 +515,11 @@ mod tests {
         }
         // Such a file by curl.
         again
-            .add("# Netscape HTTP Cookie File\n\n#HttpOnly_.c.example\tTRUE\t/\tFALSE\t0\tn\tv\nd.example\tFALSE\t/\tTRUE\t1\told\tv\n")
+            .add(concat!(
+                "# Netscape HTTP Cookie File\n\n",
+                "#HttpOnly_.c.example\tTRUE\t/\tFALSE\t0\tn\tv\n",
+                "d.example\tFALSE\t/\tTRUE\t1\told\tv\n",
+            ))
             .expect("cookies");
         assert_eq!(sent(&again, "http://www.c.example/"), "n=v");
         assert_eq!(sent(&again, "https://d.example/"), "");

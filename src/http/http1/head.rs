@@ -149,8 +149,8 @@ fn parse(bytes: &[u8], lines: usize) -> Result<Option<(Head, usize)>, Error> {
     reserved.map_err(|_| Error::no_memory())?;
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()
-        // Some servers fold fields still, and a client takes the fold for a space (RFC 9112, section 5.2). By default, an error.
-        // All else stays strict: what else httparse could let pass is what requests are smuggled by.
+        // Some servers fold fields still, and a client takes the fold for a space (RFC 9112, section 5.2). By default, an
+        // error. All else stays strict: what else httparse could let pass is what requests are smuggled by.
         .allow_obsolete_multiline_headers_in_responses(true)
         .parse_response_with_uninit_headers(&mut response, bytes, fields.spare_capacity_mut())
         .map_err(|error| match error {

@@ -315,8 +315,8 @@ impl Request {
         Ok(())
     }
 
-    /// Sets `Last-Event-ID`, or removes it for an empty id. An id that is refused is not sent, and none other in its place: more
-    /// can come in an event's id than can go out again.
+    /// Sets `Last-Event-ID`, or removes it for an empty id. An id that is refused is not sent, and none other in its place:
+    /// more can come in an event's id than can go out again.
     pub fn set_last_event_id(&mut self, id: &str) -> Result<(), Invalid> {
         self.last_event_id = None;
         let refuse = |message| Err(Invalid::new(InvalidKind::Value, message));

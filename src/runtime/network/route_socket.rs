@@ -1,5 +1,5 @@
-//! macOS, iOS and FreeBSD: the routing socket (route(4)) tells that something has changed, and no more of that is looked at than
-//! its kind. Nothing tells that the system has woken; but a system that wakes has something to say of its interfaces.
+//! macOS, iOS and FreeBSD: the routing socket (route(4)) tells that something has changed, and no more of that is looked at
+//! than its kind. Nothing tells that the system has woken; but a system that wakes has something to say of its interfaces.
 
 use super::source::Source;
 use std::io;

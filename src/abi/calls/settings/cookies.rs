@@ -24,13 +24,13 @@ fn jar_of(client: &Client, or: eventsource_status_t) -> Result<Jar, Refusal> {
 
 /// Sets whether the client keeps the cookies that servers set, and sends them back by the rules of RFC 6265. Default: 0.
 ///
-/// Every response counts, also a redirect, such as that of a login, and an error. Cookies go by domain, path and `Secure`, not by
-/// origin: to another host only if the server has said so with `Domain`. A domain of one label, such as `com`, is refused; the
-/// library has no list of public suffixes, so a server of `a.co.uk` can set cookies for all of `co.uk`. Share no jar among
+/// Every response counts, also a redirect, such as that of a login, and an error. Cookies go by domain, path and `Secure`, not
+/// by origin: to another host only if the server has said so with `Domain`. A domain of one label, such as `com`, is refused;
+/// the library has no list of public suffixes, so a server of `a.co.uk` can set cookies for all of `co.uk`. Share no jar among
 /// clients that do not trust each other's servers. A host with a zone (`eventsource_set_url`) gets no cookies.
 ///
-/// `on_request` sees the header `Cookie` that is about to be sent. A header `Cookie` that the program sets is sent in its place;
-/// to remove the header in `on_request` sends none.
+/// `on_request` sees the header `Cookie` that is about to be sent. A header `Cookie` that the program sets is sent in its
+/// place. If `on_request` removes the header, none is sent to that URL; redirects get theirs.
 ///
 /// A jar is in memory only: `eventsource_get_cookies` and `eventsource_add_cookies` read and fill it. It holds 1000 cookies, 50
 /// of each domain, of at most 5120 bytes with their attributes; what comes beyond that is dropped, and the log says so at
@@ -68,7 +68,8 @@ pub unsafe extern "C" fn eventsource_set_cookies(
 ///
 /// @param es the client
 /// @param other a client that keeps cookies; it may run, and be freed before this one
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` if the other keeps no cookies, `ERR_STATE` while the client runs, `ERR_FREED`
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` if the other keeps no cookies, `ERR_STATE` while the client runs,
+///         `ERR_FREED`
 ///
 /// Any thread, while the client does not run.
 ///
@@ -92,8 +93,8 @@ pub unsafe extern "C" fn eventsource_share_cookies(
 ///
 /// @param es the client, which keeps cookies
 /// @param cookies as `eventsource_get_cookies` writes them, copied
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a text that has another format, holds a cookie that no server
-///         could have set, or is too much for the jar, `ERR_STATE` if the client keeps no cookies
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_UTF8`, `ERR_VALUE` for a text that has another format, holds a cookie that no
+///         server could have set, or is too much for the jar, `ERR_STATE` if the client keeps no cookies
 ///
 /// Any thread, any time, also while the client runs.
 ///
@@ -115,15 +116,15 @@ pub unsafe extern "C" fn eventsource_add_cookies(
 /// secrets.
 ///
 /// The format is that of Netscape's `cookies.txt`, which curl reads and writes, too: a line for each cookie, of seven fields
-/// with TABs between them. They are the domain, `TRUE` if hosts below it get the cookie, the path, `TRUE` if it is sent over TLS
-/// only, the time at which it expires in seconds since 1970 or 0, the name and the value.
+/// with TABs between them. They are the domain, `TRUE` if hosts below it get the cookie, the path, `TRUE` if it is sent over
+/// TLS only, the time at which it expires in seconds since 1970 or 0, the name and the value.
 ///
 /// @param es the client, which keeps cookies
 /// @param buffer receives the text and a NUL; may be NULL when `capacity` is 0
 /// @param capacity bytes of `buffer`
 /// @param len receives the text's bytes without the NUL, also with `ERR_BUFFER`; may be NULL
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: nothing is copied, `ERR_STATE` if the
-///         client keeps no cookies
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_BUFFER` when the text and the NUL do not fit: nothing is copied, `ERR_STATE` if
+///         the client keeps no cookies
 ///
 /// Any thread, any time.
 ///

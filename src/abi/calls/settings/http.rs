@@ -49,8 +49,8 @@ enumeration!(eventsource_http_t {
 ///
 /// @param es the client
 /// @param version the version
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_UNSUPPORTED` for HTTP/2 in a build without
-///         it, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE` for a version that is none, `ERR_UNSUPPORTED` for HTTP/2 in a build
+///         without it, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///

@@ -90,8 +90,8 @@ pub unsafe extern "C" fn eventsource_set_read_timeout(
 
 /// Sets how long the stream may go without an event. The stream fails with `EVENTSOURCE_ERR_EVENT_TIMEOUT`, which is retried,
 /// if no event is complete for this long, counted from `on_open`, and from the last event on. Comments, heartbeats and events
-/// without data do not count as events: set it for a server that keeps sending those after it has lost its source. Time in which
-/// the client is paused does not count, nor does the time of a callback for events. Default: `EVENTSOURCE_NO_LIMIT`.
+/// without data do not count as events: set it for a server that keeps sending those after it has lost its source. Time in
+/// which the client is paused does not count, nor does the time of a callback for events. Default: `EVENTSOURCE_NO_LIMIT`.
 ///
 /// @param es the client
 /// @param timeout_ms milliseconds, at least 1; `EVENTSOURCE_NO_LIMIT` for no limit
@@ -194,8 +194,8 @@ pub unsafe extern "C" fn eventsource_set_max_error_body(
 /// Sets the event that ends the stream, by its data: `"[DONE]"` for most language models. When it comes, the client closes with
 /// `EVENTSOURCE_CLOSE_END_OF_STREAM`, in every mode, whatever the server does next; the event itself is not delivered.
 ///
-/// This tells a complete stream from one that was cut: an end without the marker is `EVENTSOURCE_ERR_END_OF_STREAM`, also if the
-/// server ended the response as HTTP wants it. It is final or retried as the mode says. Default: none.
+/// This tells a complete stream from one that was cut: an end without the marker is `EVENTSOURCE_ERR_END_OF_STREAM`, also if
+/// the server ended the response as HTTP wants it. It is final or retried as the mode says. Default: none.
 ///
 /// @param es the client
 /// @param data the whole data of the event, copied; not empty, without CR. NULL for none

@@ -140,8 +140,8 @@ pub unsafe extern "C" fn eventsource_set_watch_network(
 }
 
 /// Makes every connection through one network interface or from one local address, as curl's `--interface`; those to a proxy,
-/// too. Default: what the system's routes say. It does not apply to Unix sockets. With an interface, a URL may have a link-local
-/// IPv6 address without a zone, `http://[fe80::1]/`; `eventsource_set_url` says how a URL has one.
+/// too. Default: what the system's routes say. It does not apply to Unix sockets. With an interface, a URL may have a
+/// link-local IPv6 address without a zone, `http://[fe80::1]/`; `eventsource_set_url` says how a URL has one.
 ///
 /// If there is no such interface or address when the client connects, or the server has no address of the local address's
 /// family, the attempt fails with `ERR_CONNECT` and is retried as others are.

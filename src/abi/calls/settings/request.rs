@@ -37,10 +37,11 @@ unsafe fn header(
 /// of more than 253 bytes, more than 65,534 bytes in all, a port that is 0 or more than 65535, a zone where none can be.
 /// `eventsource_get_last_error` says what is wrong with it, and what would be right.
 ///
-/// A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it: `http://[fe80::1%25eth0]/`. The
-/// zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin and of the URL as callbacks see
-/// it; it is never sent. A redirect to a link-local address stays in the zone; one that names a zone is an error. Such a
-/// host is not reached through a proxy: unless it is excepted (`eventsource_set_no_proxy`), the attempt fails with `ERR_PROXY`.
+/// A link-local IPv6 address may have a zone, the interface that leads to it, as RFC 6874 writes it:
+/// `http://[fe80::1%25eth0]/`. The zone is a name, on Windows only a number, and need not exist yet. It is a part of the origin
+/// and of the URL as callbacks see it; it is never sent. A redirect to a link-local address stays in the zone; one that names a
+/// zone is an error. Such a host is not reached through a proxy: unless it is excepted (`eventsource_set_no_proxy`), the
+/// attempt fails with `ERR_PROXY`.
 ///
 /// If its origin differs from that of the URL before, what was set for that origin is removed, as for a redirect: headers that
 /// hold secrets, `Authorization`, `Cookie`, and `Host`. So set the URL first.
@@ -189,7 +190,8 @@ pub unsafe extern "C" fn eventsource_set_sensitive_header(
 }
 
 /// Removes the request headers of a name, those that the library sends by itself included, such as `Accept`. There need not be
-/// any. It also takes back an `eventsource_set_header` of that name that was refused. A refusal of this call itself is not kept.
+/// any. It also takes back an `eventsource_set_header` of that name that was refused. A refusal of this call itself is not
+/// kept.
 ///
 /// @param es the client
 /// @param name an HTTP field name
@@ -287,8 +289,8 @@ pub unsafe extern "C" fn eventsource_set_compression(
     }
 }
 
-/// Sets how the client reconnects to a stream that a POST or another method opened. Default: 0, every attempt sends the method and
-/// the body that were set, and unless `eventsource_set_mode` says otherwise there is only one.
+/// Sets how the client reconnects to a stream that a POST or another method opened. Default: 0, every attempt sends the method
+/// and the body that were set, and unless `eventsource_set_mode` says otherwise there is only one.
 ///
 /// With 1 that holds until the stream has been open once since the start; each later attempt is a GET of the same URL, with
 /// `Last-Event-ID` if there is one, and without body and `Content-…` headers. So a request that starts something is not

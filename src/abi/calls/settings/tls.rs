@@ -123,9 +123,10 @@ pub unsafe extern "C" fn eventsource_set_ca_file(
 /// trusted. Default: 0.
 ///
 /// @param es the client
-/// @param exclusive 1: trust only the authorities that are set here; without any, no server is trusted. 0: trust them in addition to
-///        the operating system's
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+/// @param exclusive 1: trust only the authorities that are set here; without any, no server is trusted. 0: trust them in
+///        addition to the operating system's
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client
+///         runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -254,7 +255,8 @@ pub unsafe extern "C" fn eventsource_set_pinned_keys(
 ///
 /// @param es the client
 /// @param version the version
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client
+///         runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -311,7 +313,8 @@ pub unsafe extern "C" fn eventsource_set_server_name(
 ///
 /// @param es the client
 /// @param skip 1: verify nothing; 0: verify (default)
-/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+/// @return `EVENTSOURCE_OK`; `ERR_NULL`, `ERR_VALUE`, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client
+///         runs
 ///
 /// Any thread, while the client does not run.
 ///
@@ -330,19 +333,20 @@ pub unsafe extern "C" fn eventsource_set_insecure_skip_verification(
     }
 }
 
-/// Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has captured
-/// of them: one line for each secret, in the format of NSS. Whoever reads the file can read these connections, credentials
-/// included: for debugging only. Default: none. The library does not look at the environment variable `SSLKEYLOGFILE`; a program
-/// that wants to passes its value.
+/// Writes the secrets of the client's TLS connections to a file, so that a tool such as Wireshark can decrypt what it has
+/// captured of them: one line for each secret, in the format of NSS. Whoever reads the file can read these connections,
+/// credentials included: for debugging only. Default: none. The library does not look at the environment variable
+/// `SSLKEYLOGFILE`; a program that wants to heed it passes its value.
 ///
-/// Connections to servers and to https proxies write. They are shared only among clients with the same file. The file is opened now,
-/// to append to it, and stays open until no client has it. A line that cannot be written is missing; the log has a warning.
+/// Connections to servers and to https proxies write. They are shared only among clients with the same file. The file is opened
+/// now, to append to it, and stays open until no client has it. A line that cannot be written is missing; the log has a
+/// warning.
 ///
 /// @param es the client
-/// @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user whom
-///        the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
-/// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use it,
-///         `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
+/// @param path the file, which is made with the mode 0600 if there is none. It must be a regular file that belongs to the user
+///        whom the process runs as, and nobody else may read or write it (not checked on Windows). NULL for none
+/// @return `EVENTSOURCE_OK`; `ERR_NULL` for the client, `ERR_UTF8`, `ERR_VALUE` if the file cannot be opened or others may use
+///         it, `ERR_UNSUPPORTED` in a build without TLS, `ERR_STATE` while the client runs
 ///
 /// Any thread, while the client does not run.
 ///
