@@ -12,12 +12,15 @@ use std::io::{self, Write as _};
 #[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A file of lines in the format of NSS, open for as long as a policy has it.
 #[derive(Debug)]
 pub struct KeyLog {
     file: File,
     identity: Identity,
+    /// The last line could not be written, or only a part of it, as when the disk is full.
+    is_cut: AtomicBool,
 }
 
 /// What tells a file from others: also from one that had the same path before.
@@ -66,7 +69,11 @@ fn open(path: &Path) -> io::Result<KeyLog> {
         #[cfg(unix)]
         number: (about.dev(), about.ino()),
     };
-    Ok(KeyLog { file, identity })
+    Ok(KeyLog {
+        file,
+        identity,
+        is_cut: AtomicBool::new(false),
+    })
 }
 
 /// What is no file is not waited for.
@@ -100,7 +107,10 @@ fn others_may_use(_file: &Metadata) -> bool {
 impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         // In one write, so that no line of another connection comes between.
-        let mut line = String::from(label);
+        let mut line = match self.is_cut.swap(false, Ordering::Relaxed) {
+            true => format!("\n{label}"),
+            false => String::from(label),
+        };
         for bytes in [client_random, secret] {
             line.push(' ');
             for byte in bytes {
@@ -109,6 +119,7 @@ impl rustls::KeyLog for KeyLog {
         }
         line.push('\n');
         if let Err(error) = (&self.file).write_all(line.as_bytes()) {
+            self.is_cut.store(true, Ordering::Relaxed);
             let text = format_args!("the key log lacks a line: {error}");
             log::write(Level::Warning, Kind::Tls, text);
         }
@@ -119,7 +130,7 @@ impl rustls::KeyLog for KeyLog {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
-    use std::{env, fs, process};
+    use std::{env, fs, mem, process};
 
     fn temporary(name: &str) -> PathBuf {
         env::temp_dir().join(format!("eventsource-{}-{name}", process::id()))
@@ -163,5 +174,23 @@ mod tests {
             text,
             "CLIENT_RANDOM 00ab 01ff\nSERVER_TRAFFIC_SECRET_0 00ab 01ff\n"
         );
+    }
+
+    #[test]
+    fn a_line_that_is_cut_spoils_no_other() {
+        let path = temporary("cut");
+        let mut keys = KeyLog::open(&path).expect("a file");
+        let log = |keys: &KeyLog| rustls::KeyLog::log(keys, "CLIENT_RANDOM", &[0], &[1]);
+        // As on a full disk: a part of the line, and an error.
+        fs::write(&path, "CLIENT_RAN").expect("a part");
+        let writable = mem::replace(&mut keys.file, File::open(&path).expect("it is there"));
+        log(&keys);
+        keys.file = writable;
+        log(&keys);
+        log(&keys);
+        let text = fs::read_to_string(&path).expect("lines");
+        fs::remove_file(&path).expect("it is there");
+        let line = "CLIENT_RANDOM 00 01\n";
+        assert_eq!(text, format!("CLIENT_RAN\n{line}{line}"));
     }
 }

@@ -4,6 +4,7 @@ key_log.py PROGRAM OPENSSL
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,15 +18,21 @@ def lines(file):
     return {line for line in file.read_text().splitlines() if line and not line.startswith("#")}
 
 
-def tail(port, **environment):
-    """What the command prints, and its exit status."""
-    command = [program, "tail", "--once", "--data-only", "--insecure", f"https://localhost:{port}/answer"]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, timeout=60)
+def tail(port, before=None, **environment):
+    """What the command prints, and its exit status. `before` is called in its process."""
+    command = [program, "tail", "-v", "--once", "--data-only", "--insecure", f"https://localhost:{port}/answer"]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, env=environment, capture_output=True, timeout=60, preexec_fn=before)
+
+
+def allow_no_file():
+    """To write a file is an error, as on a full disk, and a signal besides that ends who does not block it."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def check(folder, version):
     server, client = Path(folder, f"server{version}"), Path(folder, f"client{version}")
-    command = [openssl, "s_server", "-HTTP", version, "-accept", "127.0.0.1:0", "-naccept", "2", "-keylogfile", server]
+    command = [openssl, "s_server", "-HTTP", version, "-accept", "127.0.0.1:0", "-naccept", "3", "-keylogfile", server]
     command += ["-cert", "cert.pem", "-key", "key.pem"]
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -38,6 +45,10 @@ def check(folder, version):
             # Without it, nothing is added.
             done = tail(port, SSLKEYLOGFILE="")
             assert (done.returncode, done.stdout) == (0, b"1\n"), done
+            # Where the file cannot be written, the stream goes on.
+            done = tail(port, allow_no_file, SSLKEYLOGFILE=str(client))
+            assert (done.returncode, done.stdout) == (0, b"1\n"), done
+            assert b"the key log lacks a line" in done.stderr, done
             process.wait(timeout=60)
         finally:
             process.kill()
