@@ -50,8 +50,11 @@ func NewRuntime(options RuntimeOptions) (*Runtime, error) {
 	if options.Inline {
 		dispatch = C.EVENTSOURCE_DISPATCH_INLINE
 	}
-	r := &Runtime{c: C.eventsource_go_runtime(dispatch, C.int32_t(options.Threads), name,
-		toSwitch(options.MeasureLatency))}
+	measure := C.int32_t(0)
+	if options.MeasureLatency {
+		measure = 1
+	}
+	r := &Runtime{c: C.eventsource_go_runtime(dispatch, C.int32_t(options.Threads), name, measure)}
 	if r.c == nil {
 		return nil, asError(C.EVENTSOURCE_ERR_MEMORY)
 	}

@@ -503,6 +503,11 @@ void the_runtime_is_that_which_was_set_and_its_threads_have_its_name() {
 #endif
 }
 
+void the_parts_that_the_library_has_are_told_by_name() {
+    CHECK(eventsource::has_feature("tls"));
+    CHECK(!eventsource::has_feature("carrier pigeons"));
+}
+
 void a_runtime_tells_what_its_clients_have_done_and_measures_if_asked() {
     for (const bool measures : {true, false}) {
         eventsource::runtime_options options;
@@ -602,6 +607,7 @@ int main(int argc, char **argv) {
         TEST(the_network_is_watched_unless_that_is_off),
         TEST(threads_and_dispatch_reach_the_runtime),
         TEST(the_runtime_is_that_which_was_set_and_its_threads_have_its_name),
+        TEST(the_parts_that_the_library_has_are_told_by_name),
         TEST(a_runtime_tells_what_its_clients_have_done_and_measures_if_asked),
         TEST(dispatch_runs_no_more_turns_than_were_asked_for),
         TEST(the_limit_of_a_parser_is_that_which_was_set),

@@ -898,7 +898,6 @@ void names_and_versions_are_the_librarys() {
     CHECK(eventsource::status_name(EVENTSOURCE_ERR_URL) == "EVENTSOURCE_ERR_URL");
     CHECK(eventsource::version() == eventsource_version());
     CHECK_NUMBER(eventsource::version_number(), eventsource_version_number());
-    CHECK(eventsource::has_feature("tls") && !eventsource::has_feature("carrier pigeons"));
 }
 
 } // namespace

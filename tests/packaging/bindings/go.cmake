@@ -51,8 +51,21 @@ func planted(name string) bool { return os.Getenv(\"PLANTED\") == name }
 ")
 set(faults "${CMAKE_CURRENT_LIST_DIR}/go-faults.txt")
 set(checks "${CMAKE_CURRENT_LIST_DIR}/../checks")
-run(${CMAKE_COMMAND} -D "ORIGINAL=${BINDING}/options.go" -D "COPY=${planted}/options.go" -D "FAULTS=${faults}"
-    -D "FORM=if planted(\"{name}\") { {fault} } else { {right} }" -P "${checks}/Plant.cmake")
+file(STRINGS "${faults}" lines)
+set(source "")
+foreach(line IN LISTS lines)
+    if(line MATCHES "^# ([a-z]+\\.go)$")
+        set(source "${CMAKE_MATCH_1}")
+        list(APPEND sources_with_faults "${source}")
+        file(WRITE "${WORK}/faults-of-${source}" "")
+    elseif(source AND line)
+        file(APPEND "${WORK}/faults-of-${source}" "${line}\n")
+    endif()
+endforeach()
+foreach(source IN LISTS sources_with_faults)
+    run(${CMAKE_COMMAND} -D "ORIGINAL=${BINDING}/${source}" -D "COPY=${planted}/${source}" -D "FAULTS=${WORK}/faults-of-${source}"
+        -D "FORM=if planted(\"{name}\") { {fault} } else { {right} }" -P "${checks}/Plant.cmake")
+endforeach()
 run(${CMAKE_COMMAND} -E chdir "${planted}" "${GO}" test -c -o planted .)
 run(${CMAKE_COMMAND} -D "FAULTS=${faults}" -P "${checks}/Planted.cmake" --
     "${SERVER}" --for 300 --run -- "${planted}/planted" -server {url} -test.timeout 60s -test.run)
