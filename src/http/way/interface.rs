@@ -30,10 +30,10 @@ impl Interface {
     }
 
     fn named(name: &str) -> Result<Interface, &'static str> {
+        check_name(name)?;
         if cfg!(not(any(target_os = "linux", target_os = "android"))) {
             return Err("this system binds to addresses only");
         }
-        check_name(name)?;
         Ok(Interface::Name(name.into()))
     }
 

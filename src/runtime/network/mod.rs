@@ -13,11 +13,25 @@ mod netlink;
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 mod route_socket;
 mod source;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd"
+)))]
+mod unwatched;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use linux::System;
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 use route_socket::System;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd"
+)))]
+use unwatched::System;
 
 pub use source::Change;
 
@@ -37,28 +51,11 @@ const PACE: Duration = Duration::from_secs(1);
 const NAP: Duration = Duration::from_secs(1);
 
 /// Tells of changes until the source fails, which it may not do at all. Fails at once where there is nothing to watch.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd"
-))]
 pub async fn watch(tell: impl FnMut(Change)) -> io::Error {
     match System::new() {
         Ok(system) => follow(system, tell).await,
         Err(error) => error,
     }
-}
-
-/// On other systems nothing is watched.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd"
-)))]
-pub async fn watch(_: impl FnMut(Change)) -> io::Error {
-    io::ErrorKind::Unsupported.into()
 }
 
 async fn follow(mut source: impl Source, mut tell: impl FnMut(Change)) -> io::Error {

@@ -460,6 +460,11 @@ static void a_path_that_no_socket_can_have_is_refused(void) {
     REFUSED(es, eventsource_set_unix_socket(es, "\xFF"), EVENTSOURCE_ERR_UTF8, "UTF-8");
     CHECK_STATUS(eventsource_set_unix_socket(es, "does/not/exist"), EVENTSOURCE_OK);
     REFUSED(es, eventsource_set_unix_socket(es, ""), EVENTSOURCE_ERR_VALUE, "empty");
+    eventsource_free(es);
+}
+
+static void a_bad_interface_is_refused(void) {
+    eventsource_t *es = new_client();
     REFUSED(es, eventsource_set_interface(es, ""), EVENTSOURCE_ERR_VALUE, "empty");
     REFUSED(es, eventsource_set_interface(es, "a/b"), EVENTSOURCE_ERR_VALUE, "interface");
     REFUSED(es, eventsource_set_interface(es, "host!eth0"), EVENTSOURCE_ERR_VALUE, "address");
@@ -546,6 +551,13 @@ static const char CERTIFICATE[] =
     "uYpFFuuNX0oCIQC2KtIqGSPOEaMyBnhUAb5jfaajCu6JUAckL/h63APzwg==\n"
     "-----END CERTIFICATE-----\n";
 
+/* A device, and what is said of it. Of Windows' devices, the system itself says that it cannot tell about them. */
+#ifdef _WIN32
+static const char DEVICE[] = "NUL", NO_FILE[] = "os error";
+#else
+static const char DEVICE[] = "/dev/null", NO_FILE[] = "not a regular file";
+#endif
+
 static void pem_without_a_usable_certificate_is_refused(void) {
     static const char EMPTY[] = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
     static const char DAMAGED[] = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
@@ -557,10 +569,10 @@ static void pem_without_a_usable_certificate_is_refused(void) {
     REFUSED(es, eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE / 2), EVENTSOURCE_ERR_PEM, "PEM");
     CHECK_STATUS(eventsource_set_ca_pem(es, CERTIFICATE, sizeof CERTIFICATE - 1), EVENTSOURCE_OK);
     REFUSED(es, eventsource_set_ca_file(es, "/there/is/none"), EVENTSOURCE_ERR_PEM, "cannot read /there/is/none: ");
-    REFUSED(es, eventsource_set_ca_file(es, "/dev/null"), EVENTSOURCE_ERR_PEM, "not a regular file");
+    REFUSED(es, eventsource_set_ca_file(es, DEVICE), EVENTSOURCE_ERR_PEM, NO_FILE);
     REFUSED(es, eventsource_set_ca_file(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
     REFUSED(es, eventsource_set_key_log_file(es, "/there/is/none"), EVENTSOURCE_ERR_VALUE, "/there/is/none cannot be used: ");
-    REFUSED(es, eventsource_set_key_log_file(es, "/dev/null"), EVENTSOURCE_ERR_VALUE, "not a regular file");
+    REFUSED(es, eventsource_set_key_log_file(es, DEVICE), EVENTSOURCE_ERR_VALUE, NO_FILE);
     REFUSED(es, eventsource_set_key_log_file(es, BAD_UTF8), EVENTSOURCE_ERR_UTF8, "UTF-8");
     eventsource_free(es);
 }
@@ -572,7 +584,7 @@ static void a_client_certificate_without_its_key_is_refused(void) {
     REFUSED(es, eventsource_set_client_cert_pem(es, CERTIFICATE, len, "a", 1), EVENTSOURCE_ERR_PEM, "no private key");
     REFUSED(es, eventsource_set_client_cert_pem(es, NULL, 0, "a", 1), EVENTSOURCE_ERR_PEM, "no private key");
     REFUSED(es, eventsource_set_client_cert_file(es, "/no/such", NULL), EVENTSOURCE_ERR_PEM, "cannot read /no/such: ");
-    REFUSED(es, eventsource_set_client_cert_file(es, "/dev/null", NULL), EVENTSOURCE_ERR_PEM, "not a regular file");
+    REFUSED(es, eventsource_set_client_cert_file(es, DEVICE, NULL), EVENTSOURCE_ERR_PEM, NO_FILE);
     REFUSED(es, eventsource_set_client_cert_file(es, __FILE__, "/no/such"), EVENTSOURCE_ERR_PEM, "cannot read /no/such: ");
     REFUSED(es, eventsource_set_client_cert_file(es, __FILE__, NULL), EVENTSOURCE_ERR_PEM, "no private key");
     REFUSED(es, eventsource_set_client_cert_file(es, BAD_UTF8, NULL), EVENTSOURCE_ERR_UTF8, "UTF-8");
@@ -1190,6 +1202,7 @@ CHECK_MAIN(TEST(every_function_refuses_a_client_that_is_null),
            TEST(basic_auth_refuses_a_colon_in_the_user_and_control_characters),
            TEST(a_bad_proxy_is_refused_and_its_credentials_are_not_quoted),
            TEST(a_path_that_no_socket_can_have_is_refused),
+           TEST(a_bad_interface_is_refused),
            TEST(cookies_that_no_server_could_have_set_are_refused_and_need_a_jar),
            TEST(a_zone_that_no_connection_could_heed_is_refused),
            TEST(a_bad_place_for_a_host_is_refused),

@@ -51,6 +51,9 @@ static char *child_program; /* this program's file */
 
 static inline int child_play(const char *url, const char *name, const role_t *roles, size_t count) {
     check_begin(url);
+#ifdef _WIN32
+    _setmode(STDOUT_FILENO, _O_BINARY); /* lines end as they are written */
+#endif
     for (size_t i = 0; i < count; i++) {
         if (strcmp(roles[i].name, name) == 0) return roles[i].play();
     }

@@ -236,7 +236,7 @@ static int32_t hold(recorder_t *r, kind_t kind, const void *payload) {
 static void *free_held(void *argument) {
     recorder_t *r = argument;
     held_t *held = r->pointer;
-    int thread = open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
+    int thread = open_state_of_this_thread();
     pthread_mutex_lock(&held->gate.mutex);
     held->thread = thread;
     pthread_mutex_unlock(&held->gate.mutex);
@@ -249,15 +249,10 @@ static void *free_held(void *argument) {
 
 /* Whether the thread that frees has begun and waits, or is through. */
 static int is_waiting(held_t *held) {
-    char stat[512] = "";
     pthread_mutex_lock(&held->gate.mutex);
     int thread = held->thread, freed = held->freed;
     pthread_mutex_unlock(&held->gate.mutex);
-    if (thread == 0 || freed) return freed;
-    if (thread < 0) return 1;
-    if (pread(thread, stat, sizeof stat - 1, 0) <= 0) return 1;
-    const char *name_end = strrchr(stat, ')');
-    return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
+    return thread == 0 || freed ? freed : thread_waits(thread);
 }
 
 static void check_held(kind_t kind, int stop_first) {

@@ -46,10 +46,17 @@ static int32_t check_thread_name(recorder_t *r, kind_t kind, const void *payload
     return EVENTSOURCE_DECISION_DEFAULT;
 }
 
+/* Linux keeps 15 bytes of a thread's name. */
+#ifdef _WIN32
+static const char LONG_NAME[] = "threads-of-the-feed-reader";
+#else
+static const char LONG_NAME[] = "threads-of-the-";
+#endif
+
 static void the_threads_of_a_runtime_are_named_as_asked(void) {
     static const struct {
         const char *asked, *name;
-    } NAMES[] = {{NULL, "eventsource"}, {"feeds", "feeds"}, {"threads-of-the-feed-reader", "threads-of-the-"}};
+    } NAMES[] = {{NULL, "eventsource"}, {"feeds", "feeds"}, {"threads-of-the-feed-reader", LONG_NAME}};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         char name[64];
         eventsource_runtime_options_t options;

@@ -8,7 +8,7 @@ typedef struct {
     pthread_mutex_t mutex;
     char *lines; /* "LEVEL CLIENT NAME ATTEMPT ORIGIN KIND TEXT\n", with - for what there is not */
     int32_t most_detailed;
-    int of_no_client; /* how many records have no client */
+    int of_no_client; /* how many records have no client, but for those of the network, which is the process's */
     int destroys;
     void (*then)(void);
 } logged_t;
@@ -35,7 +35,7 @@ static inline void on_log(const eventsource_log_record_t *record, void *user) {
     free(logged->lines);
     logged->lines = lines;
     if (record->level > logged->most_detailed) logged->most_detailed = record->level;
-    logged->of_no_client += record->client == 0;
+    logged->of_no_client += record->client == 0 && record->kind != EVENTSOURCE_LOG_KIND_NETWORK;
     CHECK_NUMBER(logged->destroys, 0);
     pthread_mutex_unlock(&logged->mutex);
     if (logged->then) logged->then();

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #ifdef _WIN32
@@ -83,6 +84,16 @@ static inline int threads_named(const char *beginning) {
     return named.count;
 }
 
+/* Windows tells no states of threads. */
+static inline int open_state_of_this_thread(void) {
+    return -1;
+}
+
+static inline int thread_waits(int state) {
+    (void)state;
+    return 1;
+}
+
 /* How much of its memory is in the machine's. */
 static inline int64_t resident_kib(void) {
     PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof memory};
@@ -152,6 +163,19 @@ static inline const char *contents(const char *folder, const char *name, const c
     text[length] = '\0';
     if (stream) fclose(stream);
     return text;
+}
+
+/* What another thread can read this thread's state from, to be closed; -1 where nobody tells. */
+static inline int open_state_of_this_thread(void) {
+    return open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
+}
+
+/* Whether the thread waits whose state was opened so; 1 if it is gone, and where nobody tells. */
+static inline int thread_waits(int state) {
+    char stat[512] = "";
+    if (state < 0 || pread(state, stat, sizeof stat - 1, 0) <= 0) return 1;
+    const char *name_end = strrchr(stat, ')');
+    return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
 }
 
 /* How much of its memory is in the machine's; -1 where nobody tells. */

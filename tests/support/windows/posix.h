@@ -30,6 +30,8 @@
 #define O_NONBLOCK 0x4000
 #define F_SETFL 4
 #define EAI_SYSTEM EAI_FAIL
+#undef ECONNREFUSED
+#define ECONNREFUSED WSAECONNREFUSED /* what the system says, and with it the library; C's number is another */
 
 /* Winsock has to be begun by each program. Programs are over before that could be ended. */
 static inline void posix_begin(void) {
@@ -91,7 +93,7 @@ static inline int posix_setsockopt(int fd, int level, int name, const void *valu
 static inline int posix_fcntl(int fd, int command, int flags) {
     u_long is_nonblocking = flags & O_NONBLOCK ? 1 : 0;
     (void)command;
-    return posix_result(ioctlsocket((SOCKET)fd, FIONBIO, &is_nonblocking));
+    return posix_result(ioctlsocket((SOCKET)fd, (long)FIONBIO, &is_nonblocking));
 }
 
 /* A socket, or else a file. */
@@ -135,6 +137,11 @@ static inline int dprintf(int fd, const char *format, ...) {
     return _write(fd, text, (unsigned)length);
 }
 
+static inline int posix_dup2(int from, int to) {
+    return _dup2(from, to) == 0 ? to : -1;
+}
+#define dup2 posix_dup2
+
 enum { _SC_NPROCESSORS_ONLN };
 
 static inline long sysconf(int name) {
@@ -161,6 +168,7 @@ enum { SIGTRAP = 40, SIGBUS, SIGSYS, SIGKILL, SIGSTOP, SIGPIPE };
 static inline int posix_sigaction(int number, const struct sigaction *action, struct sigaction *before) {
     void (*handler)(int) = signal(number, action ? action->sa_handler : SIG_GET);
     if (handler == SIG_ERR) return -1;
+    if (!action) signal(number, handler); /* wine's, when asked, sets what it is asked with */
     if (before) before->sa_handler = handler, before->sa_flags = 0;
     return 0;
 }
