@@ -27,23 +27,24 @@
  *     [] {}
  *
  * It may be move-only. Calling it allocates nothing. nullptr removes it, and so do an empty std::function and a function
- * pointer that is NULL. It is destroyed when another is set, or after the client's last callback; its destructor must not throw.
+ * pointer that is NULL. It is destroyed when another is set, or after the client's last callback; its destructor must not
+ * throw.
  *
  * EXCEPTIONS. An exception that leaves a client's callback is caught there. The client stops, and each client::wait throws the
  * exception until the next start, unless client::on_exception decides otherwise. This also holds with manual dispatch:
- * runtime::dispatch does not throw the exception. An `on_request` that throws sends nothing. An exception that leaves a parser's
- * callback leaves parser::feed. An exception that leaves a runtime's hook or the log callback has no caller to go to: it ends
- * the program (std::terminate).
+ * runtime::dispatch does not throw the exception. An `on_request` that throws sends nothing. An exception that leaves a
+ * parser's callback leaves parser::feed. An exception that leaves a runtime's hook or the log callback has no caller to go to:
+ * it ends the program (std::terminate).
  *
- * WITHOUT EXCEPTIONS. The header compiles with -fno-exceptions and -fno-rtti. Callbacks must not throw then. The start reports a
- * refused setting or URL: use `start`, `run`, `wait` and `wait_for` with a std::error_code. Any other call that would throw ends
- * the program (std::terminate). All files of a program must be compiled in the same way, with exceptions or without.
+ * WITHOUT EXCEPTIONS. The header compiles with -fno-exceptions and -fno-rtti. Callbacks must not throw then. The start reports
+ * a refused setting or URL: use `start`, `run`, `wait` and `wait_for` with a std::error_code. Any other call that would throw
+ * ends the program (std::terminate). All files of a program must be compiled in the same way, with exceptions or without.
  *
  * LIFE. The destructor of a client waits until no callback of it runs or will run. So declare what the callbacks refer to
  * before the client, which is then destroyed first. Inside a callback of the library a destructor returns at once. After a
- * client's or a parser's destructor inside a callback nothing more of that object is called, on_close neither, so that an object
- * whose member is the client may be destroyed in the client's callbacks. The callback itself lives until it has returned;
- * if the client is another one than the callback's, a callback of it that runs on another thread goes on. A runtime's
+ * client's or a parser's destructor inside a callback nothing more of that object is called, on_close neither, so that an
+ * object whose member is the client may be destroyed in the client's callbacks. The callback itself lives until it has
+ * returned; if the client is another one than the callback's, a callback of it that runs on another thread goes on. A runtime's
  * on_thread_stop still comes for each thread that on_thread_start came for.
  *
  * While a client is destroyed, other threads may be inside client::wait of the same object, or inside another call that is
@@ -184,7 +185,10 @@ public:
     text(std::nullptr_t) noexcept {}
     /** @param from a C string, or NULL */
     text(const char *from) : is_null_(!from), text_(from ? from : "") {}
-    /** @param from anything that converts to a std::string_view; a call refuses it with EVENTSOURCE_ERR_VALUE if it contains a NUL */
+    /**
+     * @param from anything that converts to a std::string_view; a call refuses it with EVENTSOURCE_ERR_VALUE if it contains a
+     *        NUL
+     */
     template <typename From, typename = std::enable_if_t<std::is_convertible_v<const From &, std::string_view> &&
                                                          !std::is_convertible_v<const From &, const char *>>>
     text(const From &from) : text(std::in_place, from) {}
@@ -196,7 +200,8 @@ public:
     [[nodiscard]] bool has_nul() const noexcept { return has_nul_; }
 
 private:
-    // C has to hear of a refusal, so that it makes no connection without a setting that was refused: it refuses what is not UTF-8.
+    // C has to hear of a refusal, so that it makes no connection without a setting that was refused: it refuses what is not
+    // UTF-8.
     text(std::in_place_t, std::string_view from)
         : is_null_(false), has_nul_(from.find('\0') != std::string_view::npos), text_(has_nul_ ? "\xff" : from) {}
 
@@ -464,7 +469,9 @@ private:
     const Payload *payload_;
 };
 
-/** A C array as a range of `View`; a random-access iterator makes each `View` from an `Element`. It can be moved, not copied. */
+/**
+ * A C array as a range of `View`; a random-access iterator makes each `View` from an `Element`. It can be moved, not copied.
+ */
 template <typename View, typename Element>
 class array_view {
 public:
@@ -972,9 +979,9 @@ private:
 /**
  * A client: one event stream, kept alive over reconnects for as long as this object lives.
  *
- * Setters return the client itself. They and the functions that set callbacks throw EVENTSOURCE_ERR_STATE while the client runs.
- * Do not set callbacks or user data, and do not start the client, by C functions on `get()`: that breaks this class. All other
- * C functions may be called.
+ * Setters return the client itself. They and the functions that set callbacks throw EVENTSOURCE_ERR_STATE while the client
+ * runs. Do not set callbacks or user data, and do not start the client, by C functions on `get()`: that breaks this class. All
+ * other C functions may be called.
  */
 class client : public detail::operations<client> {
 public:
@@ -1026,8 +1033,8 @@ public:
     void start(std::error_code &code) { code = begin(es_, data_); }
 
     /**
-     * Starts the client and waits for its end, as eventsource_run() does, and throws what wait() throws. With manual dispatch it
-     * throws EVENTSOURCE_ERR_STATE before it starts anything.
+     * Starts the client and waits for its end, as eventsource_run() does, and throws what wait() throws. With manual dispatch
+     * it throws EVENTSOURCE_ERR_STATE before it starts anything.
      */
     void run() {
         const auto data = kept();
@@ -1042,7 +1049,8 @@ public:
 
     /**
      * Waits until the client has closed. Then it throws the exception that left a callback, or else the final error, if there
-     * was one. It returns if the client ended as it should: see eventsource_wait. Until the next start, each wait does the same.
+     * was one. It returns if the client ended as it should: see eventsource_wait. Until the next start, each wait does the
+     * same.
      */
     void wait() {
         const auto data = kept();
@@ -1165,7 +1173,9 @@ public:
     client &on_request(callback<eventsource_decision_t(client_ref, request &)> call) {
         return set(eventsource_on_request, ask, &data_t::on_request, call);
     }
-    /** Each redirect. If it throws, the redirect is not followed. One that returns nothing returns EVENTSOURCE_REDIRECT_FOLLOW. */
+    /**
+     * Each redirect. If it throws, the redirect is not followed. One that returns nothing returns EVENTSOURCE_REDIRECT_FOLLOW.
+     */
     client &on_redirect(callback<eventsource_redirect_decision_t(client_ref, const redirect &)> call) {
         return set(eventsource_on_redirect, lead, &data_t::on_redirect, call);
     }
@@ -1595,8 +1605,8 @@ public:
     /**
      * Waits for the next event.
      *
-     * @return the event; nothing after the last one, if the client ended as it should. If it failed, this throws what client::wait
-     *         throws.
+     * @return the event; nothing after the last one, if the client ended as it should. If it failed, this throws what
+     *         client::wait throws.
      */
     std::optional<owned_event> next() {
         const source_t source = begun();
@@ -1619,7 +1629,9 @@ public:
     }
 #endif
 #ifdef __cpp_lib_expected
-    /** The same. @return an event; nothing after the last one; or why the client failed. It throws only what left a callback. */
+    /**
+     * The same. @return an event; nothing after the last one; or why the client failed. It throws only what left a callback.
+     */
     std::expected<std::optional<owned_event>, std::error_code> try_next() {
         std::error_code code;
         std::optional<owned_event> event = next(code);
