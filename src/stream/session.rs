@@ -351,6 +351,21 @@ impl Run {
             }
         }
 
+        self.begin_stream(&mut response);
+        let opened = Opened {
+            url: attempt.request.url(),
+            status: response.status,
+            http_version: response.http_version,
+            headers: &response.headers,
+            facts: &response.facts,
+        };
+        self.in_callback(|run| run.handler.on_open(&opened)).await;
+        response.body.expect_events(self.settings.event_timeout);
+        Ok(ControlFlow::Continue(response.body))
+    }
+
+    /// A response has opened a stream: what was counted and held for the attempts and the stream before is over.
+    fn begin_stream(&mut self, response: &mut Response) {
         self.log(Level::Info, Kind::Open, format_args!("open"));
         if http::has_unknown_coding(&response.headers) {
             self.log(
@@ -376,16 +391,6 @@ impl Run {
         self.held_comment = None;
         self.shared.counters.open();
         self.shared.set_state(State::Open);
-        let opened = Opened {
-            url: attempt.request.url(),
-            status: response.status,
-            http_version: response.http_version,
-            headers: &response.headers,
-            facts: &response.facts,
-        };
-        self.in_callback(|run| run.handler.on_open(&opened)).await;
-        response.body.expect_events(self.settings.event_timeout);
-        Ok(ControlFlow::Continue(response.body))
     }
 
     /// Reads a response that is no event stream to its end, and delivers it whole.
