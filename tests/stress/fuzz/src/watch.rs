@@ -20,6 +20,7 @@ pub enum Told<'a> {
     Events(&'a [*const eventsource_event_t]),
     Comment(&'a eventsource_comment_t),
     Error(&'a eventsource_error_t),
+    Document(&'a eventsource_document_t),
     Close(&'a eventsource_close_t),
 }
 
@@ -33,6 +34,7 @@ impl Told<'_> {
             Told::Events(_) => "on_events",
             Told::Comment(_) => "on_comment",
             Told::Error(_) => "on_error",
+            Told::Document(_) => "on_document",
             Told::Close(_) => "on_close",
         }
     }
@@ -82,6 +84,8 @@ struct Seen {
     paused: bool,
     failed_attempts: i64,
     final_error: Option<eventsource_status_t>,
+    /// A document has come: nothing but `on_close` may follow.
+    has_document: bool,
     pub counts: Counts,
 }
 
@@ -325,11 +329,17 @@ impl Watch {
                 seen.failed_attempts = 0;
                 seen.open = false;
                 seen.final_error = None;
+                seen.has_document = false;
             }
             let is_close = matches!(told, Told::Close(_));
             promise!(
                 !seen.stopped || is_close,
                 "{} comes after a stop in a callback",
+                told.callback()
+            );
+            promise!(
+                !seen.has_document || is_close,
+                "{} comes after a document",
                 told.callback()
             );
             let all_set = self.all_set.load(Ordering::Relaxed);
@@ -412,6 +422,19 @@ impl Watch {
                     seen.final_error = (error.will_retry == 0).then_some(error.code);
                     seen.counts.errors += 1;
                 }
+                Told::Document(document) => {
+                    promise!(
+                        seen.lost() || !all_set,
+                        "a stream is lost before the next attempt"
+                    );
+                    promise!(
+                        document.body_len <= self.limit,
+                        "a document is within the limit"
+                    );
+                    seen.open = false;
+                    seen.failed_attempts = 0;
+                    seen.has_document = true;
+                }
                 Told::Close(close) => {
                     use eventsource_close_reason_t::*;
                     promise!(state == EVENTSOURCE_STATE_CLOSED, "{state:?} in on_close");
@@ -424,6 +447,10 @@ impl Watch {
                         !all_set || failed.is_none() || failed == seen.final_error,
                         "closed for {failed:?} after {:?}",
                         seen.final_error
+                    );
+                    promise!(
+                        !seen.has_document || failed.is_none(),
+                        "a document is no failure"
                     );
                     promise!(
                         failed.is_some() || close.code == eventsource_status_t::EVENTSOURCE_OK,
@@ -579,6 +606,23 @@ pub unsafe extern "C-unwind" fn on_open(
         response.status
     );
     watch.callback(es, Told::Open(response));
+}
+
+pub unsafe extern "C-unwind" fn on_document(
+    es: *mut eventsource_t,
+    document: *const eventsource_document_t,
+    user: *mut c_void,
+) {
+    // SAFETY: see above.
+    let (watch, document) = unsafe { (watch(user), &*document) };
+    // SAFETY: the header promises so many bytes, and a NUL behind them.
+    let end = unsafe { *document.body.add(document.body_len) };
+    promise!(end == 0, "a document ends in a NUL");
+    // SAFETY: as above.
+    let response = unsafe { &*document.response };
+    text(response.url, response.url_len);
+    headers(response.headers, response.header_count);
+    watch.callback(es, Told::Document(document));
 }
 
 pub unsafe extern "C-unwind" fn on_event(

@@ -1,10 +1,10 @@
 //! The C API: calls from several threads and from callbacks, all of them legal, on a few clients and runtimes.
 //!
-//! An input is text. Each line is a list of steps, and its first byte says who takes them: `0`, `1`, `2` a thread; `q`, `o`,
-//! `e`, `c`, `x`, `z` the callbacks on_request, on_open, on_event(s), on_comment, on_error, on_close, of whichever client,
-//! one step in each call. A step is a letter of [`OPERATIONS`], then the digit of a client, or of a runtime, or in a callback
-//! `.` for its own client, then a letter that varies the operation: `n0e` makes client 0 for the server's path `/e`. Steps
-//! are separated by spaces; those with a `+` between them are taken in the same call.
+//! An input is text. Each line is a list of steps, and its first byte says who takes them: `0`, `1`, `2` a thread; `q`,
+//! `o`, `e`, `c`, `x`, `z` the callbacks on_request, on_open or on_document, on_event(s), on_comment, on_error, on_close,
+//! of whichever client, one step in each call. A step is a letter of [`OPERATIONS`], then the digit of a client, or of a
+//! runtime, or in a callback `.` for its own client, then a letter that varies the operation: `n0e` makes client 0 for
+//! the server's path `/e`. Steps are separated by spaces; those with a `+` between them are taken in the same call.
 
 #![no_main]
 
@@ -15,10 +15,10 @@ use eventsource_fuzz::promise;
 use eventsource_fuzz::watch::{self, Told, Watch, dispatching};
 use libfuzzer_sys::fuzz_target;
 use std::collections::VecDeque;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const THREADS: usize = 3;
 const CLIENTS: usize = 3;
@@ -52,6 +52,8 @@ enum Operation {
     SetUserData,
     SetLastEventId,
     SetRuntime,
+    ShareCookies,
+    AddCookies,
     Ask,
     Log,
     Parse,
@@ -64,7 +66,7 @@ enum Operation {
     Dispatch,
 }
 
-const OPERATIONS: [(u8, Operation); 22] = [
+const OPERATIONS: [(u8, Operation); 24] = [
     (b'n', Operation::New),
     (b's', Operation::Start),
     (b't', Operation::Stop),
@@ -79,6 +81,8 @@ const OPERATIONS: [(u8, Operation); 22] = [
     (b'U', Operation::SetUserData),
     (b'I', Operation::SetLastEventId),
     (b'R', Operation::SetRuntime),
+    (b'j', Operation::ShareCookies),
+    (b'J', Operation::AddCookies),
     (b'a', Operation::Ask),
     (b'l', Operation::Log),
     (b'y', Operation::Parse),
@@ -198,7 +202,7 @@ unsafe impl Sync for Runtime {}
 struct World {
     clients: [Shared<Client>; CLIENTS],
     runtimes: [Shared<Runtime>; RUNTIMES],
-    /// What callbacks do: on_request, on_open, on_event, on_comment, on_error, on_close.
+    /// What callbacks do: on_request, on_open or on_document, on_event, on_comment, on_error, on_close.
     of_callbacks: [Mutex<VecDeque<Steps>>; CALLBACKS.len()],
     /// Of all clients that ever were.
     watches: Mutex<Vec<Arc<Watch>>>,
@@ -300,7 +304,15 @@ fn answer(request: &Request) -> String {
         }
         Some(b'm') => format!("{STREAM}\r\n{}\x1E", "data: a\n\n".repeat(2000)),
         Some(b'l') => format!("{STREAM}\r\ndata: {}\x1C", "x".repeat(EVENT_LIMIT + 10)),
-        Some(b'r') => "HTTP/1.1 302 Found\r\nLocation: http://other.example/e\r\n\r\n\x1C".into(),
+        Some(b'r') => {
+            let cookies = "Set-Cookie: a=1\r\nSet-Cookie: b=2; Path=/; Max-Age=9\r\n";
+            let to = "Location: http://other.example/e";
+            format!("HTTP/1.1 302 Found\r\n{cookies}{to}\r\n\r\n\x1C")
+        }
+        Some(b'j') => {
+            let about = "Content-Type: application/json\r\nContent-Length: 2";
+            format!("HTTP/1.1 200 OK\r\n{about}\r\nSet-Cookie: c=3\r\n\r\n{{}}\x1E")
+        }
         Some(b'R') => "HTTP/1.1 302 Found\r\nLocation: /R\r\n\r\n\x1C".into(),
         Some(b'2') => "HTTP/1.1 204 No Content\r\n\r\n\x1C".into(),
         Some(b'4') => "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno\x1C".into(),
@@ -319,6 +331,8 @@ fn url(how: u8) -> String {
         b'!' => "http://name.invalid/\0".into(),
         b'-' => "http://127.0.0.1:9/\0".into(),
         b'/' => "no url\0".into(),
+        b'%' => "http://[fe80::1%251]/e\0".into(),
+        b'^' => "http://[fe80::1%25]/e\0".into(),
         how if how.is_ascii_alphanumeric() => format!("http://127.0.0.1/{}\0", char::from(how)),
         _ => "http://user:password@127.0.0.1/e#x\0".into(),
     }
@@ -370,20 +384,22 @@ impl World {
             }
             Decide => return i32::from(how) % 4,
             Start | Stop | Wait | Reconnect | ChooseDelay | Pause | Unpause | Set | SetCallback
-            | SetUserData | SetLastEventId | SetRuntime | Ask => match (step.which, place) {
-                (None, Place::Callback(watch, es, _)) => {
-                    self.call(step, es, watch, true, place);
+            | SetUserData | SetLastEventId | SetRuntime | ShareCookies | AddCookies | Ask => {
+                match (step.which, place) {
+                    (None, Place::Callback(watch, es, _)) => {
+                        self.call(step, es, watch, true, place);
+                    }
+                    (which, _) => {
+                        self.clients[which.unwrap_or_default() % CLIENTS].with(|client| {
+                            let own = match place {
+                                Place::Callback(_, own, _) => client.es == own,
+                                Place::Thread => false,
+                            };
+                            self.call(step, client.es, &client.watch, own, place);
+                        });
+                    }
                 }
-                (which, _) => {
-                    self.clients[which.unwrap_or_default() % CLIENTS].with(|client| {
-                        let own = match place {
-                            Place::Callback(_, own, _) => client.es == own,
-                            Place::Thread => false,
-                        };
-                        self.call(step, client.es, &client.watch, own, place);
-                    });
-                }
-            },
+            }
         }
         0
     }
@@ -507,6 +523,35 @@ impl World {
                         None => set(ptr::null_mut(), false),
                     }
                 }
+                ShareCookies => {
+                    let other = &self.clients[usize::from(how) % CLIENTS];
+                    other.with(|other| {
+                        legal(
+                            "share_cookies",
+                            eventsource_share_cookies(es, other.es),
+                            &[EVENTSOURCE_OK, EVENTSOURCE_ERR_STATE, EVENTSOURCE_ERR_VALUE],
+                        );
+                    });
+                }
+                AddCookies => {
+                    let cookies = [
+                        c"127.0.0.1\tFALSE\t/\tFALSE\t0\td\t4\n",
+                        c"#HttpOnly_.example.org\tTRUE\t/\tTRUE\t9999999999\te\t5\n",
+                        c"",
+                        c"none",
+                        c"\xFF",
+                    ];
+                    legal(
+                        "add_cookies",
+                        eventsource_add_cookies(es, cookies[usize::from(how) % 5].as_ptr()),
+                        &[
+                            EVENTSOURCE_OK,
+                            EVENTSOURCE_ERR_STATE,
+                            EVENTSOURCE_ERR_UTF8,
+                            EVENTSOURCE_ERR_VALUE,
+                        ],
+                    );
+                }
                 SetCallback => set_callback(es, watch, is_own, how),
                 Set => set(es, is_own, how),
                 Ask => ask(es, how),
@@ -564,7 +609,7 @@ impl World {
     ) -> i32 {
         let which = match told {
             Told::Request(_) => 0,
-            Told::Open(_) => 1,
+            Told::Open(_) | Told::Document(_) => 1,
             Told::Event(_) | Told::Events(_) => 2,
             Told::Comment(_) => 3,
             Told::Error(_) => 4,
@@ -701,14 +746,32 @@ unsafe fn policy(es: *mut eventsource_t) -> eventsource_reconnect_t {
 }
 
 /// How setters refuse what is bad, and how a client then refuses to start.
-const REFUSALS: [eventsource_status_t; 6] = [
+const REFUSALS: [eventsource_status_t; 7] = [
     EVENTSOURCE_ERR_HEADER,
     EVENTSOURCE_ERR_METHOD,
     EVENTSOURCE_ERR_NULL,
     EVENTSOURCE_ERR_PEM,
+    EVENTSOURCE_ERR_URL,
     EVENTSOURCE_ERR_UTF8,
     EVENTSOURCE_ERR_VALUE,
 ];
+
+/// How many setters [`set`] knows.
+const SETTERS: u8 = 31;
+
+/// A file for the secrets of connections, which nobody else can open and which leaves nothing behind.
+fn key_log() -> *const c_char {
+    static PATH: OnceLock<CString> = OnceLock::new();
+    let made = || {
+        // SAFETY: a name that ends in a NUL; the descriptor is this process's, for good.
+        let file = unsafe { libc::memfd_create(c"keys".as_ptr(), libc::MFD_CLOEXEC) };
+        // SAFETY: as above.
+        let is_private = unsafe { libc::fchmod(file, 0o600) } == 0;
+        promise!(is_private, "there is memory for a file");
+        CString::new(format!("/proc/self/fd/{file}")).unwrap_or_default()
+    };
+    PATH.get_or_init(made).as_ptr()
+}
 
 /// Each setter, with something good and something bad.
 ///
@@ -720,7 +783,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
     let number = if bad { 0 } else { 2000 };
     // SAFETY: the caller's promise; strings are NUL-terminated, sizes those of what is pointed at.
     let status = unsafe {
-        match how / 2 % 24 {
+        match how / 2 % SETTERS {
             0 => eventsource_set_method(es, text(c"POST", c"CONNECT")),
             1 => eventsource_set_body(
                 es,
@@ -762,6 +825,14 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             20 => eventsource_set_mode(es, any(if bad { -1 } else { i32::from(how % 4) })),
             21 => eventsource_set_response_timeout(es, number),
             22 => eventsource_set_event_timeout(es, number),
+            23 => eventsource_set_cookies(es, if bad { 2 } else { 1 }),
+            24 => eventsource_set_key_log_file(es, if bad { c"/proc".as_ptr() } else { key_log() }),
+            25 => eventsource_set_end_marker(es, text(c"two", c"")),
+            26 => eventsource_set_interface(es, text(c"127.0.0.1", c"/")),
+            27 => eventsource_set_watch_network(es, if bad { 2 } else { 0 }),
+            28 if bad => eventsource_set_name(es, c"\n".as_ptr()),
+            28 => eventsource_set_max_error_body(es, 2),
+            29 => eventsource_set_url(es, url(if bad { b'^' } else { b'%' }).as_ptr().cast()),
             _ => eventsource_set_insecure_skip_verification(es, if bad { 2 } else { 1 }),
         }
     };
@@ -772,7 +843,7 @@ unsafe fn set(es: *mut eventsource_t, is_own: bool, how: u8) {
             promise!(
                 bad && REFUSALS.contains(&status),
                 "setter {}: {status:?}",
-                how / 2 % 24
+                how / 2 % SETTERS
             );
         }
     }
@@ -796,6 +867,7 @@ unsafe fn set_callback(es: *mut eventsource_t, watch: &Arc<Watch>, is_own: bool,
             b'x' => eventsource_on_error(es, is_set.then_some(watch::on_error)),
             b'q' => eventsource_on_request(es, is_set.then_some(watch::on_request)),
             b'd' => eventsource_on_redirect(es, is_set.then_some(watch::on_redirect)),
+            b'j' => eventsource_on_document(es, is_set.then_some(watch::on_document)),
             b'z' => eventsource_on_close(es, Some(watch::on_close)),
             _ => return,
         }
@@ -837,7 +909,12 @@ unsafe fn ask(es: *mut eventsource_t, how: u8) {
                 return;
             }
             2 => eventsource_get_last_event_id(es, text, capacity, &raw mut len),
-            _ => eventsource_get_last_error(es, text, capacity, &raw mut len),
+            _ if how & 4 == 0 => eventsource_get_last_error(es, text, capacity, &raw mut len),
+            _ => match eventsource_get_cookies(es, text, capacity, &raw mut len) {
+                // It keeps none.
+                EVENTSOURCE_ERR_STATE => return,
+                status => status,
+            },
         };
         legal("get_…", status, &[EVENTSOURCE_OK, EVENTSOURCE_ERR_BUFFER]);
         promise!(

@@ -183,7 +183,7 @@ impl Judge {
                 }
             }
             Told::Close(_) => seen.is_closed = true,
-            Told::Events(_) | Told::Request(_) => {}
+            Told::Events(_) | Told::Request(_) | Told::Document(_) => {}
         }
         drop(seen);
         self.changed.notify_all();
