@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 _SERVER = os.environ.get("EVENTSOURCE_TEST_SERVER")
@@ -40,6 +41,13 @@ class ServerTest(unittest.TestCase):
     def setUpClass(cls):
         cls.url = serve()
         cls.addClassCleanup(tearDownModule)
+
+    def assert_threads(self, most):
+        """No more threads than so many, once those that have ended are gone from the system's list."""
+        end = time.monotonic() + PATIENCE
+        while thread_count() > most and time.monotonic() < end:
+            time.sleep(0.001)
+        self.assertLessEqual(thread_count(), most)
 
 
 def start(url, program, **options):

@@ -471,7 +471,8 @@ class Loops(ServerTest):
         for _ in range(10):
             use()
             asyncio.run(use_async())
-        self.assertEqual((thread_count(), descriptor_count()), before)
+        self.assert_threads(before[0])
+        self.assertEqual(descriptor_count(), before[1])
 
     def test_a_stream_that_is_dropped_is_freed_with_a_warning(self):
         before = thread_count()
@@ -479,7 +480,7 @@ class Loops(ServerTest):
         next(stream)
         with self.assertWarns(ResourceWarning):
             del stream
-        self.assertEqual(thread_count(), before)
+        self.assert_threads(before)
 
         async def drop():
             async for _ in Stream(f"{self.url}/events?count=2"):
@@ -487,7 +488,7 @@ class Loops(ServerTest):
 
         with self.assertWarns(ResourceWarning):
             asyncio.run(drop())
-        self.assertEqual(thread_count(), before)
+        self.assert_threads(before)
 
 
 class AsyncLoops(unittest.IsolatedAsyncioTestCase, ServerTest):

@@ -150,9 +150,11 @@ let package = Package(
 )
 ")
 fetch(${swift} git --version)
+# SwiftPM remembers, outside the package, which commit a version was: this one is another each time.
 find_program(python3 python3 REQUIRED)
 run("${python3}" "${CMAKE_CURRENT_LIST_DIR}/published.py" --source "${SOURCE}" --work "${WORK}/published" --version "${VERSION}"
-    --home "${WORK}/home" -- ${swift} swift build --package-path "${program}" --scratch-path "${program}/build" -Xswiftc -warnings-as-errors)
+    --home "${WORK}/home" -- ${swift} swift build --package-path "${program}" --scratch-path "${program}/build"
+    --cache-path "${WORK}/cache" --security-path "${WORK}/security" -Xswiftc -warnings-as-errors)
 run_program(${swift} "${program}/build/debug/program")
 run_chat(${swift} "${program}/build/debug/chat")
 # It says why it fails: of a status, and of a port on which nobody listens.
