@@ -340,9 +340,10 @@ fn most_turns(max: i64) -> Result<NonZeroUsize, Refusal> {
 /// Tells which file descriptor is readable while callbacks are due, for `poll` and event loops. Only for manual dispatch.
 ///
 /// On Windows it is a SOCKET. `WSAPoll` and `select` wait for it as `poll` does. A loop that waits for handles, as with
-/// `WaitForMultipleObjects` or `MsgWaitForMultipleObjects`, ties it to an event object once: `WSAEventSelect(fd, event,
-/// FD_READ)`. When the event is signalled, reset it with `WSAEnumNetworkEvents` and then call `eventsource_runtime_dispatch`
-/// until it has run nothing: Windows signals the event anew only when callbacks become due after none was.
+/// `WaitForMultipleObjects` or `MsgWaitForMultipleObjects`, ties it to an event object once:
+/// `WSAEventSelect(fd, event, FD_READ)`. When the event is signalled, reset it with `WSAEnumNetworkEvents` and then call
+/// `eventsource_runtime_dispatch` until it has run nothing: Windows signals the event anew only when callbacks become due
+/// after none was.
 ///
 /// @param runtime the runtime
 /// @param fd receives the descriptor. It stays the runtime's: wait for it, but neither read from it nor close it.
