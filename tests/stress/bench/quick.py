@@ -27,7 +27,8 @@ THRESHOLDS = {
     # 5,130: more polls find nothing then.
     # 41,400 before constructors probed for memory and streams told of their connection, 44,700 with both;
     # 46,600 when the bodies of calls were lent to what runs them (950 of it: a stream is some fifteen calls before it is started)
-    # and the crate url was compiled small (1,000), which it is no more; 46,800 with zones, cookies and metrics, though off.
+    # and the crate url was compiled small (1,000), which it is no more; 47,000 since
+    # zones, cookies, metrics and smaller streams came, which were not told apart.
     "waking": {"to establish a stream": 47_500, "an event that comes alone": 5_600},
     # Inline: to an isolated runtime valgrind, which lets one thread run at a time, looks like a callback that blocks, and
     # each thread that is called in instead has some allocations of its own. Over HTTP/2 the buffer that h2 reads into is a
@@ -46,8 +47,8 @@ THRESHOLDS = {
         # Inline. 4,096 of them are rustls' buffer for records.
         "TLS, idle": 12_400,
     },
-    # Twice the bytes cost so many times the instructions; 4, if each byte were looked at with all before it. Beside load, when reads
-    # find other amounts, 2.22 was seen for a long line.
+    # Twice the bytes cost so many times the instructions; 4, if each byte were looked at with all before it. For a long line 1.99 to
+    # 2.05 on a quiet machine, and once 2.22 beside load; why was not looked for.
     "linear": {
         "1-byte chunks": 2.2,
         "a long line": 2.4,
